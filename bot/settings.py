@@ -1,0 +1,409 @@
+"""The only reader of the environment: ``.env`` in the current directory, beaten by the process environment."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import math
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, NoReturn, cast
+from urllib.parse import urlsplit
+
+from bot.customer_map import read_customer_map
+from bot.domain import places
+from bot.domain.amounts import parse_amount
+from bot.domain.lanes import Course
+from bot.domain.model import Destination, Programme, ProviderKind, Unit
+from bot.errors import SettingsError
+from bot.variables import BY_NAME, Variables, full_name, merged
+
+RatePlan = Literal["free", "pro", "enterprise"]
+StatusContract = Literal["auto", "a", "b"]
+
+DRIP_URL: Final = "https://api.drip.re"
+GAMEBALL_URL: Final = "https://api.gameball.co"
+DEFAULT_TEMPLATE: Final = "{discord_id}"
+_REALM: Final = re.compile(r"[0-9a-fA-F]{24}")
+_ID: Final = re.compile(r"[!-~]{1,128}")
+_SECRET: Final = re.compile(r"[!-~]{1,512}")
+_SERVER: Final = re.compile(r"[0-9]{17,20}")
+_WHOLE: Final = re.compile(r"[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class DripAccount:
+    """One Drip account. ``suffix`` is ``""`` or the name behind ``__``, lower case."""
+
+    suffix: str
+    api_key: str = field(repr=False)
+    realm_id: str
+    currency_id: str | None
+    base_url: str
+    rate_plan: RatePlan
+    credentials_batch_size: int
+    members_batch_size: int
+    unresolved: Literal["reject", "credentials"]
+    initiator_id: str | None
+    member_courses: tuple[Course, ...] = ()
+    """Rings, then witnesses."""
+    credential_courses: tuple[Course, ...] = ()
+    """Twins."""
+
+
+@dataclass(frozen=True, slots=True)
+class GameballAccount:
+    """One Gameball account."""
+
+    suffix: str
+    api_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    base_url: str
+    unit: Unit | None
+    customer_id_template: str
+    customer_map: Mapping[str, str] | None = field(repr=False)
+    customer_map_sha256: str | None
+    batch_size: int
+    status_contract: StatusContract
+    once_up_to: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, checked. See ``.env.example`` for the meaning of each."""
+
+    discord_token: str | None = field(repr=False)
+    server_ids: frozenset[str] | None
+    drip: tuple[DripAccount, ...]
+    gameball: tuple[GameballAccount, ...]
+    database: Path
+    backup_dir: Path | None
+    """Where daily copies go; ``None``: none are made."""
+    backup_keep: int
+    backup_command: tuple[str, ...]
+    """Run with each new copy's path behind it; empty: nothing is run."""
+    http_timeout: float
+    settle_after: float
+    job_wait: float
+    max_rows: int
+    max_file_bytes: int
+    max_award: str | None
+    """As written: its meaning depends on the programme's unit."""
+    max_batch: str | None
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], directory: Path) -> Settings:
+        """Read ``directory/.env`` and ``environ`` (which wins; empty = unset).
+
+        Raises ``SettingsError`` naming the variable and what it may be.
+        """
+        return _settings(Variables(merged(environ, directory)), directory)
+
+    @classmethod
+    def load_practice(
+        cls, environ: Mapping[str, str], directory: Path, database: Path, keys: Mapping[str, str]
+    ) -> Settings:
+        """The same with the stand-ins' ``keys`` in the place of every Drip and Gameball variable, and ``database``."""
+        values = {
+            name: value
+            for name, value in merged(environ, directory).items()
+            if not name.startswith(("DRIP_", "GAMEBALL_"))
+        }
+        return _settings(Variables({**values, **keys, "BURSAR_DATABASE": str(database)}), directory)
+
+    def programmes(self) -> tuple[Programme, ...]:
+        """Every programme that the keys allow, usable or saying why not. The unnamed account's come first."""
+        found = [(drip.suffix, programme) for drip in self.drip for programme in _drip_programmes(drip)]
+        found += [(gameball.suffix, _gameball_programme(gameball)) for gameball in self.gameball]
+        return tuple(programme for _, programme in sorted(found, key=lambda pair: pair[0]))
+
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be written anywhere."""
+        keys = [self.discord_token] if self.discord_token else []
+        keys += [account.api_key for account in self.drip]
+        for account in self.gameball:
+            keys += [account.api_key, account.secret_key]
+        return tuple(keys)
+
+
+# --- from variables to settings -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Checked values of one account's variables (of the program's own with the suffix ``""``)."""
+
+    variables: Variables
+    suffix: str = ""
+
+    def text(self, name: str, pattern: re.Pattern[str] | None = None) -> str | None:
+        value = self.variables.get(name, self.suffix)
+        if value is not None and pattern is not None and not pattern.fullmatch(value):
+            self.wrong(name)
+        return value
+
+    def needed(self, name: str, pattern: re.Pattern[str], because: str) -> str:
+        value = self.text(name, pattern)
+        if value is None:
+            variable = BY_NAME[name]
+            raise SettingsError(
+                f"{full_name(name, self.suffix)} is not set, but {because} is. "
+                f"It is {variable.meaning}: {variable.allowed}. Set it, or unset the other."
+            )
+        return value
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        value = (self.text(name) or default).lower()
+        return value if value in choices else self.wrong(name)
+
+    def whole(self, name: str, default: int, most: int | None = None, *, least: int = 1) -> int:
+        value = self.text(name, _WHOLE)
+        number = default if value is None else int(value)
+        return number if number >= least and (most is None or number <= most) else self.wrong(name)
+
+    def seconds(self, name: str, default: float) -> float:
+        value = self.text(name)
+        try:
+            number = default if value is None else float(value)
+        except ValueError:
+            self.wrong(name)
+        return number if math.isfinite(number) and number > 0 else self.wrong(name)
+
+    def limit(self, name: str) -> str | None:
+        """An amount as written; the programme's unit decides later what it means."""
+        value = self.text(name)
+        if value is not None and not any(_is_positive(value, unit) for unit in Unit):
+            self.wrong(name)
+        return value
+
+    def courses(
+        self, name: str, read: Callable[[str, str | None], tuple[Course, ...]], currency: str | None
+    ) -> tuple[Course, ...]:
+        """Places of the operator."""
+        value = self.text(name)
+        try:
+            return read(value, currency) if value is not None else ()
+        except ValueError:
+            self.wrong(name)
+
+    def url(self, name: str, inherited: str) -> str:
+        value = self.text(name)
+        if value is None:
+            return inherited
+        return value.rstrip("/") if _is_acceptable_url(value) else self.wrong(name)
+
+    def wrong(self, name: str) -> NoReturn:
+        """Complain without repeating the value: it might be a secret in the wrong place."""
+        variable = BY_NAME[name]
+        raise SettingsError(f"{full_name(name, self.suffix)} is {variable.meaning}. It must be {variable.allowed}.")
+
+
+def _settings(variables: Variables, directory: Path) -> Settings:
+    own = _Reader(variables)
+    return Settings(
+        discord_token=own.text("DISCORD_TOKEN", _SECRET),
+        server_ids=_server_ids(own),
+        drip=tuple(_drip_accounts(variables)),
+        gameball=tuple(_gameball_accounts(variables, directory)),
+        database=_database(own, directory),
+        backup_dir=_backup_dir(own, directory),
+        backup_keep=own.whole("BURSAR_BACKUP_KEEP", 7),
+        backup_command=_backup_command(own),
+        http_timeout=own.seconds("BURSAR_HTTP_TIMEOUT", 60),
+        settle_after=own.seconds("BURSAR_SETTLE_AFTER", 120),
+        job_wait=own.seconds("BURSAR_JOB_WAIT", 900),
+        max_rows=own.whole("BURSAR_MAX_ROWS", 100_000),
+        max_file_bytes=own.whole("BURSAR_MAX_FILE_BYTES", 10_000_000),
+        max_award=own.limit("BURSAR_MAX_AWARD"),
+        max_batch=own.limit("BURSAR_MAX_BATCH"),
+    )
+
+
+def _server_ids(own: _Reader) -> frozenset[str] | None:
+    value = own.text("BURSAR_SERVER_IDS")
+    if value is None:
+        return None
+    ids = [part.strip() for part in value.split(",") if part.strip()]
+    if not ids or not all(_SERVER.fullmatch(server_id) for server_id in ids):
+        own.wrong("BURSAR_SERVER_IDS")
+    return frozenset(ids)
+
+
+def _database(own: _Reader, directory: Path) -> Path:
+    path = directory / Path(own.text("BURSAR_DATABASE") or "bursar.db").expanduser()
+    if path.is_dir() or not path.parent.is_dir():
+        own.wrong("BURSAR_DATABASE")
+    return path
+
+
+def _backup_dir(own: _Reader, directory: Path) -> Path | None:
+    value = own.text("BURSAR_BACKUP_DIR")
+    if value is None:
+        return None
+    path = directory / Path(value).expanduser()
+    if not path.is_dir():
+        own.wrong("BURSAR_BACKUP_DIR")
+    return path
+
+
+def _backup_command(own: _Reader) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(own.text("BURSAR_BACKUP_COMMAND") or ""))
+    except ValueError:
+        own.wrong("BURSAR_BACKUP_COMMAND")
+
+
+def _drip_accounts(variables: Variables) -> Iterator[DripAccount]:
+    base_url = _Reader(variables).url("DRIP_BASE_URL", DRIP_URL)
+    for suffix in variables.suffixes("DRIP_"):
+        read = _Reader(variables, suffix)
+        if not _has_keys(read, "DRIP_", ("DRIP_API_KEY", "DRIP_REALM_ID")):
+            continue
+        currency = read.text("DRIP_CURRENCY_ID", _ID)
+        yield DripAccount(
+            suffix=suffix,
+            api_key=read.needed("DRIP_API_KEY", _SECRET, full_name("DRIP_REALM_ID", suffix)),
+            realm_id=read.needed("DRIP_REALM_ID", _REALM, full_name("DRIP_API_KEY", suffix)),
+            currency_id=currency,
+            base_url=read.url("DRIP_BASE_URL", base_url),
+            rate_plan=cast("RatePlan", read.choice("DRIP_RATE_PLAN", ("free", "pro", "enterprise"), "free")),
+            credentials_batch_size=read.whole("DRIP_CREDENTIALS_BATCH_SIZE", 100, 1000),
+            members_batch_size=read.whole("DRIP_MEMBERS_BATCH_SIZE", 100, 100),
+            unresolved=cast(
+                "Literal['reject', 'credentials']",
+                read.choice("DRIP_UNRESOLVED", ("reject", "credentials"), "reject"),
+            ),
+            initiator_id=read.text("DRIP_INITIATOR_ID", _ID),
+            member_courses=_member_courses(read, currency),
+            credential_courses=read.courses("DRIP_TWINS", places.twins, currency),
+        )
+
+
+def _member_courses(read: _Reader, currency: str | None) -> tuple[Course, ...]:
+    """Rings and witnesses, which have no place in common."""
+    rings = read.courses("DRIP_RING", places.rings, currency)
+    witnesses = read.courses("DRIP_WITNESS", places.witnesses, currency)
+    if {place for course in rings for place in course.places} & {
+        place for course in witnesses for place in course.places
+    }:
+        read.wrong("DRIP_WITNESS")
+    return (*rings, *witnesses)
+
+
+def _gameball_accounts(variables: Variables, directory: Path) -> Iterator[GameballAccount]:
+    base_url = _Reader(variables).url("GAMEBALL_BASE_URL", GAMEBALL_URL)
+    for suffix in variables.suffixes("GAMEBALL_"):
+        read = _Reader(variables, suffix)
+        if not _has_keys(read, "GAMEBALL_", ("GAMEBALL_API_KEY", "GAMEBALL_SECRET_KEY")):
+            continue
+        template, customers, fingerprint = _customers(read, directory)
+        unit = read.choice("GAMEBALL_AMOUNT_UNIT", ("points", "money", ""), "")
+        yield GameballAccount(
+            suffix=suffix,
+            api_key=read.needed("GAMEBALL_API_KEY", _SECRET, full_name("GAMEBALL_SECRET_KEY", suffix)),
+            secret_key=read.needed("GAMEBALL_SECRET_KEY", _SECRET, full_name("GAMEBALL_API_KEY", suffix)),
+            base_url=read.url("GAMEBALL_BASE_URL", base_url),
+            unit=Unit(unit) if unit else None,
+            customer_id_template=template,
+            customer_map=customers,
+            customer_map_sha256=fingerprint,
+            batch_size=read.whole("GAMEBALL_BATCH_SIZE", 1000, 1000),
+            once_up_to=read.whole("GAMEBALL_MANUAL_UP_TO", 0, 1000, least=0),
+            status_contract=cast("StatusContract", read.choice("GAMEBALL_STATUS_CONTRACT", ("auto", "a", "b"), "auto")),
+        )
+
+
+def _has_keys(read: _Reader, family: str, keys: tuple[str, ...]) -> bool:
+    """Whether the account exists. A named account of which only other settings exist is a slip of the pen."""
+    if any(read.text(key) for key in keys):
+        return True
+    if read.suffix:
+        needed = " and ".join(full_name(key, read.suffix) for key in keys)
+        stray = read.variables.first_of(family, read.suffix)
+        raise SettingsError(f"{stray} is set, but there is no account of that name: {needed} are not set.")
+    return False
+
+
+def _customers(read: _Reader, directory: Path) -> tuple[str, Mapping[str, str] | None, str | None]:
+    """Template, map and the map's fingerprint."""
+    template = read.text("GAMEBALL_CUSTOMER_ID_TEMPLATE") or DEFAULT_TEMPLATE
+    rest = template.replace(DEFAULT_TEMPLATE, "", 1)
+    if rest == template or "{" in rest or "}" in rest or not template.isprintable():
+        read.wrong("GAMEBALL_CUSTOMER_ID_TEMPLATE")
+    file_name = read.text("GAMEBALL_CUSTOMER_MAP")
+    if file_name is None:
+        return template, None, None
+    map_name = full_name("GAMEBALL_CUSTOMER_MAP", read.suffix)
+    if template != DEFAULT_TEMPLATE:
+        other = full_name("GAMEBALL_CUSTOMER_ID_TEMPLATE", read.suffix)
+        raise SettingsError(f"{map_name} and {other} both say how a customer is found; set only one of them.")
+    found = read_customer_map(directory / Path(file_name).expanduser(), map_name)
+    return template, found.customers, found.sha256
+
+
+def _is_positive(text: str, unit: Unit) -> bool:
+    try:
+        return parse_amount(text, unit) > 0
+    except ValueError:
+        return False
+
+
+def _is_acceptable_url(text: str) -> bool:
+    """https anywhere, http on this machine only; nothing but host, port and a path in front of the service's own."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or parts.username or parts.password or parts.query or parts.fragment or not _ID.fullmatch(text):
+        return False
+    if "/api/v" in f"{parts.path}/":
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+# --- programmes ---------------------------------------------------------------------------------------------------
+
+
+def _named(kind: ProviderKind, suffix: str) -> str:
+    return f"{kind.value}-{suffix}" if suffix else kind.value
+
+
+def _drip_programmes(account: DripAccount) -> Iterator[Programme]:
+    unusable = None
+    if account.currency_id is None:
+        name = full_name("DRIP_CURRENCY_ID", account.suffix)
+        unusable = f"No currency is chosen for it. Set {name}, or choose one with /settings."
+    kinds = {
+        ProviderKind.DRIP_CREDENTIALS: (account.credentials_batch_size, account.credential_courses),
+        ProviderKind.DRIP_MEMBERS: (account.members_batch_size, account.member_courses),
+    }
+    for kind, (size, courses) in kinds.items():
+        destination = Destination(kind, account.realm_id, account.currency_id, Unit.POINTS, None)
+        yield Programme(_named(kind, account.suffix), destination, size, unusable, courses)
+
+
+def _gameball_programme(account: GameballAccount) -> Programme:
+    unusable = None
+    if account.unit is None:
+        name = full_name("GAMEBALL_AMOUNT_UNIT", account.suffix)
+        unusable = f"{name} is not set: say whether amounts of this Gameball account count points or money."
+    fingerprint = hashlib.sha256(account.api_key.encode()).hexdigest()[:16]
+    template = account.customer_id_template
+    if account.customer_map_sha256 is not None:
+        template = f"map:{account.customer_map_sha256[:12]}"
+    destination = Destination(ProviderKind.GAMEBALL, fingerprint, None, account.unit or Unit.POINTS, template)
+    name = _named(ProviderKind.GAMEBALL, account.suffix)
+    return Programme(name, destination, account.batch_size, unusable, once_up_to=account.once_up_to)
