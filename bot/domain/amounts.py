@@ -1,0 +1,186 @@
+"""Amounts: text to whole smallest units and back. Never a float."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from bot.domain.model import Unit
+from bot.domain.quoting import quoted
+
+LARGEST: Final = 2**53
+"""Beyond this a JSON number may be rounded by whoever reads it (RFC 8259, section 6)."""
+
+_LONGEST_TEXT: Final = 40
+_MINUS_SIGNS: Final = "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"
+_SPACES: Final = "\t\u00a0\u2007\u2009\u202f"
+_APOSTROPHES: Final = "\u2019\u02bc"
+_PLAIN: Final = str.maketrans(dict.fromkeys(_MINUS_SIGNS, "-") | dict.fromkeys(_SPACES, " ") | {"\uff0b": "+"})
+_PLAIN.update(str.maketrans(dict.fromkeys(_APOSTROPHES, "'")))
+
+_SIGN: Final = re.compile(r"([+-]?) *")
+_BODY: Final = re.compile(r"[0-9]+(?:[ ,.'][0-9]+)*", re.ASCII)
+_SCIENTIFIC: Final = re.compile(r"[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+", re.ASCII)
+_BRACKETS: Final = re.compile(r"\([^()]*[0-9][^()]*\)", re.ASCII)
+_HAS_DIGIT: Final = re.compile(r"[0-9]", re.ASCII)
+_HAS_WORD: Final = re.compile(r"[^\W_]|[%$€£¥₹#*]")
+
+
+class AmountError(ValueError):
+    """A text that is no amount. The message is a cause and a next step, for the person who wrote it."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        """``bad-amount``, ``ambiguous-amount``, ``fraction`` or ``over-limit``: kinds of a ``Problem``."""
+
+
+class _Number(NamedTuple):
+    """A number taken apart without deciding what an ambiguous mark means."""
+
+    negative: bool
+    whole: str
+    fraction: str
+    decimal_mark: str | None
+    """The mark that certainly separates the fraction, or that the grouping marks leave for it."""
+    doubtful_mark: str | None
+    """A single ``.`` or ``,`` before three digits: grouping or fraction."""
+
+
+def parse_amount(text: str, unit: Unit, decimal_mark: str | None = None) -> int:
+    """The amount in the smallest unit.
+
+    Takes a sign (also the typographic minus), spaces and apostrophes between groups of three, and ``,`` or ``.`` as
+    grouping or decimal mark where only one reading is possible. ``decimal_mark`` (``","`` or ``"."``) is what the rest
+    of a file proved (``decimal_mark_of``) and settles ``1.000`` and ``1,000``. A fraction of zeros is whole.
+
+    Raises ``AmountError`` (a ``ValueError``) with one sentence: ``1e3``, fractions where whole points are needed, more
+    than two decimals of money, ambiguous ``1.000``/``1,000``, anything beyond 2**53.
+    """
+    plain = text.strip()
+    if not (plain.isascii() and plain.isdigit()):
+        return _value(_settled(_taken_apart(plain), decimal_mark, plain), unit, plain)
+    return _value(_Number(False, plain, "", None, None), unit, plain)
+
+
+def decimal_mark_of(text: str) -> str | None:
+    """The decimal mark that this text proves, ``","`` or ``"."``; ``None`` when it proves none.
+
+    ``12.5`` and ``1,234,567`` prove a point, ``1.250,50`` a comma; ``1,000`` proves nothing.
+    """
+    try:
+        return _taken_apart(text.strip()).decimal_mark
+    except AmountError:
+        return None
+
+
+def canonical(amount: int, unit: Unit) -> str:
+    """The one spelling for JSON and CSV: ``-5``; money without trailing zeros: ``12.5``."""
+    if unit is Unit.POINTS:
+        return str(amount)
+    whole, hundredths = divmod(abs(amount), 100)
+    fraction = f".{hundredths:02}".rstrip("0").rstrip(".")
+    return f"{'-' if amount < 0 else ''}{whole}{fraction}"
+
+
+def display(amount: int, unit: Unit) -> str:
+    """For people: ``1,203`` or ``12.50``."""
+    if unit is Unit.POINTS:
+        return f"{amount:,}"
+    whole, hundredths = divmod(abs(amount), 100)
+    return f"{'-' if amount < 0 else ''}{whole:,}.{hundredths:02}"
+
+
+def _taken_apart(text: str) -> _Number:
+    plain = text.translate(_PLAIN)
+    sign = _SIGN.match(plain)
+    assert sign is not None
+    body = plain[sign.end() :]
+    if body[:1] in (".", ","):
+        body = f"0{body}"  # ".5"
+    if len(body) > _LONGEST_TEXT or not _BODY.fullmatch(body):
+        raise _no_number(plain)
+    marks = [one for one in body if one in " ,.'"]
+    parts = re.split(r"[ ,.']", body)
+    return _number(sign.group(1) == "-", marks, parts, plain)
+
+
+def _number(negative: bool, marks: list[str], parts: list[str], plain: str) -> _Number:
+    if not marks:
+        return _Number(negative, parts[0], "", None, None)
+    last, before = marks[-1], marks[:-1]
+    may_be_fraction = last in ",." and last not in before
+    if may_be_fraction and not before:
+        if _are_groups(parts):
+            return _Number(negative, parts[0], parts[1], None, last)
+        return _Number(negative, parts[0], parts[1], last, None)
+    groups, fraction = (parts[:-1], parts[-1]) if may_be_fraction else (parts, "")
+    grouping = set(before if may_be_fraction else marks)
+    if len(grouping) != 1 or not _are_groups(groups):
+        raise AmountError("bad-amount", f"{quoted(plain)} has unusual groups of digits; write it without separators")
+    if may_be_fraction:
+        return _Number(negative, "".join(groups), fraction, last, None)
+    other = {",": ".", ".": ","}.get(last)
+    return _Number(negative, "".join(groups), "", other, None)
+
+
+def _are_groups(parts: list[str]) -> bool:
+    """Whether these runs of digits look like one number in groups of three."""
+    return 1 <= len(parts[0]) <= 3 and parts[0][0] != "0" and all(len(part) == 3 for part in parts[1:])
+
+
+def _settled(number: _Number, decimal_mark: str | None, plain: str) -> _Number:
+    """The number once the mark in doubt is known to be a grouping or a decimal mark."""
+    if number.doubtful_mark is None:
+        return number
+    if decimal_mark is None:
+        together = number.whole + number.fraction
+        raise AmountError(
+            "ambiguous-amount",
+            f"{quoted(plain)} may mean {together} or {number.whole} with decimals; write {together} if that is meant",
+        )
+    if decimal_mark == number.doubtful_mark:
+        return number._replace(decimal_mark=decimal_mark, doubtful_mark=None)
+    return number._replace(whole=number.whole + number.fraction, fraction="", doubtful_mark=None)
+
+
+def _value(number: _Number, unit: Unit, plain: str) -> int:
+    if len(number.whole) > _LONGEST_TEXT:
+        raise _too_large(plain)
+    if unit is Unit.POINTS:
+        if number.fraction.strip("0"):
+            raise AmountError("fraction", f"{quoted(plain)} has a fraction, points are whole; write a whole number")
+        amount = int(number.whole)
+    else:
+        if len(number.fraction) > 2:
+            raise AmountError("fraction", f"{quoted(plain)} has more than two decimals; round it to two decimals")
+        amount = int(number.whole) * 100 + int(number.fraction.ljust(2, "0"))
+    if amount > LARGEST:
+        raise _too_large(plain)
+    return -amount if number.negative else amount
+
+
+def _too_large(plain: str) -> AmountError:
+    return AmountError("over-limit", f"{quoted(plain)} is too large to be an amount; check where it comes from")
+
+
+def _no_number(plain: str) -> AmountError:
+    shown = quoted(plain)
+    if not plain:
+        return AmountError("bad-amount", "the amount is empty; write a number")
+    body = plain.lstrip("+-").strip()
+    if body.isascii() and body.isdigit():
+        return _too_large(plain) if len(plain) - len(body) <= 1 else _not_a_number(shown)
+    if _SCIENTIFIC.fullmatch(body):
+        return AmountError("bad-amount", f"{shown} is in scientific notation; write the number out in full")
+    if _BRACKETS.fullmatch(plain):
+        return AmountError("bad-amount", f"{shown} is in brackets; write a minus before the number instead")
+    if plain.startswith("="):
+        return AmountError("bad-amount", f"{shown} is a formula; put its value into the cell")
+    if _HAS_DIGIT.search(plain) and _HAS_WORD.search(re.sub(r"[0-9]", "", plain)):
+        return AmountError("bad-amount", f"{shown} has more than a number in it; write only the number")
+    return _not_a_number(shown)
+
+
+def _not_a_number(shown: str) -> AmountError:
+    return AmountError("bad-amount", f"{shown} is not a number; write it with the digits 0 to 9")

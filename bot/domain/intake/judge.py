@@ -1,0 +1,186 @@
+"""The second pass: every record becomes a good row, or the problems that keep it from being one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from bot.domain.amounts import LARGEST
+from bot.domain.discord_ids import SHORTEST, youngest
+from bot.domain.intake.cells import CellReader, cell, suspected
+from bot.domain.intake.options import ReadingOptions
+from bot.domain.intake.recipients import is_surely, looks_like_recipient
+from bot.domain.intake.records import LINE_MAX, Broken, Spanning, TooLong
+from bot.domain.intake.rounding import mark_of
+from bot.domain.intake.settled import Settled, Who
+from bot.domain.intake.survey import is_total_label
+from bot.domain.intake.tally import Tally
+from bot.domain.model import Problem, Recipient, RecipientType, Row, Unit
+from bot.domain.quoting import quoted
+
+_PLAIN_ID_MAX: Final = 19
+_PLAIN_AMOUNT_MAX: Final = 9
+_DELIMITER_WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+class Judge:
+    """Judges records one by one and keeps the tally."""
+
+    def __init__(self, settled: Settled, options: ReadingOptions) -> None:
+        self._settled = settled
+        self._reader = CellReader(settled, options)
+        self.tally = Tally()
+        first = settled.who[0]
+        self._who_index = first.index
+        self._rounding = first.rounding
+        self._amount_index = -1 if settled.amount is None else settled.amount.index
+        self._needed = max(self._who_index, self._amount_index)
+        self._width = settled.width
+        self._youngest = youngest(options.now_ms)
+        self._largest = LARGEST if options.max_award is None else options.max_award
+        self._factor = 1 if options.unit is Unit.POINTS else 100
+        self._plain = (
+            len(settled.who) == 1
+            and settled.amount is not None
+            and first.type is RecipientType.DISCORD_ID
+            and first.type_column is None
+            and (options.accepts is None or first.type in options.accepts)
+        )
+
+    def entries(self, records: Iterator[tuple[int, list[str]]]) -> Iterator[Row | Problem]:
+        """Rows and problems in the order of the file. ``records`` start at its top."""
+        header_line = self._settled.layout.header_line
+        tally = self.tally
+        for line, cells in records:
+            row = self._plain_row(line, cells) if self._plain and line > header_line else None
+            if row is not None:
+                tally.rows += 1
+                tally.total += row.amount
+                tally.readable += row.amount
+                yield row
+                continue
+            for entry in self._above_header(line, cells) if line <= header_line else self._judged(line, cells):
+                if isinstance(entry, Row):
+                    tally.rows += 1
+                    tally.total += entry.amount
+                else:
+                    tally.problems += 1
+                yield entry
+
+    def _plain_row(self, line: int, cells: list[str]) -> Row | None:
+        """What nearly every row is: digits, and nothing doubtful about them. ``None`` leaves it to ``_judged``."""
+        if not self._needed < len(cells) <= self._width or isinstance(cells, Spanning):
+            return None
+        who, much = cells[self._who_index], cells[self._amount_index]
+        digits = much[1:] if much[:1] == "-" else much
+        if not (who.isdigit() and digits.isdigit() and who.isascii() and digits.isascii()):
+            return None
+        if not SHORTEST <= len(who) <= _PLAIN_ID_MAX or who[0] == "0" or len(digits) > _PLAIN_AMOUNT_MAX:
+            return None
+        number, amount = int(who), int(much) * self._factor
+        if number > self._youngest or not 0 < abs(amount) <= self._largest:
+            return None
+        if self._rounding and mark_of(who, number) is not None:
+            return None
+        award_id = None if self._settled.award_id is None else self._reader.award_id(line, cells)
+        if isinstance(award_id, Problem):
+            return None
+        return Row(line, Recipient(RecipientType.DISCORD_ID, who), amount, self._reason(line, cells), award_id)
+
+    # --- every other row ---------------------------------------------------------------------------------------
+
+    def _judged(self, line: int, cells: list[str]) -> Iterator[Row | Problem]:
+        torn = self._torn(line, cells)
+        if torn is not None:
+            self.tally.unreadable += 1
+            yield torn
+            return
+        named = [who for who in self._settled.who if cell(cells, who.index)]
+        if not named or (len(named) == 1 and is_total_label(cells[named[0].index])):
+            yield from self._without_recipient(line, cells)
+            return
+        amount = self._reader.amount(line, cells)
+        if amount is None:
+            self.tally.nothing.append(line)
+            return
+        if isinstance(amount, Problem):
+            self.tally.unreadable += 1
+        else:
+            self.tally.readable += amount
+            amount = self._reader.within_limit(line, amount)
+        recipient = self._reader.recipient(line, cells, named)
+        award_id = self._reader.award_id(line, cells)
+        if isinstance(recipient, Problem) or isinstance(amount, Problem) or isinstance(award_id, Problem):
+            yield from (found for found in (recipient, amount, award_id) if isinstance(found, Problem))
+            return
+        if suspected(recipient.value, named[0].rounding):
+            self.tally.suspected.append(line)
+        yield Row(line, recipient, amount, self._reason(line, cells), award_id)
+
+    def _reason(self, line: int, cells: Sequence[str]) -> str | None:
+        if self._settled.reason is None:
+            return None
+        reason, cut = self._reader.reason(cells)
+        if cut:
+            self.tally.shortened.append(line)
+        return reason
+
+    def _torn(self, line: int, cells: list[str]) -> Problem | None:
+        """A record whose cells are not where they belong, so that nothing in it can be trusted."""
+        if isinstance(cells, TooLong):
+            message = f"the line is longer than {LINE_MAX:,} characters; check the line ends of the file"
+            return Problem(line, None, TooLong.kind, message)
+        if isinstance(cells, Broken):
+            message = "the quotation marks do not pair up, so the cells cannot be told apart; remove or double them"
+            return Problem(line, None, Broken.kind, message)
+        if isinstance(cells, Spanning) and self._swallows_rows(cells):
+            last = line + cells.lines - 1
+            message = (
+                f"a quoted cell runs on to row {last} over what look like rows; close the quotation mark in row {line}"
+            )
+            return Problem(line, None, Broken.kind, message)
+        if len(cells) > self._width and any(cell(cells, index) for index in range(self._width, len(cells))):
+            marks = _DELIMITER_WORDS[self._settled.layout.delimiter]
+            counts = f"the row has {len(cells)} cells, the header {self._width}"
+            message = f"{counts}; put quotation marks around cells with {marks} in them"
+            return Problem(line, None, "extra-cells", message)
+        return None
+
+    def _swallows_rows(self, cells: list[str]) -> bool:
+        delimiter = self._settled.layout.delimiter
+        inner = (part for one in cells if "\n" in one for part in one.split("\n")[1:])
+        return any(
+            looks_like_recipient(piece) for part in inner if delimiter in part for piece in part.split(delimiter)
+        )
+
+    def _without_recipient(self, line: int, cells: list[str]) -> Iterator[Problem]:
+        """An empty row, the file's own total, or a row that names nobody."""
+        filled = [index for index in range(len(cells)) if cell(cells, index)]
+        if not filled:
+            return
+        labelled = any(is_total_label(cells[index]) for index in filled)
+        amount = self._reader.amount(line, cells)
+        if amount is None and not labelled:
+            self.tally.nothing.append(line)
+        elif amount is None or self._settled.amount is None:
+            if not labelled:
+                yield self._nobody(line)
+        elif not labelled and (isinstance(amount, Problem) or any(index in self._settled.capable for index in filled)):
+            self.tally.unreadable += isinstance(amount, Problem)
+            self.tally.readable += amount if isinstance(amount, int) else 0
+            yield self._nobody(line)
+        else:
+            self.tally.totals.append((line, None if isinstance(amount, Problem) else amount))
+
+    def _nobody(self, line: int) -> Problem:
+        name = self._settled.who[0].name
+        return Problem(
+            line, name, "no-recipient", f"the row names nobody to pay; fill in {quoted(name)} or remove the row"
+        )
+
+    def _above_header(self, line: int, cells: list[str]) -> Iterator[Problem]:
+        header_line = self._settled.layout.header_line
+        who: Who = self._settled.who[0]
+        if line < header_line and is_surely(who.type, cell(cells, who.index)):
+            message = f"the row stands above the header in row {header_line}, so it is not read; move it below"
+            yield Problem(line, who.name, "above-header", message)

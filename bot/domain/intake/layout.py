@@ -1,0 +1,128 @@
+"""Where the header is and what separates the cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from bot.domain.intake import names
+from bot.domain.intake.options import ReadingOptions
+from bot.domain.intake.recipients import looks_like_recipient
+from bot.domain.intake.records import records
+from bot.domain.model import Refusal
+from bot.domain.quoting import quoted
+
+HEADER_ROWS: Final = 20
+"""Rows in which the header is looked for."""
+
+_DELIMITERS: Final = (",", ";", "\t", "|")
+_DECLARED: Final = re.compile(r'"?sep=([,;\t|])"?[ ]*(?:[\r\n]|\Z)', re.IGNORECASE)
+_NAME_MAX: Final = 60
+_COLUMNS_MAX: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the file is laid out."""
+
+    encoding: str
+    delimiter: str
+    header_line: int
+    header: tuple[str, ...]
+    """Cells of the header as written, without invisible characters."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Score:
+    """How much a row looks like the header; the larger the better."""
+
+    complete: bool
+    """It says who and how much."""
+    known: int
+    nearly: int
+
+
+def find_layout(content: bytes, encoding: str, options: ReadingOptions) -> Layout | Refusal:
+    """The delimiter and header row under which most columns are known; a ``sep=`` line settles the delimiter."""
+    declared = _declared_delimiter(content, encoding)
+    best: tuple[_Score, Layout] | None = None
+    for delimiter in (declared,) if declared else _DELIMITERS:
+        found = _header(content, encoding, delimiter, declared is not None, options)
+        if found is not None and (best is None or _better(found, best)):
+            best = found
+    return best[1] if best is not None else _no_header(content, encoding, declared)
+
+
+def _better(found: tuple[_Score, Layout], best: tuple[_Score, Layout]) -> bool:
+    if found[0] != best[0]:
+        return found[0] > best[0]
+    return len(found[1].header) > len(best[1].header)
+
+
+def _header(
+    content: bytes, encoding: str, delimiter: str, declared: bool, options: ReadingOptions
+) -> tuple[_Score, Layout] | None:
+    """The first of the rows that look most like a header under this delimiter."""
+    chosen = {names.squeezed(one) for one in (options.recipient_column, options.amount_column) if one is not None}
+    best: tuple[_Score, Layout] | None = None
+    for line, cells in _first_rows(content, encoding, delimiter, declared):
+        score = _score(cells, chosen, options.amount is not None)
+        if score is not None and (best is None or score > best[0]):
+            best = score, Layout(encoding, delimiter, line, tuple(names.visible(cell) for cell in cells))
+    return best
+
+
+def _declared_delimiter(content: bytes, encoding: str) -> str | None:
+    """From a first line such as ``sep=;``, which Excel writes and obeys."""
+    match = _DECLARED.match(content[:64].decode(encoding, "replace").lstrip("\ufeff"))
+    return match.group(1) if match else None
+
+
+def _first_rows(content: bytes, encoding: str, delimiter: str, declared: bool) -> Iterator[tuple[int, list[str]]]:
+    start = 1 if declared else 0
+    return islice(records(content, encoding, delimiter), start, start + HEADER_ROWS)
+
+
+def _score(cells: list[str], chosen: set[str], amount_given: bool) -> _Score | None:
+    if len(cells) > _COLUMNS_MAX:
+        return None
+    who = much = False
+    known = 0
+    candidates = [cell for cell in cells if cell and len(cell) <= _NAME_MAX]
+    for cell in candidates:
+        name = names.known(cell)
+        picked = names.squeezed(cell) in chosen
+        known += name is not None or picked
+        who = who or name in names.RECIPIENTS or picked
+        much = much or name in names.AMOUNTS or picked
+    nearly = 0 if known else sum(names.nearly(cell) is not None for cell in candidates)
+    if not (known or nearly) or any(looks_like_recipient(cell) for cell in candidates):
+        return None
+    return _Score(who and (much or amount_given), known, nearly)
+
+
+def _no_header(content: bytes, encoding: str, declared: str | None) -> Refusal:
+    for line, cells in _first_rows(content, encoding, declared or ",", declared is not None):
+        parts = cells if declared else _split_somehow(cells)
+        found = next((part for part in parts if looks_like_recipient(part)), None)
+        if found is not None:
+            return Refusal(
+                "no-header",
+                f"Row {line} begins with data ({quoted(found)}), there is no header above it. "
+                "Add a first row with the names of the columns, such as discord_id,amount.",
+            )
+    return Refusal(
+        "no-header",
+        f"None of the first {HEADER_ROWS} rows has a column name that Bursar knows. "
+        "Add a header row such as discord_id,amount above the data.",
+    )
+
+
+def _split_somehow(cells: list[str]) -> list[str]:
+    parts = cells
+    for delimiter in _DELIMITERS[1:]:
+        parts = [piece for part in parts for piece in part.split(delimiter)]
+    return parts

@@ -1,0 +1,152 @@
+"""The two passes put together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Final
+
+from bot.domain.intake.choosing import are_used_in_turn, choose_amount, choose_recipients
+from bot.domain.intake.columns import roles_of
+from bot.domain.intake.content import encoding_of, has_unreadable, refuse_binary, refuse_no_text
+from bot.domain.intake.judge import Judge
+from bot.domain.intake.layout import find_layout
+from bot.domain.intake.names import visible
+from bot.domain.intake.options import Ending, FileFacts, ReadingOptions
+from bot.domain.intake.records import records
+from bot.domain.intake.settled import Settled, facts_of, settle
+from bot.domain.intake.survey import survey_of
+from bot.domain.intake.tally import ending_of
+from bot.domain.model import Problem, Refusal, Row
+from bot.domain.reporting import plain_cell
+
+_EMPTY: Final = Refusal(
+    "no-rows", "The file is empty. Send one with a header such as discord_id,amount and a row for each award."
+)
+
+
+class Reading:
+    """A file under way."""
+
+    facts: FileFacts | None
+    """``None`` when ``refusal`` says why."""
+    refusal: Refusal | None
+    """Known before any record: binary, too big, too many rows, no rows, no recipient or amount column, duplicated
+    header, a choice to make."""
+    sha256: str
+
+    def __init__(self, content: bytes, options: ReadingOptions) -> None:
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        self._content = content
+        self._options = options
+        self._judge: Judge | None = None
+        self._settled: Settled | None = None
+        self._exhausted = False
+        settled = _settled(content, options)
+        if isinstance(settled, Refusal):
+            self.facts, self.refusal = None, settled
+        else:
+            self.facts, self.refusal = facts_of(settled), None
+            self._settled = settled
+
+    def entries(self) -> Iterator[Row | Problem]:
+        """Every record that is not empty, in the order of the file: one good row, or one or more problems of a line.
+
+        Rows with nothing to pay and the file's own totals are neither; ``finish`` tells of them. Can be iterated once
+        (a second time raises ``RuntimeError``). Nothing when ``refusal`` is set.
+        """
+        if self._judge is not None:
+            raise RuntimeError("the entries of a reading can be iterated once")
+        if self._settled is None:
+            return iter(())
+        self._judge = Judge(self._settled, self._options)
+        return self._judged(self._judge, self._settled)
+
+    def _judged(self, judge: Judge, settled: Settled) -> Iterator[Row | Problem]:
+        yield from judge.entries(records(self._content, settled.layout.encoding, settled.layout.delimiter))
+        self._exhausted = True
+
+    def finish(self) -> Ending:
+        """After ``entries`` is exhausted (``RuntimeError`` before that)."""
+        if self._settled is None:
+            return Ending(self.refusal, (), 0, 0, 0)
+        if self._judge is None or not self._exhausted:
+            raise RuntimeError("a reading is finished when its entries are exhausted")
+        unreadable = has_unreadable(self._content, self._settled.layout.encoding)
+        return ending_of(self._judge.tally, self._settled, self._options.unit, unreadable)
+
+
+def read(content: bytes, options: ReadingOptions) -> Reading:
+    """First pass. Never raises for what the content is."""
+    return Reading(content, options)
+
+
+def original_records(content: bytes, facts: FileFacts) -> Iterator[tuple[int, list[str]]]:
+    """The records below the header as written, with their physical lines, for result and problem files.
+
+    Blank records are left out, and so are the apostrophes that ``safe_cell`` puts on. Line ends inside a cell are
+    ``\\n``; a line that cannot be split into cells is one cell.
+    """
+    for line, cells in records(content, facts.encoding, facts.delimiter):
+        if line > facts.header_line and any(cell and not cell.isspace() for cell in cells):
+            yield line, [plain_cell(cell) if cell[:1] == "'" else cell for cell in cells]
+
+
+def _settled(content: bytes, options: ReadingOptions) -> Settled | Refusal:
+    if len(content) > options.max_bytes:
+        return _too_big(len(content), options.max_bytes)
+    refusal = refuse_binary(content)
+    if refusal is not None:
+        return refusal
+    encoding = encoding_of(content)
+    refusal = refuse_no_text(content, encoding) or _blank(content, encoding)
+    if refusal is not None:
+        return refusal
+    layout = find_layout(content, encoding, options)
+    if isinstance(layout, Refusal):
+        return layout
+    roles = roles_of(layout.header, options)
+    if isinstance(roles, Refusal):
+        return roles
+    survey = survey_of(roles)
+    rows = records(content, encoding, layout.delimiter)
+    survey.look_through((row for row in rows if row[0] > layout.header_line), options.max_rows)
+    if survey.rows > options.max_rows:
+        message = (
+            f"The file has more than {options.max_rows:,} rows, the most that is allowed. Split it into smaller files."
+        )
+        return Refusal("too-many-rows", message)
+    if not survey.rows:
+        message = f"There is no row to send below the header in row {layout.header_line}. Add a row for each award."
+        return Refusal("no-rows", message)
+    recipients = choose_recipients(survey, options)
+    if isinstance(recipients, Refusal):
+        return recipients
+    amount = choose_amount(survey)
+    if isinstance(amount, Refusal):
+        return amount
+    contested = not are_used_in_turn(recipients, survey)
+    return settle(layout, roles, recipients, amount, options.accepts, contested=contested)
+
+
+def _too_big(size: int, most: int) -> Refusal:
+    shown = [_in_unit(one, size) for one in (size, most)]
+    if shown[0] == shown[1]:
+        shown = [_in_unit(one, 0) for one in (size, most)]
+    return Refusal("too-big", f"Size and limit of the file are {' and '.join(shown)}. Split it into smaller files.")
+
+
+def _in_unit(size: int, like: int) -> str:
+    """A size in the unit that suits ``like``."""
+    for unit, worth in (("MB", 1_000_000), ("kB", 1000)):
+        if like >= worth:
+            return f"{size / worth:,.1f} {unit}"
+    return f"{size:,} byte{'' if size == 1 else 's'}"
+
+
+def _blank(content: bytes, encoding: str) -> Refusal | None:
+    text = content[:4096].decode(encoding, "replace")
+    if visible(text):
+        return None
+    blank = all(not visible(cell) for _, cells in records(content, encoding, ",") for cell in cells)
+    return _EMPTY if blank else None

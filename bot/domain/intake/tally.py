@@ -1,0 +1,129 @@
+"""What the second pass counts, and the ending that it adds up to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bot.domain.amounts import display
+from bot.domain.intake import names
+from bot.domain.intake.cells import REASON_MAX
+from bot.domain.intake.options import Ending
+from bot.domain.intake.settled import Settled
+from bot.domain.model import Notice, Refusal, Unit
+from bot.domain.quoting import listed
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counters and line numbers, no rows."""
+
+    rows: int = 0
+    total: int = 0
+    problems: int = 0
+    readable: int = 0
+    """Sum of every amount that could be read, bad rows included."""
+    unreadable: int = 0
+    """Rows whose amount could not be read."""
+    nothing: list[int] = field(default_factory=list)
+    shortened: list[int] = field(default_factory=list)
+    suspected: list[int] = field(default_factory=list)
+    totals: list[tuple[int, int | None]] = field(default_factory=list)
+    """The file's own totals: line, amount (``None``: it cannot be read)."""
+
+
+def ending_of(tally: Tally, settled: Settled, unit: Unit, unreadable_text: bool) -> Ending:
+    """Once every record was seen."""
+    refusal = _wrong_total(tally, unit) or _nothing_to_send(tally)
+    warnings = [*_about_recipients(settled), *_about_columns(settled), *_about_rows(tally, unit)]
+    if unreadable_text:
+        encoding = settled.layout.encoding
+        warnings.append(
+            Notice(
+                "unreadable-text", f"some characters are no {encoding} text and were replaced; check names and reasons"
+            )
+        )
+    return Ending(refusal, tuple(warnings), tally.rows, tally.total, tally.problems)
+
+
+def _wrong_total(tally: Tally, unit: Unit) -> Refusal | None:
+    if tally.unreadable:
+        return None
+    for line, amount in tally.totals:
+        if amount is not None and amount != tally.readable:
+            return Refusal(
+                "control-total",
+                f"Row {line} has an amount and no recipient, so it was read as the file's total: "
+                f"{display(amount, unit)}, but the rows add up to {display(tally.readable, unit)}. "
+                "Add the recipient, or correct or remove that row.",
+            )
+    return None
+
+
+def _nothing_to_send(tally: Tally) -> Refusal | None:
+    if tally.rows or tally.problems:
+        return None
+    return Refusal("no-rows", "There is nothing to pay: no row has an amount other than zero. Fill in the amounts.")
+
+
+def _about_recipients(settled: Settled) -> Sequence[Notice]:
+    if not settled.contested:
+        return ()
+    names = listed(tuple(one.name for one in settled.who))
+    return (Notice("choose-recipient", f"{names} could each say who gets the points; choose one if it counts alone"),)
+
+
+def _about_columns(settled: Settled) -> Sequence[Notice]:
+    header = settled.layout.header
+    unknown = [
+        name
+        for index, name in enumerate(header)
+        if name and index not in settled.capable and not _has_role(name, index, settled)
+    ]
+    if not unknown:
+        return ()
+    columns = "the column" if len(unknown) == 1 else "the columns"
+    message = f"{columns} {listed(unknown)} will not be used, only kept for the result file; rename what should count"
+    return (Notice("unknown-column", message, (settled.layout.header_line,)),)
+
+
+def _has_role(name: str, index: int, settled: Settled) -> bool:
+    if names.known(name) in (*names.OURS, *names.AMOUNTS, names.SOURCE):
+        return True
+    if settled.exported and names.normalised(name) in names.EXPORTED:
+        return True
+    return any(column is not None and column.index == index for column in (settled.amount, settled.reason))
+
+
+def _about_rows(tally: Tally, unit: Unit) -> list[Notice]:
+    notices = []
+    if tally.nothing:
+        rows = "1 row has" if len(tally.nothing) == 1 else f"{len(tally.nothing):,} rows have"
+        notices.append(
+            Notice(
+                "nothing-to-pay",
+                f"{rows} no amount or zero and will not be sent; fill in an amount if one is missing",
+                tuple(tally.nothing),
+            )
+        )
+    notices.extend(_about_totals(tally, unit))
+    if tally.suspected:
+        message = "some ids may have been rounded by a spreadsheet; compare these rows with the source"
+        notices.append(Notice("suspected-rounding", message, tuple(tally.suspected)))
+    if tally.shortened:
+        message = f"reasons are kept to {REASON_MAX} characters and were cut; shorten them to choose what stays"
+        notices.append(Notice("reason-shortened", message, tuple(tally.shortened)))
+    return notices
+
+
+def _about_totals(tally: Tally, unit: Unit) -> Sequence[Notice]:
+    if not tally.totals:
+        return ()
+    lines = tuple(line for line, _ in tally.totals)
+    if all(amount == tally.readable for _, amount in tally.totals):
+        message = f"the file's own total of {display(tally.readable, unit)} matches its rows; check that it is no row"
+    elif _wrong_total(tally, unit) is not None:
+        return ()
+    else:
+        message = "the file's own total could not be compared: amounts are unreadable; correct those first"
+    return (Notice("control-total", message, lines),)
