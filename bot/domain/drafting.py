@@ -1,0 +1,117 @@
+"""What a draft is made of, as values that the ledger stores and cards show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.model import Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class StagedRow:
+    """One good row as it would become an award."""
+
+    line: int
+    lines: tuple[int, ...] | None
+    """Every original line behind it; ``None`` means ``line`` alone."""
+    recipient: Recipient
+    target: str | None
+    """What would be sent; ``None`` until looked up."""
+    amount: int
+    reason: str | None
+    continues: int | None = None
+    """The award that this row retries or continues."""
+    unresolved: str | None = None
+    """Why there is nobody to send to: becomes a rejected award."""
+    reverses: int | None = None
+    """The award that this row takes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An original line that becomes no award and has no problem, for the result file."""
+
+    line: int
+    detail: str
+    """Why there is no award; the ledger tells how ``award_id`` stands instead, where there is one."""
+    award_id: int | None = None
+    """The award that was made of this line before."""
+
+
+@dataclass(frozen=True, slots=True)
+class DraftTotals:
+    """Sums over the staged rows of a draft."""
+
+    rows: int
+    """Staged rows = awards it would make, unresolved ones included."""
+    recipients: int
+    """Distinct by what would be sent, by their keys where that is not known yet."""
+    total: int
+    total_absolute: int
+    unresolved: int
+    pending: int
+    """Rows with neither a target nor a reason for that: still to be looked up."""
+    problems: int
+    """Distinct lines with a problem."""
+    deductions: int
+    """Rows with a negative amount."""
+    lines: int
+    """Original lines behind the staged rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierBatch:
+    """One earlier batch that holds rows of the draft."""
+
+    batch_id: int
+    actor_name: str
+    recorded_at: int
+    label: str | None
+    rows: int
+    """How many of the draft's rows it matches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Rows of a draft that were paid, or are being paid, in the last 30 days: same recipient, amount, account and
+    currency, whichever programme. Awards that were rejected, cancelled or written off do not count."""
+
+    rows: int
+    """Distinct draft rows matched by any earlier award."""
+    total: int
+    """Sum of their amounts."""
+    batches: tuple[EarlierBatch, ...]
+    """Newest first, at most ten."""
+    mark: str = ""
+    """Names exactly these matches; empty for none. Who agrees to pay again agrees to what was shown, and to no more."""
+
+
+NO_MATCHES = Matches(0, 0, ())
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What an undo of a batch can take back, in numbers of awards, and what it cannot."""
+
+    staged: int
+    """Landed and not yet taken back: these are in the draft."""
+    before: int
+    """Taken back by an earlier undo, or about to be; or perhaps, where that was written off as a doubt."""
+    unsure: int
+    """Deductions of which the service may have made less than was asked: giving back all of it could pay somebody."""
+    never_landed: int
+    """Refused, cancelled or written off."""
+    may_take_less: bool = False
+    """The service may take less back than was paid, without saying so."""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPaid:
+    """Rows of a draft whose recipients have an award under its label that counts as paid, whatever its amount."""
+
+    rows: int
+    total: int
+    """Sum of the amounts that the draft would give them."""
+
+
+NOBODY_PAID = CampaignPaid(0, 0)

@@ -1,0 +1,150 @@
+"""Whether awards in doubt have landed, judged from balances and transactions that were read back. Pure.
+
+The rule is: automatic only where the evidence is unique. A balance that did not move, or moved by exactly the amount,
+is such evidence; everything else is left to a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from bot.domain.lanes import Landing, Passage
+from bot.domain.model import Item, ProviderKind
+
+CREDENTIAL_TARGET: Final = "credential:"
+"""How a target of a members programme begins that is paid by credential."""
+
+NEWCOMERS_READ: Final = 5
+"""Credentials with an unknown balance that are looked up before a call in any case. More of them are a new list of
+people; reading each of those takes longer than paying all, so it depends on the time that there is."""
+
+
+class Judgement(StrEnum):
+    """What evidence says about an award in doubt."""
+
+    LANDED = "landed"
+    NOT_LANDED = "not-landed"
+    CANNOT_TELL = "cannot-tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One recipient's balance around a call, in the smallest unit. ``None``: not known."""
+
+    amount: int
+    before: int | None
+    first: int | None
+    """As read after the quarantine."""
+    second: int | None
+    """As read once more: a balance that is moving right now proves nothing."""
+    between: int = 0
+    """What other awards of ours are known to have added since ``before``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """A call some of whose awards are in doubt, with what was recorded for judging it."""
+
+    attempt_id: int
+    batch_id: int
+    token: str
+    sent_at: int
+    """Unix milliseconds."""
+    looks: int
+    """How often evidence was looked for before."""
+    items: tuple[Item, ...]
+    """The awards in doubt."""
+    before: Mapping[int, int] = field(default_factory=dict)
+    """Balances before the call, where they were known, by award id."""
+    absent: frozenset[int] = frozenset()
+    """Awards whose recipient was not there at all before the call, so that not to be there is to have nothing."""
+    between: Mapping[int, int] = field(default_factory=dict)
+    """By award id, see ``Change.between``."""
+    told_applied: bool = False
+    """The service itself has named other awards of this call as done."""
+    mark: int | None = None
+    """Gameball: a transaction that was listed before the call was sent."""
+    job_open: bool = False
+    """Gameball: the call became a job that has not ended, so what is not there yet may still come."""
+    passage: Passage | None = None
+    """The lane that the call has, whose places tell what became of it. It may have one although nothing is in doubt any
+    more, because people have decided."""
+    whole: bool = False
+    """Every award of the call is in doubt."""
+    body_sha256: str = ""
+    witnesses: tuple[str, ...] = ()
+    """Gameball: targets of the call's awards that landed. A list that does not show these proves no absence."""
+    reasons_whole: bool = False
+    """Gameball: a probe showed that reasons reach the list as they were sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was found out about one award."""
+
+    judgement: Judgement
+    detail: str
+    """One sentence for a moderator."""
+    evidence: Mapping[str, object]
+    """The numbers behind it, for the record (JSON)."""
+    balance: int | None = None
+    """The recipient's balance as read, whatever the judgement."""
+    again: bool = False
+    """CANNOT_TELL only for now: a later look may tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgements:
+    """The answer of one look at a call's evidence."""
+
+    awards: Mapping[int, Judged]
+    """By award id; an award that is missing here was not judged."""
+    mark: int | None = None
+    """Gameball: the newest transaction that was listed."""
+    landing: Landing | None = None
+    """What became of the call on its lane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What is known of one award in doubt, for a person who has to decide about it. Balances in the smallest unit."""
+
+    before: int | None = None
+    expected: int | None = None
+    """If it landed and nothing else happened."""
+    now: int | None = None
+    """As read back last."""
+    between: int = 0
+    """What later awards of ours added."""
+    said: str | None = None
+    """What Bursar made of it when it looked."""
+    looked_at: int | None = None
+    """Unix milliseconds."""
+
+
+def judge_alone(change: Change) -> Judgement:
+    """One award whose call was judged item by item (credentials)."""
+    if change.before is None or change.first is None or change.first != change.second:
+        return Judgement.CANNOT_TELL
+    moved = change.first - change.before - change.between
+    if moved == 0:
+        return Judgement.NOT_LANDED
+    return Judgement.LANDED if moved == change.amount else Judgement.CANNOT_TELL
+
+
+def judge_whole(changes: Iterable[Change], *, told_applied: bool = False) -> Judgement:
+    """A call that landed whole or not at all (members). Every quiet recipient is a witness; witnesses that contradict
+    each other prove nothing. ``told_applied``: the service itself named a part of the call as done, a witness too."""
+    said = {judge_alone(change) for change in changes} - {Judgement.CANNOT_TELL}
+    if told_applied:
+        said.add(Judgement.LANDED)
+    return said.pop() if len(said) == 1 else Judgement.CANNOT_TELL
+
+
+def holder_of(kind: ProviderKind, item: Item) -> str:
+    """Whose balance an award changes: a Drip member by drip id, or a credential by its key."""
+    by_member = kind is ProviderKind.DRIP_MEMBERS and not item.target.startswith(CREDENTIAL_TARGET)
+    return item.target if by_member else item.recipient.key

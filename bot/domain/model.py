@@ -1,0 +1,439 @@
+"""The words of Bursar as frozen values: programme, recipient, row, award, attempt, outcome.
+
+Amounts are whole numbers in the smallest unit of the programme (points, or hundredths of money). Ids are text,
+always. Times are Unix milliseconds, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from bot.domain.lanes import Course, Passage
+from bot.domain.probing import Leg
+from bot.domain.states import AwardState, BatchState
+
+
+class RecipientType(StrEnum):
+    """How a recipient is named. The values are fixed by the command line's JSON."""
+
+    DISCORD_ID = "discord-id"
+    DRIP_ID = "drip-id"
+    WALLET = "wallet"
+    EMAIL = "email"
+    TWITTER_ID = "twitter-id"
+    CUSTOM = "custom"
+    CUSTOMER_ID = "customer-id"
+
+
+class ProviderKind(StrEnum):
+    """The three write paths."""
+
+    DRIP_CREDENTIALS = "drip-credentials"
+    DRIP_MEMBERS = "drip-members"
+    GAMEBALL = "gameball"
+
+
+SPELLED_ALIKE: Final = frozenset({RecipientType.EMAIL, RecipientType.WALLET})
+"""Types of which one value has several spellings."""
+
+ACCEPTED_TYPES: Final[Mapping[ProviderKind, frozenset[RecipientType]]] = {
+    ProviderKind.DRIP_CREDENTIALS: frozenset(
+        {
+            RecipientType.DISCORD_ID,
+            RecipientType.TWITTER_ID,
+            RecipientType.WALLET,
+            RecipientType.EMAIL,
+            RecipientType.CUSTOM,
+        }
+    ),
+    ProviderKind.DRIP_MEMBERS: frozenset(
+        {
+            RecipientType.DRIP_ID,
+            RecipientType.DISCORD_ID,
+            RecipientType.TWITTER_ID,
+            RecipientType.WALLET,
+            RecipientType.EMAIL,
+        }
+    ),
+    ProviderKind.GAMEBALL: frozenset({RecipientType.CUSTOMER_ID, RecipientType.DISCORD_ID}),
+}
+"""Which recipients each write path can take (contract: Files)."""
+
+
+class Unit(StrEnum):
+    """What an amount counts."""
+
+    POINTS = "points"  # whole numbers
+    MONEY = "money"  # up to two decimals, kept as hundredths
+
+
+class Duplicates(StrEnum):
+    """What to do with several rows for one recipient."""
+
+    SUM = "sum"  # one award; its line is the first, its lines are all
+    APART = "apart"  # one award a row, never in one call
+    ONCE = "once"  # equal amounts are paid once, others are a problem
+    REFUSE = "refuse"  # every one of them is a problem
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Who, as the moderator named them."""
+
+    type: RecipientType
+    value: str
+    source: str | None = None
+    """The provider name of a ``custom`` credential; ``None`` for every other type."""
+
+    @property
+    def key(self) -> str:
+        """Identity for finding duplicates: two spellings of one recipient have one key.
+
+        E-mail addresses and hexadecimal wallets are compared without case; every other value as it stands
+        (Solana and most other wallet addresses are case-sensitive).
+        """
+        kind, value = self.type, self.value
+        if kind in SPELLED_ALIKE and (kind is RecipientType.EMAIL or value[:2] in ("0x", "0X")):
+            value = value.lower()
+        if self.source is not None:
+            return f"{kind}:{self.source.lower()}:{value}"
+        return f"{kind}:{value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where points go. Frozen on each batch: a changed setting stops the batch, it never redirects it."""
+
+    kind: ProviderKind
+    account: str
+    """Drip: the realm id. Gameball: a fingerprint of the API key (the key selects account and environment)."""
+    currency: str | None
+    unit: Unit
+    template: str | None
+    """Gameball: how a Discord id becomes a customer id (template text, or ``map:`` and the map's hash)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """A destination under a name that moderators see."""
+
+    name: str
+    """``drip-credentials``, ``drip-members-events``, … (contract: Environment)."""
+    destination: Destination
+    awards_per_call: int
+    unusable: str | None = None
+    """Why nothing can be sent with it (for example no amount unit chosen); ``None`` when it can be used."""
+    courses: tuple[Course, ...] = ()
+    """Places of the operator that calls may leave a trace in, as the settings name them."""
+    once_up_to: int = 0
+    """Gameball: batches of up to so many awards go one by one, under ids that the service takes once, where that is
+    proved."""
+
+    @property
+    def kind(self) -> ProviderKind:
+        return self.destination.kind
+
+    @property
+    def unit(self) -> Unit:
+        return self.destination.unit
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks for something."""
+
+    id: str
+    """Discord user id, or ``cli``."""
+    name: str
+    server_id: str | None
+    """Discord server; ``None`` on the command line, which sees every server's batches."""
+
+
+# --- rows and what is wrong with them -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One good row of a file or one member of a command."""
+
+    line: int
+    """Physical line on which the record starts; header and ``sep=`` count. Commands: 1, 2, 3, …"""
+    recipient: Recipient
+    amount: int
+    reason: str | None = None
+    award_id: int | None = None
+    """From our own result file, sent again: the award that this row continues."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why one row is not sent."""
+
+    line: int
+    column: str | None
+    """Header as written; ``None`` when no single column is to blame."""
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a moderator should know that stops nothing (``warnings`` in the JSON)."""
+
+    kind: str
+    message: str
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a whole file is not taken."""
+
+    kind: str
+    message: str
+    choices: tuple[str, ...] = ()
+    """Columns to choose from, where the file would be fine once somebody chooses."""
+
+
+# --- awards and calls ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One award as a provider needs it to build a call."""
+
+    award_id: int
+    recipient: Recipient
+    target: str
+    """What is sent: drip id, customer id, or the recipient's value."""
+    amount: int
+    reason: str | None
+    transaction_id: str | None = None
+    """Gameball: the id under which the service takes this award once; ``None``: it goes by a job."""
+
+
+class OutcomeKind(StrEnum):
+    """What is known of an award after a call."""
+
+    APPLIED = "applied"
+    REJECTED = "rejected"  # refused for good, with the service's words
+    NOT_SENT = "not-sent"  # proved not to have landed; may be sent again
+    UNKNOWN = "unknown"
+    ACCEPTED = "accepted"  # a job took it; not applied yet
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one call told about one award."""
+
+    kind: OutcomeKind
+    detail: str | None = None
+    """One sentence a moderator understands."""
+    balance: int | None = None
+    """The recipient's balance afterwards, in the smallest unit, where the service says it."""
+
+
+class PauseKind(StrEnum):
+    """Why a batch waits for a person. None of these is a verdict on any row."""
+
+    PERSON = "person"
+    KEY = "key"  # 401
+    ACCESS = "access"  # 403
+    CURRENCY = "currency"  # the currency does not exist or may not be used
+    QUOTA = "quota"  # the month's requests are spent
+    SETTINGS = "settings"  # the settings point elsewhere than the batch
+    UNCLEAR = "unclear"  # several calls in a row ended in doubt
+    DISTURBED = "disturbed"  # a ring or witness does not stand where this ledger expects it
+    RESTORED = "restored"  # the ledger was put back from a copy: what came after it is missing
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A reason to stop sending a batch, with its rows kept planned."""
+
+    kind: PauseKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one call proved. ``outcomes`` has exactly one entry for every item of the call."""
+
+    outcomes: Mapping[int, Outcome]
+    """By award id."""
+    status: int | None = None
+    """HTTP status, when there was an answer."""
+    detail: str | None = None
+    """One sentence for the attempt's record; never a secret, never a body."""
+    request_id: str | None = None
+    refused_whole: bool = False
+    """An all-or-nothing call was refused and the answer names no row: look for the bad ones and send the rest."""
+    pause: Pause | None = None
+    wait_seconds: float | None = None
+    """The service asked not to be called before so many seconds."""
+    job_id: str | None = None
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    """What left the process, for the record: ``headers_sent``, ``body_complete``, exception class."""
+    told: tuple[int | None, ...] = ()
+    """What an answer tells of the places of the call's own rows, in their order; empty where it tells nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An attempt that is committed and not yet sent."""
+
+    attempt_id: int
+    batch_id: int
+    token: str
+    """Short and unique; Gameball carries it in every ``reason`` of the call."""
+    items: tuple[Item, ...]
+    body: bytes
+    passage: Passage | None = None
+    """The lane that the call is on, as it is without the send to come."""
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """The rows that the body has besides its awards."""
+        return () if self.passage is None else self.passage.legs
+
+
+@dataclass(frozen=True, slots=True)
+class NoLane:
+    """There is something to send, and no lane to send it on."""
+
+    until: float | None
+    """Unix seconds when a lane is free by itself; ``None``: when what has it is known, or a person has looked."""
+    trouble: str | None = None
+    """What a person has to look at, where that is what keeps it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An accepted Gameball job that is not finished as far as the ledger knows."""
+
+    attempt_id: int
+    batch_id: int
+    job_id: str
+    accepted_at: int
+    polls: int
+    items: tuple[Item, ...]
+    """The awards of the attempt that are still sending or unknown."""
+    stopped_before: int = 0
+    """Earlier jobs of the batch that the service was asked to stop."""
+
+
+# --- batches as people see them ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Awards of a batch by state."""
+
+    planned: int = 0
+    sending: int = 0
+    applied: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    cancelled: int = 0
+    written_off: int = 0
+
+    @property
+    def total(self) -> int:
+        return (
+            self.planned
+            + self.sending
+            + self.applied
+            + self.rejected
+            + self.unknown
+            + self.cancelled
+            + self.written_off
+        )
+
+    @property
+    def unfinished(self) -> int:
+        return self.planned + self.sending
+
+    def as_json(self) -> dict[str, int]:
+        """The ``counts`` object of the command line's JSON."""
+        return {
+            "planned": self.planned,
+            "sending": self.sending,
+            "applied": self.applied,
+            "rejected": self.rejected,
+            "unknown": self.unknown,
+            "cancelled": self.cancelled,
+            "written_off": self.written_off,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A recorded batch."""
+
+    id: int
+    source: str
+    """``award``, ``file``, ``paste``, ``retry``, ``undo``, ``cli``."""
+    state: BatchState
+    pause: Pause | None
+    recorded_at: int
+    starts_at: int
+    """No call before this time: the window in which *Stop* costs nothing."""
+    finished_at: int | None
+    actor: Actor
+    programme: str
+    destination: Destination
+    reason: str | None
+    label: str | None
+    file_name: str | None
+    file_sha256: str | None
+    parent_id: int | None
+    """The batch that this one retries, continues or takes back."""
+    awards: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Award:
+    """A recorded award."""
+
+    id: int
+    batch_id: int
+    line: int
+    lines: tuple[int, ...]
+    recipient: Recipient
+    target: str | None
+    amount: int
+    reason: str | None
+    state: AwardState
+    attempts: int
+    attempt_id: int | None
+    detail: str | None
+    balance: int | None
+    changed_at: int
+    continues: int | None
+    reverses: int | None = None
+    """The award that this one takes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """What a button or command did."""
+
+    changed: bool
+    """False: it was already so."""
+    by: str
+    """Who brought it into this state (the actor, or whoever was first)."""
+    at: int
+    awards: int = 0
+    """Awards that changed with it."""
+
+
+class Decision(StrEnum):
+    """What a person may decide about awards in doubt."""
+
+    LANDED = "landed"  # unknown -> applied
+    SEND_AGAIN = "send-again"  # unknown -> planned
+    WRITE_OFF = "write-off"  # unknown -> written-off

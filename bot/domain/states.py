@@ -1,0 +1,74 @@
+"""The states of an award and of a batch, and the only ways between them.
+
+The database enforces the same table (``ledger/schema/0001_ledger.sql``); a test compares the two.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class AwardState(StrEnum):
+    """Where one award stands. Values are what ``export`` prints."""
+
+    PLANNED = "planned"  # recorded, not claimed: surely not sent (or proved not to have landed)
+    SENDING = "sending"  # claimed by an attempt; a crash here is a doubt
+    APPLIED = "applied"  # final: the service says it has happened, or evidence or a person does
+    REJECTED = "rejected"  # final: the service refused it, with its words
+    UNKNOWN = "unknown"  # in doubt: the service may or may not have acted
+    CANCELLED = "cancelled"  # final: a person stopped the batch before it was sent
+    WRITTEN_OFF = "written-off"  # final: a person gave up a doubt, with name and reason
+
+
+AWARD_MOVES: Final[dict[AwardState, frozenset[AwardState]]] = {
+    AwardState.PLANNED: frozenset({AwardState.SENDING, AwardState.CANCELLED}),
+    AwardState.SENDING: frozenset(
+        {
+            AwardState.APPLIED,
+            AwardState.REJECTED,
+            AwardState.UNKNOWN,
+            AwardState.PLANNED,  # only with proof that it did not land
+        }
+    ),
+    AwardState.UNKNOWN: frozenset(
+        {
+            AwardState.APPLIED,  # evidence, or a person
+            AwardState.REJECTED,  # the service's own late answer (a job that ended after the wait)
+            AwardState.PLANNED,  # evidence that it did not land, or a person who accepts the risk
+            AwardState.SENDING,  # once more, under an id that the service takes only once
+            AwardState.WRITTEN_OFF,  # a person
+        }
+    ),
+    AwardState.APPLIED: frozenset(),
+    AwardState.REJECTED: frozenset(),
+    AwardState.CANCELLED: frozenset(),
+    AwardState.WRITTEN_OFF: frozenset(),
+}
+
+FINAL: Final = frozenset(state for state, moves in AWARD_MOVES.items() if not moves)
+UNFINISHED: Final = frozenset({AwardState.PLANNED, AwardState.SENDING})
+COUNTS_AS_PAID: Final = frozenset({AwardState.PLANNED, AwardState.SENDING, AwardState.APPLIED, AwardState.UNKNOWN})
+"""States in which an award stands in the way of paying the same thing again."""
+
+
+def may_become(current: AwardState, new: AwardState) -> bool:
+    """Whether an award in ``current`` may be moved to ``new``."""
+    return new in AWARD_MOVES[current]
+
+
+class BatchState(StrEnum):
+    """Where a batch stands, as far as it is not told by its awards."""
+
+    OPEN = "open"  # the dispatcher works on it
+    PAUSED = "paused"  # by a person, or because no call can succeed (key, currency, quota, settings)
+    STOPPED = "stopped"  # final: a person cancelled what was not yet sent
+    FINISHED = "finished"  # nothing planned or sending; a resolved doubt may open it again
+
+
+BATCH_MOVES: Final[dict[BatchState, frozenset[BatchState]]] = {
+    BatchState.OPEN: frozenset({BatchState.PAUSED, BatchState.STOPPED, BatchState.FINISHED}),
+    BatchState.PAUSED: frozenset({BatchState.OPEN, BatchState.STOPPED, BatchState.FINISHED}),
+    BatchState.FINISHED: frozenset({BatchState.OPEN}),
+    BatchState.STOPPED: frozenset(),
+}

@@ -1,0 +1,135 @@
+"""What a result file of a lost ledger says, and what that means for the awards of the one that was restored. Pure.
+
+The file tells how an award stood when it was made. Paid, refused, cancelled and written off are final: they are taken
+over. Everything else may have gone on afterwards, so what is still planned here becomes a doubt. A final state never
+changes: a file that says otherwise than this ledger is not of this ledger.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from bot.domain.model import Duplicates, Recipient, Row
+from bot.domain.states import FINAL, AwardState
+
+_S: Final = AwardState
+_TAKEN_OVER: Final[Mapping[AwardState, Mapping[AwardState, tuple[AwardState, ...]]]] = {
+    # told: how it gets there, by what it is here
+    _S.APPLIED: {
+        _S.PLANNED: (_S.SENDING, _S.APPLIED),
+        _S.SENDING: (_S.APPLIED,),
+        _S.UNKNOWN: (_S.APPLIED,),
+    },
+    _S.REJECTED: {
+        _S.PLANNED: (_S.SENDING, _S.REJECTED),
+        _S.SENDING: (_S.REJECTED,),
+        _S.UNKNOWN: (_S.REJECTED,),
+    },
+    _S.CANCELLED: {
+        _S.PLANNED: (_S.CANCELLED,),
+        _S.SENDING: (_S.PLANNED, _S.CANCELLED),
+        _S.UNKNOWN: (_S.PLANNED, _S.CANCELLED),
+    },
+    _S.WRITTEN_OFF: {
+        _S.PLANNED: (_S.SENDING, _S.UNKNOWN, _S.WRITTEN_OFF),
+        _S.SENDING: (_S.UNKNOWN, _S.WRITTEN_OFF),
+        _S.UNKNOWN: (_S.WRITTEN_OFF,),
+    },
+}
+_DOUBT: Final = (_S.SENDING, _S.UNKNOWN)
+
+_ELSEWHERE: Final = re.compile(r" as award ([0-9]+) in batch [0-9]+")
+"""How a result file says that a row stands for an award of another batch (``ledger._line_statuses``)."""
+
+
+def steps(here: AwardState, told: AwardState) -> tuple[AwardState, ...] | None:
+    """The states through which an award that is ``here`` becomes what was ``told``; ``None``: both cannot be true."""
+    if told in FINAL:
+        if here in FINAL:
+            return () if here is told else None
+        return _TAKEN_OVER[told][here]
+    return _DOUBT if here is AwardState.PLANNED else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One award of the lost ledger, as its file tells of it."""
+
+    lines: tuple[int, ...]
+    recipient: Recipient
+    target: str
+    amount: int
+    reason: str | None
+    state: AwardState
+    said: str
+    """The file's words about it."""
+    award_id: int | None
+    """Its id there; ``None``: the file names none."""
+    keys: frozenset[str] = frozenset()
+    """Every name by which its rows call the recipient."""
+    amounts: frozenset[int] = frozenset()
+    """What it may have been worth: how rows for one recipient were made one award is not in the file."""
+    elsewhere: bool = False
+    """The row stands for an award of another batch, whose own file tells more of it."""
+
+    @property
+    def line(self) -> int:
+        return self.lines[0]
+
+
+@dataclass(frozen=True, slots=True)
+class FileTold:
+    """A whole file."""
+
+    awards: Sequence[Told]
+    not_sent: Mapping[int, str] = field(default_factory=dict)
+    """Lines of which the file says that nothing was paid for them, with its words."""
+
+
+def state_of(status: str) -> AwardState | None:
+    """The state that a status names; ``None`` for a row that never became an award."""
+    try:
+        return AwardState(status.strip().lower())
+    except ValueError:
+        return None
+
+
+def is_elsewhere(said: str, award_id: int | None) -> bool:
+    """Whether a row stands for an award of another batch."""
+    match = _ELSEWHERE.search(said)
+    return match is not None and award_id is not None and int(match[1]) == award_id
+
+
+def told_of(
+    rows: Iterable[tuple[Row, AwardState, str]], targets: Mapping[str, str], duplicates: Duplicates
+) -> list[Told]:
+    """Awards from rows, each with its state and the file's words: rows of one award id are one award, added up, or with
+    ``Duplicates.ONCE`` counted once. ``targets`` by recipient key."""
+    groups: dict[object, list[tuple[Row, AwardState, str]]] = {}
+    for row, state, said in rows:
+        own = row.award_id is None or is_elsewhere(said, row.award_id)
+        groups.setdefault(("line", row.line) if own else row.award_id, []).append((row, state, said))
+    return [_told(group, targets, duplicates) for group in groups.values()]
+
+
+def _told(group: Sequence[tuple[Row, AwardState, str]], targets: Mapping[str, str], duplicates: Duplicates) -> Told:
+    row, state, said = group[0]
+    amounts = [one.amount for one, _, _ in group]
+    once = duplicates is Duplicates.ONCE and len(set(amounts)) == 1
+    amount = amounts[0] if once else sum(amounts)
+    return Told(
+        lines=tuple(one.line for one, _, _ in group),
+        recipient=row.recipient,
+        target=targets.get(row.recipient.key, row.recipient.value),
+        amount=amount,
+        reason=row.reason,
+        state=state,
+        said=said,
+        award_id=row.award_id,
+        keys=frozenset(one.recipient.key for one, _, _ in group),
+        amounts=frozenset({sum(amounts), *amounts}),
+        elsewhere=is_elsewhere(said, row.award_id),
+    )
