@@ -1,0 +1,83 @@
+"""The operating system's word that only one process drives a ledger."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from bot.errors import LedgerError, LedgerLocked
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+"""Another one after every start of the machine (docs.kernel.org/admin-guide/sysctl/kernel.html, "random")."""
+
+
+class DriverLock:
+    """``<ledger>.lock``, held with ``flock`` for as long as the ledger is open for writing.
+
+    The system lets go of it when the process ends, however it ends, so there is no such thing as a stale lock. The file
+    stays: removing it would let two processes hold "the" lock on two files of one name.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    @classmethod
+    def take(cls, ledger: Path) -> DriverLock:
+        """Take the lock for ``ledger``. Raises ``LedgerLocked`` naming the process that has it."""
+        path = lock_path(ledger)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise LedgerError(
+                f"the lock file {path} cannot be opened: {error.strerror}",
+                hint="Give Bursar the right to write the directory of the ledger.",
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            raise _locked(ledger, pid) from None
+        except OSError as error:
+            os.close(descriptor)
+            raise LedgerError(
+                f"the ledger {ledger} cannot be locked: {error.strerror}", hint="Keep the ledger on a local disk."
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        return cls(descriptor)
+
+    @property
+    def home(self) -> str:
+        """Names this lock on this machine since it was started: whoever else has the same name held the same lock, and
+        has ended. Where the system does not tell its starts apart, every process has a name of its own."""
+        assert self._descriptor is not None  # asked of a lock that is held
+        try:
+            boot = _BOOT_ID.read_text(encoding="ascii")
+        except OSError:
+            boot = secrets.token_hex(16)
+        of = os.fstat(self._descriptor)
+        return hashlib.sha256(f"{boot}:{of.st_dev}:{of.st_ino}".encode()).hexdigest()[:8]
+
+    def release(self) -> None:
+        """Let go. Can be called again."""
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def lock_path(ledger: Path) -> Path:
+    """Where the lock of a ledger lies."""
+    return ledger.with_name(ledger.name + ".lock")
+
+
+def _locked(ledger: Path, pid: str) -> LedgerLocked:
+    who = f"process {pid}" if pid.isdecimal() else "another process"
+    return LedgerLocked(
+        f"{who} drives the ledger {ledger} already", hint="Stop it first, or let it do the work: only one may send."
+    )
