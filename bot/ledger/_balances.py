@@ -1,0 +1,181 @@
+"""SQL of what recipients had when it was last told: the "before" of a later doubt. Part of other transactions."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bot.domain.judging import holder_of
+from bot.domain.model import Item, Outcome, OutcomeKind, ProviderKind
+from bot.ledger import _rows
+
+MEMBER_MAX_AGE_MS: Final = 3_600_000
+"""How old a member's balance may be to count as the one before a call: members play, and others pay them. Credentials
+without an account hardly change but through awards of ours, so theirs count however old they are."""
+
+_CHANGES: Final = (OutcomeKind.APPLIED, OutcomeKind.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """Where a batch's awards change balances that can be read back; Gameball's do not need that."""
+
+    id: int
+    account: str
+    kind: ProviderKind
+
+
+def purse_of_batch(connection: sqlite3.Connection, batch_id: int, *, make: bool) -> Purse | None:
+    """The batch's currency at its account; ``None`` for Gameball, and unless ``make`` where nothing is known yet."""
+    kind, account, currency = connection.execute(
+        "SELECT kind, account, currency FROM batches WHERE id = ?", (batch_id,)
+    ).fetchone()
+    if currency is None:
+        return None
+    purse_id = purse(connection, account, currency, make=make)
+    return None if purse_id is None else Purse(purse_id, account, ProviderKind(kind))
+
+
+def purse(connection: sqlite3.Connection, account: str, currency: str, *, make: bool) -> int | None:
+    """The number of a currency at an account."""
+    if make:
+        connection.execute("INSERT OR IGNORE INTO purses (account, currency) VALUES (?, ?)", (account, currency))
+    row = connection.execute("SELECT id FROM purses WHERE account = ? AND currency = ?", (account, currency)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def befores(
+    connection: sqlite3.Connection, batch_id: int, items: Sequence[Item], now: int, *, of_any_age: bool = False
+) -> list[int | None]:
+    """The balances of the recipients, in the order of ``items``, as far as they are known well enough."""
+    found = purse_of_batch(connection, batch_id, make=False)
+    if found is None:
+        return [None] * len(items)
+    holders = [holder_of(found.kind, item) for item in items]
+    known = {
+        holder: (balance, at)
+        for holder, balance, at in connection.execute(
+            "SELECT b.holder, b.balance, b.at FROM json_each(?) one CROSS JOIN balances b"
+            " ON b.purse_id = ? AND b.holder = one.value WHERE b.balance IS NOT NULL",
+            (json.dumps(holders), found.id),
+        )
+    }
+    return [
+        known[holder][0]
+        if holder in known
+        and (of_any_age or holder == item.recipient.key or now - known[holder][1] <= MEMBER_MAX_AGE_MS)
+        else None
+        for holder, item in zip(holders, items, strict=True)
+    ]
+
+
+def absent(connection: sqlite3.Connection, batch_id: int, award_ids: Sequence[int]) -> list[int]:
+    """Those of some awards to credentials whose recipient was not there at all when that was last asked."""
+    found = connection.execute(
+        "SELECT a.id FROM json_each(?1) one CROSS JOIN awards a ON a.id = one.value CROSS JOIN batches b ON b.id = ?2"
+        " CROSS JOIN purses p ON p.account = b.account AND p.currency = b.currency CROSS JOIN balances known"
+        " ON known.purse_id = p.id AND known.holder = a.key AND known.absent AND known.balance = 0 ORDER BY one.key",
+        (json.dumps(list(award_ids)), batch_id),
+    )
+    return [award_id for (award_id,) in found]
+
+
+def newcomers(connection: sqlite3.Connection, batch_id: int, limit: int, most: int) -> int:
+    """Credentials without a known balance among the next ``limit`` planned ones of a batch, counted up to ``most``."""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM (SELECT a.key, b.account, b.currency FROM batches b CROSS JOIN awards a"
+        " WHERE b.id = ?1 AND a.batch_id = ?1 AND a.state = 'planned' ORDER BY a.lot, a.id LIMIT ?2) next"
+        " WHERE NOT EXISTS (SELECT 1 FROM purses p CROSS JOIN balances known ON known.purse_id = p.id"
+        " WHERE p.account = next.account AND p.currency = next.currency AND known.holder = next.key"
+        " AND known.balance IS NOT NULL) LIMIT ?3)",
+        (batch_id, limit, most),
+    ).fetchone()
+    return int(count)
+
+
+def note(
+    connection: sqlite3.Connection, batch_id: int, items: Sequence[Item], outcomes: Mapping[int, Outcome], now: int
+) -> None:
+    """What a call left its recipients with: the balance that the answer told, or nothing known."""
+    changed = [item for item in items if outcomes[item.award_id].kind in _CHANGES]
+    if not changed or (found := purse_of_batch(connection, batch_id, make=True)) is None:
+        return
+    holders = [holder_of(found.kind, item) for item in changed]
+    told = [(holder, outcomes[item.award_id].balance) for holder, item in zip(holders, changed, strict=True)]
+    _store(connection, found.id, told, now)
+    _unsettle_others(connection, found, changed, holders, now)
+
+
+def forget(connection: sqlite3.Connection, batch_id: int, award_ids: Sequence[int], now: int) -> None:
+    """Awards went out and nothing is known of them: neither are the balances of their recipients."""
+    found = purse_of_batch(connection, batch_id, make=True)
+    if found is None:
+        return
+    items = items_of(connection, award_ids)
+    holders = [holder_of(found.kind, item) for item in items]
+    _store(connection, found.id, [(holder, None) for holder in holders], now)
+    _unsettle_others(connection, found, items, holders, now)
+
+
+def remember(
+    connection: sqlite3.Connection,
+    account: str,
+    currency: str,
+    readings: Mapping[str, int],
+    read_at: int,
+    nobody: Iterable[str] = (),
+) -> None:
+    """Balances by holder as they were read; ``read_at``: when the reading began. Newer knowledge is kept. ``nobody``:
+    those of them who are not there at all."""
+    purse_id = purse(connection, account, currency, make=True)
+    assert purse_id is not None  # made if it was not there
+    _store(connection, purse_id, list(readings.items()), read_at)
+    connection.execute(
+        "UPDATE balances SET absent = 1 WHERE purse_id = ? AND at = ? AND balance = 0"
+        " AND holder IN (SELECT value FROM json_each(?))",
+        (purse_id, read_at, json.dumps(list(nobody))),
+    )
+
+
+def items_of(connection: sqlite3.Connection, award_ids: Iterable[int]) -> list[Item]:
+    """Awards by id, in that order."""
+    found = connection.execute(
+        f"SELECT {_rows.ITEM} FROM json_each(?) one CROSS JOIN awards a ON a.id = one.value ORDER BY one.key",  # noqa: S608 # our words
+        (json.dumps(list(award_ids)),),
+    )
+    return [_rows.item(row) for row in found]
+
+
+def _store(connection: sqlite3.Connection, purse_id: int, told: Sequence[tuple[str, int | None]], at: int) -> None:
+    connection.execute(
+        "INSERT INTO balances (purse_id, holder, balance, at)"
+        " SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), ?2 FROM json_each(?3) WHERE true"
+        " ON CONFLICT DO UPDATE SET balance = excluded.balance, at = excluded.at, absent = 0 WHERE excluded.at >= at",
+        (purse_id, at, json.dumps(told)),
+    )
+
+
+def _unsettle_others(
+    connection: sqlite3.Connection, found: Purse, items: Sequence[Item], holders: Sequence[str], now: int
+) -> None:
+    """One balance can have two names here: a member's drip id, and a login that pays into the same account."""
+    keys: list[str] = []
+    logins: list[str] = []
+    for item, holder in zip(items, holders, strict=True):
+        key = item.recipient.key
+        (logins if holder == key else keys).append(key)
+    if keys:
+        connection.execute(
+            "UPDATE balances SET balance = NULL, at = ?1 WHERE purse_id = ?2"
+            " AND holder IN (SELECT value FROM json_each(?3))",
+            (now, found.id, json.dumps(keys)),
+        )
+    if logins:
+        connection.execute(
+            "UPDATE balances SET balance = NULL, at = ?1 WHERE purse_id = ?2 AND holder IN"
+            " (SELECT m.drip_id FROM json_each(?3) one CROSS JOIN members m ON m.account = ?4 AND m.key = one.value)",
+            (now, found.id, json.dumps(logins), found.account),
+        )

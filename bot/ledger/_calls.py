@@ -1,0 +1,306 @@
+"""SQL of calls: the intent before, the outcome after. Each function is the whole of one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from bot.domain.judging import CREDENTIAL_TARGET
+from bot.domain.lanes import START_WITHIN, Landing, Passage, Plan
+from bot.domain.model import Claim, Item, NoLane, Outcome, OutcomeKind, Pause, Verdict
+from bot.domain.probing import Leg
+from bot.errors import AlreadyRecorded
+from bot.ledger import _balances, _evidence, _lanes, _once, _outcomes, _rows, _seals, events, halts, restorations
+from bot.ledger.events import EventKind, Moved
+
+
+class BuildBody(Protocol):
+    """Pure: it runs on the ledger's thread, inside the transaction that records the intent."""
+
+    def __call__(self, items: Sequence[Item], token: str, legs: Sequence[Leg] = ()) -> bytes: ...
+
+
+INTERRUPTED: Final = "Bursar was interrupted while this call was under way: it may or may not have landed"
+
+# A recipient in doubt is looked for by both names: one Drip member can be meant by a Discord id and by a wallet.
+_IN_DOUBT: Final = (
+    "EXISTS (SELECT 1 FROM awards u INDEXED BY awards_in_doubt JOIN batches v ON v.id = u.batch_id"
+    " WHERE u.state = 'unknown' AND u.key = a.key AND v.account = ?2)"
+    " OR EXISTS (SELECT 1 FROM awards u JOIN batches v ON v.id = u.batch_id"
+    " WHERE u.state = 'unknown' AND u.target = a.target AND v.account = ?2)"
+)
+# Recipients of calls under way, which are few: each call is judged by evidence that no other call of ours touches.
+_UNDER_WAY: Final = (
+    "WITH under_way AS MATERIALIZED (SELECT x.key, x.target FROM attempts t JOIN batches v ON v.id = t.batch_id"
+    " CROSS JOIN json_each(t.awards) one CROSS JOIN awards x ON x.id = one.value AND x.attempt_id = t.id"
+    " AND x.state = 'sending' WHERE t.state = 'open' AND v.account = ?2) "
+)
+_IS_UNDER_WAY: Final = "a.key IN (SELECT key FROM under_way) OR a.target IN (SELECT target FROM under_way)"
+_CLAIMABLE: Final = (
+    f"{_UNDER_WAY}SELECT a.lot, {_rows.ITEM} FROM awards a WHERE a.batch_id = ?1 AND a.state = 'planned'"  # noqa: S608 # our words
+    f" AND NOT ({_IS_UNDER_WAY}) AND NOT ({_IN_DOUBT}) ORDER BY a.lot, a.id LIMIT ?3"
+)
+_WAITS_FOR_CALL: Final = (
+    f"{_UNDER_WAY}SELECT 1 FROM awards a WHERE a.batch_id = ?1 AND a.state = 'planned' AND ({_IS_UNDER_WAY}) LIMIT 1"  # noqa: S608 # our words
+)
+
+
+def claim(
+    connection: sqlite3.Connection, batch_id: int, plan: Plan, build: BuildBody, token: str, now: int
+) -> Claim | NoLane | None:
+    """``Claims.claim``."""
+    batch = connection.execute(
+        "SELECT b.account FROM batches b WHERE b.id = ? AND b.state = 'open' AND b.starts_at <= ?"  # noqa: S608 # our words
+        f" AND NOT {halts.IN_FORCE} AND NOT {restorations.IN_FORCE}",
+        (batch_id, now),
+    ).fetchone()
+    if batch is None:
+        return None
+    items = claimable(connection, batch_id, batch[0], plan.awards_per_call)
+    if not items:
+        return None
+    passage = _passage(connection, items, plan, now)
+    if isinstance(passage, NoLane):
+        return passage
+    body = build(items, token) if passage is None else build(items, token, passage.legs)
+    expectation = _evidence.expectation(connection, batch_id, items, passage, now)
+    claimed = _begin(connection, _Intent(batch_id, token, items, body, expectation, passage), now)
+    if passage is not None:
+        _lanes.take(connection, passage, claimed.attempt_id, now / 1000 + START_WITHIN + plan.linger)
+    events.append(connection, now, EventKind.CALL_BEGUN, batch_id=batch_id, attempt_id=claimed.attempt_id)
+    return claimed
+
+
+def claim_again(
+    connection: sqlite3.Connection, attempt_id: int, build: BuildBody, token: str, now: int
+) -> Claim | None:
+    """``Claims.claim_again``."""
+    found = connection.execute(
+        "SELECT t.batch_id, a.id, t.expectation FROM attempts t JOIN batches b ON b.id = t.batch_id"  # noqa: S608 # our words
+        " CROSS JOIN json_each(t.awards) one JOIN awards a ON a.id = one.value AND a.attempt_id = t.id"
+        f" AND a.state = 'unknown' WHERE t.id = ?1 AND {_once.MAY_REPEAT}"
+        " AND NOT EXISTS (SELECT 1 FROM awards u JOIN batches v ON v.id = u.batch_id WHERE u.state = 'unknown'"
+        " AND u.id <> a.id AND v.account = b.account AND (u.key = a.key OR u.target = a.target))",
+        (attempt_id,),
+    ).fetchall()
+    if len(found) != 1:
+        return None
+    ((batch_id, award_id, expectation),) = found
+    items = _once.named(connection, batch_id, _balances.items_of(connection, [award_id]))
+    # With what was known before the first of its calls.
+    claimed = _begin(connection, _Intent(batch_id, token, items, build(items, token), expectation), now)
+    again = {"again": True}
+    events.append(connection, now, EventKind.CALL_BEGUN, batch_id=batch_id, attempt_id=claimed.attempt_id, facts=again)
+    return claimed
+
+
+@dataclass(frozen=True, slots=True)
+class _Intent:
+    """A call about to be made."""
+
+    batch_id: int
+    token: str
+    items: tuple[Item, ...]
+    body: bytes
+    expectation: str | None
+    passage: Passage | None = None
+
+
+def _begin(connection: sqlite3.Connection, call: _Intent, now: int) -> Claim:
+    """Write the intent: the attempt, and its awards on their way. The caller adds the entry in the history."""
+    award_ids = json.dumps([item.award_id for item in call.items])
+    body_sha256 = hashlib.sha256(call.body).hexdigest()
+    (attempt_id,) = connection.execute(
+        "INSERT INTO attempts (batch_id, state, claimed_at, token, awards, body_sha256, expectation)"
+        " VALUES (?, 'open', ?, ?, ?, ?, ?) RETURNING id",
+        (call.batch_id, now, call.token, award_ids, body_sha256, call.expectation),
+    ).fetchone()
+    claimed = connection.execute(
+        "UPDATE awards SET state = 'sending', attempts = attempts + 1, attempt_id = ?, detail = NULL, changed_at = ?"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (attempt_id, now, award_ids),
+    ).rowcount
+    if claimed != len(call.items):
+        raise AssertionError(f"{claimed} of {len(call.items)} awards were claimed")
+    return Claim(attempt_id, call.batch_id, call.token, call.items, call.body, call.passage)
+
+
+def _passage(connection: sqlite3.Connection, items: Sequence[Item], plan: Plan, now: int) -> Passage | NoLane | None:
+    """The lane for a call; ``None``: it goes without, because the plan has none, or none for credentials that a members
+    programme pays."""
+    if not plan.lanes or items[0].target.startswith(CREDENTIAL_TARGET):
+        return None
+    return _lanes.pick(connection, plan.lanes, now)
+
+
+def claimable(connection: sqlite3.Connection, batch_id: int, account: str, limit: int) -> tuple[Item, ...]:
+    """What the next call of the batch would carry."""
+    found = connection.execute(_CLAIMABLE, (batch_id, account, limit)).fetchall()
+    # The lowest lot only, and whatever else happens: one target once, because answers are matched by target.
+    by_target: dict[str, Item] = {}
+    for lot, *row in found:
+        if lot == found[0][0]:
+            item = _rows.item(tuple(row))
+            by_target.setdefault(item.target, item)
+    items = tuple(by_target.values())
+    (kind,) = connection.execute("SELECT kind FROM batches WHERE id = ?", (batch_id,)).fetchone()
+    return _once.named(connection, batch_id, items[:1]) if found and _once.is_once(kind, found[0][0]) else items
+
+
+def waits_for_call(connection: sqlite3.Connection, batch_id: int) -> bool:
+    """``Claims.waits_for_call``."""
+    (account,) = connection.execute("SELECT account FROM batches WHERE id = ?", (batch_id,)).fetchone()
+    return connection.execute(_WAITS_FOR_CALL, (batch_id, account)).fetchone() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How an attempt ends."""
+
+    state: str
+    word: str
+    outcomes: Mapping[int, Outcome]
+    apart: Sequence[Sequence[int]] = ()
+    """Groups of awards to be sent again, each in a lot of its own."""
+
+
+def record(
+    connection: sqlite3.Connection,
+    claim: Claim,
+    verdict: Verdict,
+    rejected: Mapping[int, str],
+    split: bool,
+    landing: Landing | None,
+    now: int,
+) -> None:
+    """``Claims.record_outcome``."""
+    ending = _ending(claim, verdict, rejected, split)
+    _end_attempt(connection, claim, verdict, ending, now)
+    if landing is not None:
+        _lanes.land(connection, landing, claim.attempt_id)
+    moved = _outcomes.store(connection, claim.attempt_id, ending.outcomes, now)
+    _balances.note(connection, claim.batch_id, claim.items, ending.outcomes, now)
+    lots = _set_apart(connection, claim.batch_id, ending.apart)
+    if any(outcome.kind is OutcomeKind.NOT_SENT for outcome in ending.outcomes.values()):
+        moved += _outcomes.settle_planned(connection, claim.batch_id, now).moved
+    events.append(
+        connection,
+        now,
+        EventKind.CALL_ENDED,
+        batch_id=claim.batch_id,
+        attempt_id=claim.attempt_id,
+        moved=moved,
+        facts={"lots": lots} if lots else None,
+    )
+    if verdict.pause is not None:
+        _pause(connection, claim.batch_id, verdict.pause, now)
+
+
+def _ending(claim: Claim, verdict: Verdict, rejected: Mapping[int, str], split: bool) -> _Ending:
+    claimed = {item.award_id for item in claim.items}
+    if verdict.outcomes.keys() != claimed:
+        raise AssertionError(f"the verdict on attempt {claim.attempt_id} is not about exactly its awards")
+    if not rejected.keys() <= claimed or (rejected and not verdict.refused_whole):
+        raise AssertionError(f"awards are rejected that attempt {claim.attempt_id} does not allow to judge")
+    if verdict.refused_whole:
+        return _refused_whole(claim, verdict, rejected, split)
+    kinds = {outcome.kind for outcome in verdict.outcomes.values()}
+    accepted = OutcomeKind.ACCEPTED in kinds
+    if accepted and verdict.job_id is None:
+        raise AssertionError(f"attempt {claim.attempt_id} was accepted as a job without an id")
+    return _Ending("accepted" if accepted else "closed", _outcomes.verdict_of(kinds), verdict.outcomes)
+
+
+def _refused_whole(claim: Claim, verdict: Verdict, rejected: Mapping[int, str], split: bool) -> _Ending:
+    rest = [item.award_id for item in claim.items if item.award_id not in rejected]
+    if rest and len(claim.items) == 1:
+        raise AssertionError("a single award that was refused alone is at fault itself")
+    again = Outcome(OutcomeKind.NOT_SENT, verdict.detail)
+    outcomes = dict.fromkeys(rest, again)
+    for award_id, why in rejected.items():
+        outcomes[award_id] = Outcome(OutcomeKind.REJECTED, why)
+    middle = (len(rest) + 1) // 2 if split else len(rest)
+    groups = [group for group in (rest[:middle], rest[middle:]) if group]
+    return _Ending("closed", "refused-whole", outcomes, groups)
+
+
+def _end_attempt(connection: sqlite3.Connection, claim: Claim, verdict: Verdict, ending: _Ending, now: int) -> None:
+    accepted = ending.state == "accepted"
+    ended = connection.execute(
+        "UPDATE attempts SET state = ?, verdict = ?, closed_at = ?, accepted_at = ?, http_status = ?, request_id = ?,"
+        " detail = ?, evidence = ?, job_id = ? WHERE id = ? AND batch_id = ? AND state = 'open'",
+        (
+            *(ending.state, ending.word, None if accepted else now, now if accepted else None, verdict.status),
+            *(verdict.request_id, verdict.detail, json.dumps(dict(verdict.evidence), default=str), verdict.job_id),
+            *(claim.attempt_id, claim.batch_id),
+        ),
+    ).rowcount
+    if not ended:
+        raise AlreadyRecorded(f"attempt {claim.attempt_id} has its outcome already; the second one was not stored")
+
+
+def _set_apart(connection: sqlite3.Connection, batch_id: int, groups: Sequence[Sequence[int]]) -> list[object]:
+    """Each new lot with its awards, for the history."""
+    lots: list[object] = []
+    for group in groups:
+        # Even lots stay even and odd ones odd: the parity tells the endpoint.
+        connection.execute(
+            "UPDATE batches SET last_lot = last_lot - last_lot % 2 + 2"
+            " + (SELECT lot % 2 FROM awards WHERE id = ?2) WHERE id = ?1",
+            (batch_id, group[0]),
+        )
+        connection.execute(
+            "UPDATE awards SET lot = (SELECT last_lot FROM batches WHERE id = ?)"
+            " WHERE id IN (SELECT value FROM json_each(?))",
+            (batch_id, json.dumps(group)),
+        )
+        (lot,) = connection.execute("SELECT last_lot FROM batches WHERE id = ?", (batch_id,)).fetchone()
+        lots.append([lot, _seals.ranges(group)])
+    return lots
+
+
+def _pause(connection: sqlite3.Connection, batch_id: int, pause: Pause, now: int) -> None:
+    row = connection.execute(
+        "UPDATE batches SET state = 'paused', pause_kind = ?, pause_detail = ? WHERE id = ? AND state = 'open'"
+        " RETURNING server_id",
+        (pause.kind.value, pause.message, batch_id),
+    ).fetchone()
+    if row is not None:
+        detail = {"kind": pause.kind.value, "message": pause.message}
+        events.append(connection, now, EventKind.BATCH_PAUSED, server_id=row[0], batch_id=batch_id, detail=detail)
+
+
+def mark_interrupted(connection: sqlite3.Connection, now: int) -> tuple[int, int]:
+    """``Claims.mark_interrupted``: attempts, awards."""
+    interrupted = connection.execute("SELECT id, batch_id FROM attempts WHERE state = 'open' ORDER BY id").fetchall()
+    by_batch: dict[int, list[int]] = {}
+    for attempt_id, batch_id in interrupted:
+        by_batch.setdefault(batch_id, []).append(_interrupt(connection, attempt_id, batch_id, now))
+    connection.execute("UPDATE lanes SET again = 0 WHERE again")
+    for batch_id, awards in sorted(by_batch.items()):
+        (server_id,) = connection.execute("SELECT server_id FROM batches WHERE id = ?", (batch_id,)).fetchone()
+        detail = {"attempts": len(awards), "awards": sum(awards)}
+        events.append(
+            connection, now, EventKind.CALLS_INTERRUPTED, server_id=server_id, batch_id=batch_id, detail=detail
+        )
+    return len(interrupted), sum(map(sum, by_batch.values()))
+
+
+def _interrupt(connection: sqlite3.Connection, attempt_id: int, batch_id: int, now: int) -> int:
+    """How many awards were caught in the call."""
+    sending = _outcomes.sending(connection, attempt_id)
+    connection.execute(
+        "UPDATE awards SET state = 'unknown', detail = ?, changed_at = ? WHERE id IN (SELECT value FROM json_each(?))",
+        (INTERRUPTED, now, json.dumps(sending)),
+    )
+    connection.execute(
+        "UPDATE attempts SET state = 'closed', verdict = 'interrupted', closed_at = ? WHERE id = ?", (now, attempt_id)
+    )
+    _balances.forget(connection, batch_id, sending, now)
+    moved = Moved("unknown", sending, INTERRUPTED)
+    events.append(connection, now, EventKind.CALL_ENDED, batch_id=batch_id, attempt_id=attempt_id, moved=[moved])
+    return len(sending)

@@ -1,0 +1,393 @@
+"""SQL of judging doubts: what was known before a call, and what evidence made of it. Each is whole by itself."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bot.domain.judging import Doubted, Judged, Judgement, Judgements, Numbers, holder_of
+from bot.domain.lanes import ENDS, LaneKind, Passage
+from bot.domain.model import Item, Outcome, OutcomeKind, ProviderKind
+from bot.domain.promises import REASONS_WHOLE
+from bot.ledger import _balances, _jobs, _lanes, _once, _outcomes, _rows, events
+from bot.ledger.events import EventKind, Moved
+
+STOPPED: Final = "{why} The batch was stopped, so it is not sent again."
+
+# Nothing can be read for a batch that is paused because of its key, currency or settings.
+_CAN_BE_READ: Final = (
+    "(b.state <> 'paused' OR b.pause_kind IN ('person', 'unclear', 'disturbed')"
+    " OR (b.pause_kind = 'currency' AND ln.id IS NOT NULL))"
+)
+_KINDS: Final = {
+    Judgement.LANDED: (OutcomeKind.APPLIED, EventKind.EVIDENCE_APPLIED),
+    Judgement.NOT_LANDED: (OutcomeKind.NOT_SENT, EventKind.EVIDENCE_NOT_LANDED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A call with awards in doubt that evidence may still settle, or one that still has a lane."""
+
+    attempt_id: int
+    batch_id: int
+    account: str
+    sent_at: int
+    """Unix milliseconds; of a job that is over: when it ended."""
+    looks: int
+    looked_at: int | None
+    lane: LaneKind | None = None
+    """What the call left a trace in."""
+    lost_until: int = 0
+    """With a lane: from when on nobody can still be carrying it out."""
+    repeatable: bool = False
+    """It may simply be sent again: its one award has an id that the service takes only once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What one look changed."""
+
+    applied: int = 0
+    not_landed: int = 0
+    reopened: bool = False
+    """The batch was finished and has something to send again."""
+
+
+def expectation(
+    connection: sqlite3.Connection, batch_id: int, items: Sequence[Item], passage: Passage | None, now: int
+) -> str | None:
+    """What is known before a call, as JSON for its attempt; ``None``: nothing."""
+    kind, account = connection.execute("SELECT kind, account FROM batches WHERE id = ?", (batch_id,)).fetchone()
+    if kind == ProviderKind.GAMEBALL.value:
+        row = connection.execute("SELECT transaction_id FROM marks WHERE account = ?", (account,)).fetchone()
+        return None if row is None else json.dumps({"mark": row[0]})
+    before = _balances.befores(connection, batch_id, items, now)
+    known: dict[str, object] = {}
+    if any(balance is not None for balance in before):
+        known["before"] = before
+    nothing = [item.award_id for item, balance in zip(items, before, strict=True) if balance == 0]
+    if nothing and (nobody := _balances.absent(connection, batch_id, nothing)):
+        known["absent"] = nobody
+    if passage is not None:
+        legs = [[leg.purse.holder, leg.purse.currency, leg.amount] for leg in passage.legs]
+        known["lane"] = {"id": passage.lane.id, "kind": passage.lane.kind, "held": passage.lane.held, "rows": legs}
+    return json.dumps(known, separators=(",", ":")) if known else None
+
+
+def waiting(connection: sqlite3.Connection, account: str | None) -> list[Waiting]:
+    """``Evidence.waiting``."""
+    found = connection.execute(
+        "SELECT t.id, t.batch_id, b.account, t.claimed_at, t.evidence, iif(t.job_id IS NULL, NULL, t.closed_at),"  # noqa: S608 # our words
+        " coalesce(l.looks, 0), l.looked_at, ln.kind, coalesce(ln.lost_until, 0),"
+        " b.kind = 'gameball' AND EXISTS (SELECT 1 FROM json_each(t.awards) one"
+        f" JOIN awards a ON a.id = one.value AND a.attempt_id = t.id AND a.state = 'unknown' WHERE {_once.MAY_REPEAT})"
+        " FROM (SELECT attempt_id AS id FROM awards WHERE state = 'unknown'"
+        " UNION SELECT attempt_id FROM lanes WHERE attempt_id IS NOT NULL) u"
+        " CROSS JOIN attempts t ON t.id = u.id AND t.state <> 'open' JOIN batches b ON b.id = t.batch_id"
+        " LEFT JOIN looks l ON l.attempt_id = t.id LEFT JOIN lanes ln ON ln.attempt_id = t.id"
+        f" WHERE (?1 IS NULL OR b.account = ?1) AND l.left_for IS NULL AND {_CAN_BE_READ} ORDER BY t.id",
+        (account,),
+    )
+    return [
+        # A job works on until it is over, or is found to be gone.
+        Waiting(
+            *(id_, batch_id, whose, max(sent_at(claimed, evidence), ended or 0), looks, looked_at),
+            lane=None if lane is None else LaneKind(lane),
+            lost_until=lost_until,
+            repeatable=bool(repeatable),
+        )
+        for id_, batch_id, whose, claimed, evidence, ended, looks, looked_at, lane, lost_until, repeatable in found
+    ]
+
+
+def sent_at(claimed_at: int, evidence: str | None) -> int:
+    """When a call was sent: as noted at its end, else when it was claimed."""
+    noted = _rows.mapping(evidence or "{}").get("sent_at")
+    return max(claimed_at, noted) if isinstance(noted, int) else claimed_at
+
+
+def doubt(connection: sqlite3.Connection, attempt_id: int) -> Doubted | None:
+    """``Evidence.doubt``."""
+    row = connection.execute(
+        "SELECT t.batch_id, t.token, t.claimed_at, t.evidence, t.expectation, t.awards, t.state, t.body_sha256,"
+        " b.account, b.currency, b.kind, (SELECT looks FROM looks WHERE attempt_id = t.id) FROM attempts t"
+        " JOIN batches b ON b.id = t.batch_id WHERE t.id = ?",
+        (attempt_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    batch_id, token, claimed_at, evidence, expected, award_ids, state, body_sha256, account, currency, *rest = row
+    kind, looks = rest
+    ids: list[int] = json.loads(award_ids)
+    open_ids = open_of(connection, attempt_id, ids)
+    passage = _lanes.of_attempt(connection, attempt_id)
+    if not open_ids and passage is None:
+        return None
+    items: Sequence[Item] = _balances.items_of(connection, open_ids)
+    if open_ids and _once.is_once(kind, _lot_of(connection, open_ids[0])):
+        items = _once.named(connection, batch_id, items)
+    known = _rows.mapping(expected or "{}")
+    mark, nobody = known.get("mark"), known.get("absent")
+    return Doubted(
+        attempt_id=attempt_id,
+        batch_id=batch_id,
+        token=token,
+        sent_at=sent_at(claimed_at, evidence),
+        looks=looks or 0,
+        items=tuple(items),
+        before={one: was for one, was in before_of(known, ids).items() if one in open_ids},
+        between=_between(connection, items, account, currency, attempt_id) if currency is not None else {},
+        told_applied=len(open_ids) < len(ids) and _told_applied(connection, attempt_id, ids),
+        mark=mark if isinstance(mark, int) else None,
+        job_open=state == "accepted",
+        absent=frozenset(open_ids).intersection(nobody) if isinstance(nobody, list) else frozenset(),
+        passage=passage,
+        whole=len(open_ids) == len(ids),
+        body_sha256=body_sha256,
+        witnesses=_landed_of(connection, attempt_id, ids) if kind == ProviderKind.GAMEBALL.value else (),
+        reasons_whole=_reasons_whole(connection, account),
+    )
+
+
+def _lot_of(connection: sqlite3.Connection, award_id: int) -> int:
+    (lot,) = connection.execute("SELECT lot FROM awards WHERE id = ?", (award_id,)).fetchone()
+    return int(lot)
+
+
+def _landed_of(connection: sqlite3.Connection, attempt_id: int, award_ids: Sequence[int]) -> tuple[str, ...]:
+    found = connection.execute(
+        "SELECT a.target FROM json_each(?) one CROSS JOIN awards a ON a.id = one.value"
+        " WHERE a.state = 'applied' AND a.attempt_id = ? ORDER BY one.key",
+        (json.dumps(list(award_ids)), attempt_id),
+    )
+    return tuple(target for (target,) in found)
+
+
+def _reasons_whole(connection: sqlite3.Connection, account: str) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM capabilities WHERE account = ? AND kind = 'gameball' AND name = ? AND value = ?",
+        (account, REASONS_WHOLE.name, REASONS_WHOLE.value),
+    ).fetchone()
+    return row is not None
+
+
+def before_of(known: Mapping[str, Any], award_ids: Sequence[int]) -> dict[int, int]:
+    """Balances by award id from an expectation, which lists them in the order of the call."""
+    listed = known.get("before")
+    if not isinstance(listed, list) or len(listed) != len(award_ids):
+        return {}
+    return {one: was for one, was in zip(award_ids, listed, strict=True) if isinstance(was, int)}
+
+
+def open_of(connection: sqlite3.Connection, attempt_id: int, award_ids: Sequence[int]) -> list[int]:
+    """Those of an attempt's awards that are in doubt under it."""
+    found = connection.execute(
+        "SELECT a.id FROM json_each(?) one CROSS JOIN awards a ON a.id = one.value"
+        " WHERE a.state = 'unknown' AND a.attempt_id = ? ORDER BY one.key",
+        (json.dumps(list(award_ids)), attempt_id),
+    )
+    return [award_id for (award_id,) in found]
+
+
+def numbers(connection: sqlite3.Connection, attempt_id: int) -> dict[int, Numbers]:
+    """``Evidence.numbers``."""
+    award_ids, expected, findings, looked_at = connection.execute(
+        "SELECT t.awards, t.expectation, l.findings, l.looked_at FROM attempts t"
+        " LEFT JOIN looks l ON l.attempt_id = t.id WHERE t.id = ?",
+        (attempt_id,),
+    ).fetchone()
+    ids: list[int] = json.loads(award_ids)
+    before = before_of(_rows.mapping(expected or "{}"), ids)
+    found = _rows.mapping(findings or "{}")
+    amounts = {item.award_id: item.amount for item in _balances.items_of(connection, ids)}
+    return {
+        one: _numbers(
+            before.get(one), amounts[one], told if isinstance(told := found.get(str(one)), dict) else {}, looked_at
+        )
+        for one in ids
+    }
+
+
+def _numbers(before: int | None, amount: int, told: Mapping[str, Any], looked_at: int | None) -> Numbers:
+    between = told.get("between") or 0
+    expected = None if before is None else before + between + amount
+    said = told.get("detail")
+    return Numbers(before, expected, told.get("now"), between, said, looked_at if said is not None else None)
+
+
+def _between(
+    connection: sqlite3.Connection, items: Sequence[Item], account: str, currency: str, attempt_id: int
+) -> dict[int, int]:
+    """What later calls have added to the same recipients. Nothing is sent to a recipient in doubt, so this is for a
+    doubt that came late."""
+    found = connection.execute(
+        "SELECT x.id, sum(a.amount) FROM json_each(?1) one CROSS JOIN awards x ON x.id = one.value"
+        " CROSS JOIN awards a INDEXED BY awards_by_key ON a.key = x.key JOIN batches b ON b.id = a.batch_id"
+        " WHERE a.id <> x.id AND a.state = 'applied' AND a.attempt_id > ?2"
+        " AND b.account = ?3 AND b.currency = ?4 GROUP BY x.id",
+        (json.dumps([item.award_id for item in items]), attempt_id, account, currency),
+    )
+    return dict(found.fetchall())
+
+
+def _told_applied(connection: sqlite3.Connection, attempt_id: int, award_ids: Sequence[int]) -> bool:
+    """Whether the service itself (not a person: no balance is known then) named another award of the call as done."""
+    return (
+        connection.execute(
+            "SELECT 1 FROM json_each(?) one CROSS JOIN awards a ON a.id = one.value"
+            " WHERE a.state = 'applied' AND a.attempt_id = ? AND a.balance IS NOT NULL LIMIT 1",
+            (json.dumps(list(award_ids)), attempt_id),
+        ).fetchone()
+        is not None
+    )
+
+
+def record(
+    connection: sqlite3.Connection,
+    doubted: Doubted,
+    found: Judgements,
+    most_looks: int,
+    once_up_to: int,
+    read_at: int,
+    now: int,
+) -> Settled:
+    """``Evidence.record``."""
+    batch_id, attempt_id = doubted.batch_id, doubted.attempt_id
+    state, server_id, account, currency = connection.execute(
+        "SELECT state, server_id, account, currency FROM batches WHERE id = ?", (batch_id,)
+    ).fetchone()
+    # Somebody may have decided meanwhile: their word stands.
+    still = open_of(connection, attempt_id, [item.award_id for item in doubted.items])
+    judged = {one: found.awards[one] for one in still if one in found.awards}
+    _remember(connection, doubted, judged, account, currency, read_at)
+    settled = {
+        judgement: _settle(connection, doubted, judgement, judged, state, server_id, once_up_to, now)
+        for judgement in _KINDS
+    }
+    _note_look(connection, doubted, found, judged, len(still), most_looks, now)
+    if found.mark is not None:
+        advance(connection, account, found.mark, read_at)
+    if found.landing is not None:
+        _lanes.land(connection, found.landing, attempt_id)
+    _jobs.close_decided(connection, [attempt_id], now)
+    reopened = bool(settled[Judgement.NOT_LANDED]) and _outcomes.settle_planned(connection, batch_id, now).reopened
+    if reopened:
+        events.append(connection, now, EventKind.BATCH_REOPENED, server_id=server_id, batch_id=batch_id)
+    return Settled(settled[Judgement.LANDED], settled[Judgement.NOT_LANDED], reopened)
+
+
+def _settle(
+    connection: sqlite3.Connection,
+    doubted: Doubted,
+    judgement: Judgement,
+    judged: Mapping[int, Judged],
+    batch_state: str,
+    server_id: str | None,
+    once_up_to: int,
+    now: int,
+) -> int:
+    """Move the awards of which this is proved; how many."""
+    proved = {one: verdict for one, verdict in judged.items() if verdict.judgement is judgement}
+    if not proved:
+        return 0
+    kind, event = _KINDS[judgement]
+    landed = judgement is Judgement.LANDED
+    stopped = batch_state == "stopped" and not landed
+    outcomes = {
+        one: Outcome(kind, verdict.detail, verdict.balance if landed else None) for one, verdict in proved.items()
+    }
+    moved = _outcomes.store(connection, doubted.attempt_id, outcomes, now)
+    if stopped:
+        moved += _cancel(connection, proved, now)
+    lots = [] if landed or stopped else _once.set_apart(connection, doubted.batch_id, once_up_to, list(proved))
+    detail = {
+        "attempt": doubted.attempt_id,
+        "awards": {str(one): dict(verdict.evidence) for one, verdict in proved.items()},
+    }
+    events.append(
+        *(connection, now, event),
+        server_id=server_id,
+        batch_id=doubted.batch_id,
+        detail=detail,
+        moved=moved,
+        facts={"lots": lots} if lots else None,
+    )
+    return len(proved)
+
+
+def _cancel(connection: sqlite3.Connection, proved: Mapping[int, Judged], now: int) -> list[Moved]:
+    """A stopped batch never holds planned awards: what is proved not to have landed ends cancelled there."""
+    moved = []
+    for one, verdict in proved.items():
+        detail = STOPPED.format(why=verdict.detail)
+        connection.execute(
+            "UPDATE awards SET state = 'cancelled', detail = ?, changed_at = ? WHERE id = ? AND state = 'planned'",
+            (detail, now, one),
+        )
+        moved.append(Moved("cancelled", [one], detail))
+    return moved
+
+
+def _remember(
+    connection: sqlite3.Connection,
+    doubted: Doubted,
+    judged: Mapping[int, Judged],
+    account: str,
+    currency: str | None,
+    read_at: int,
+) -> None:
+    if currency is None:
+        return
+    found = _balances.purse_of_batch(connection, doubted.batch_id, make=True)
+    assert found is not None  # a batch with a currency has a purse
+    readings = {
+        holder_of(found.kind, item): balance
+        for item in doubted.items
+        if item.award_id in judged
+        and (balance := judged[item.award_id].balance) is not None
+        and judged[item.award_id].judgement is not Judgement.CANNOT_TELL
+    }
+    _balances.remember(connection, account, currency, readings, read_at)
+
+
+def _note_look(
+    connection: sqlite3.Connection,
+    doubted: Doubted,
+    found: Judgements,
+    judged: Mapping[int, Judged],
+    still: int,
+    most_looks: int,
+    now: int,
+) -> None:
+    """Count the look, keep what was found, and say whether another one makes sense."""
+    unsettled = [one for one in judged.values() if one.judgement is Judgement.CANNOT_TELL]
+    looks = doubted.looks + 1
+    left_for = None
+    # A lane that is not free yet is looked at again, also when people have decided about every award of its call.
+    landing = found.landing
+    kept = doubted.passage is not None and (landing is None or (landing.step not in ENDS and landing.trouble is None))
+    if len(judged) < still or kept or any(one.again for one in unsettled):
+        left_for = "unread" if looks >= most_looks else None
+    elif unsettled or (landing is not None and landing.trouble is not None):
+        left_for = "unclear"
+    findings = {
+        str(one): {"judgement": verdict.judgement.value, "detail": verdict.detail, **verdict.evidence}
+        for one, verdict in judged.items()
+    }
+    connection.execute(
+        "INSERT OR REPLACE INTO looks VALUES (?, ?, ?, ?, ?)",
+        (doubted.attempt_id, looks, now, left_for, json.dumps(findings, ensure_ascii=False)),
+    )
+
+
+def advance(connection: sqlite3.Connection, account: str, transaction_id: int, read_at: int) -> None:
+    """Note a transaction that was listed; an older mark never replaces a newer one."""
+    connection.execute(
+        "INSERT INTO marks VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " transaction_id = max(transaction_id, excluded.transaction_id), read_at = max(read_at, excluded.read_at)",
+        (account, transaction_id, read_at),
+    )

@@ -1,0 +1,185 @@
+"""SQL of the transaction that turns a draft into a batch: one statement for all of its rows, whatever their number."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from bot.domain.model import Actor
+from bot.errors import Refused
+from bot.ledger import _rows, _seals, _staging, undo
+
+_KEPT: Final = "draft_id = ?1 AND line NOT IN (SELECT value FROM json_each(?2))"
+"""The rows that are recorded: those of the draft without the skipped ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What will be recorded."""
+
+    awards: int
+    rejected: int
+    """Of these, unresolved ones."""
+    total: int
+    """Of all awards."""
+    absolute: int
+    """Sum of the absolute amounts that would be sent."""
+    given: int = 0
+    """Sum of the amounts above 0 that would be sent: what a budget counts."""
+
+
+def sums(connection: sqlite3.Connection, draft_id: int, skipped: str) -> Sums:
+    """``skipped``: JSON array of the lines to leave out."""
+    awards, rejected = connection.execute(
+        f"SELECT count(*), count(unresolved) FROM draft_rows WHERE {_KEPT}",  # noqa: S608 # our words
+        (draft_id, skipped),
+    ).fetchone()
+    total, _ = _staging.sums(connection, _KEPT, (draft_id, skipped))
+    sent, absolute = _staging.sums(connection, f"{_KEPT} AND unresolved IS NULL", (draft_id, skipped))
+    return Sums(awards, rejected, total, absolute, (sent + absolute) // 2)
+
+
+def follow_chains(connection: sqlite3.Connection, draft_id: int) -> None:
+    """Let rows continue the last award of the chain that they name the first, or any, of."""
+    while connection.execute(
+        "UPDATE draft_rows SET continues = (SELECT id FROM awards a WHERE a.continues = draft_rows.continues)"
+        " WHERE draft_id = ? AND continues IS NOT NULL"
+        " AND EXISTS (SELECT 1 FROM awards a WHERE a.continues = draft_rows.continues)",
+        (draft_id,),
+    ).rowcount:
+        pass
+
+
+def insert_batch(
+    connection: sqlite3.Connection,
+    draft_id: int,
+    actor: Actor,
+    choice: Mapping[str, object],
+    of: Sums,
+    now: int,
+    starts_at: int,
+) -> int:
+    """Insert the batch; its awards get the next ids without a gap. Returns its id."""
+    (batch_id,) = connection.execute(
+        "INSERT INTO batches (draft_id, source, state, recorded_at, starts_at, server_id, actor_id, actor_name,"
+        " programme, kind, account, currency, unit, template, reason, label, file_name, file_sha256, parent_id,"
+        " request, choice, content_hash, awards, total, first_award, last_award, last_lot)"
+        " SELECT d.id, d.source, 'open', ?2, ?3, d.server_id, ?4, ?5, d.programme, d.kind, d.account, d.currency,"
+        " d.unit, d.template, d.reason, d.label, d.file_name, d.file_sha256, d.parent_id, d.request, ?6,"
+        " d.content_hash, ?7, ?8,"
+        " last.id + 1, last.id + ?7, 0"
+        " FROM drafts d, (SELECT coalesce(max(id), 0) AS id FROM awards) last WHERE d.id = ?1 RETURNING id",
+        (draft_id, now, starts_at, actor.id, actor.name, _rows.as_json(choice), of.awards, of.total),
+    ).fetchone()
+    return int(batch_id)
+
+
+def insert_awards(connection: sqlite3.Connection, draft_id: int, batch_id: int, skipped: str, now: int) -> None:
+    """Insert every kept row as an award, in the order of lines.
+
+    Lots keep apart what may not share a call: the first row for a target is in lot 0, its second in lot 2, and so on;
+    targets of the credential endpoint are in the odd lots beside them.
+    """
+    try:
+        # Awards are never deleted, so SQLite's next ids are those that the batch was promised.
+        connection.execute(
+            "INSERT INTO awards (batch_id, line, lines, recipient_type, recipient_value, recipient_source, key, target,"  # noqa: S608 # our words
+            " amount, reason, continues, reverses, state, lot, detail, changed_at)"
+            " SELECT ?3, line, lines, recipient_type, recipient_value, recipient_source, key, target, amount, reason,"
+            " continues, reverses, iif(unresolved IS NULL, 'planned', 'rejected'),"
+            " unresolved IS NULL AND target GLOB 'credential:*', unresolved, ?4"
+            f" FROM draft_rows WHERE {_KEPT} ORDER BY line",
+            (draft_id, skipped, batch_id, now),
+        )
+    except sqlite3.IntegrityError as error:
+        raise _refusal(error) from error
+    (last, promised) = connection.execute(
+        "SELECT (SELECT max(id) FROM awards), last_award FROM batches WHERE id = ?", (batch_id,)
+    ).fetchone()
+    if last != promised:
+        raise AssertionError(f"the awards of batch {batch_id} end at {last} and not at {promised}")
+    _assign_lots(connection, batch_id)
+
+
+def _assign_lots(connection: sqlite3.Connection, batch_id: int) -> None:
+    planned = (
+        "id BETWEEN (SELECT first_award FROM batches WHERE id = ?1) AND (SELECT last_award FROM batches WHERE id = ?1)"
+        " AND state = 'planned'"
+    )
+    connection.execute(
+        "UPDATE awards SET lot = lot + 2 * (twin.nth - 1) FROM"  # noqa: S608 # our words
+        f" (SELECT id, row_number() OVER (PARTITION BY target ORDER BY id) AS nth FROM awards WHERE {planned}"
+        f" AND target IN (SELECT target FROM awards WHERE {planned} GROUP BY target HAVING count(*) > 1)) twin"
+        " WHERE awards.id = twin.id AND twin.nth > 1",
+        (batch_id,),
+    )
+    connection.execute(
+        "UPDATE batches SET last_lot = (SELECT coalesce(max(lot), 0) FROM awards WHERE batch_id = ?1"
+        " AND state = 'planned') WHERE id = ?1",
+        (batch_id,),
+    )
+
+
+def insert_left_out(connection: sqlite3.Connection, draft_id: int, batch_id: int, skipped: Mapping[int, str]) -> None:
+    """Insert every original line that no award stands for, with the reason: rows with a problem, rows paid before, rows
+    with nothing to pay."""
+    connection.execute(
+        "INSERT INTO left_out (batch_id, line, detail) SELECT ?2, line, group_concat(message, '; ') FROM"
+        " (SELECT line, message FROM draft_problems WHERE draft_id = ?1 ORDER BY line, ordinal) GROUP BY line",
+        (draft_id, batch_id),
+    )
+    connection.execute(
+        "INSERT OR IGNORE INTO left_out (batch_id, line, detail, status, award_id)"
+        " SELECT ?2, line, detail, 'no award', award_id FROM draft_left_out WHERE draft_id = ?1",
+        (draft_id, batch_id),
+    )
+    connection.execute(
+        "INSERT OR IGNORE INTO left_out (batch_id, line, detail)"
+        " SELECT ?2, one.value, matched.value"
+        " FROM json_each(?3) matched JOIN draft_rows d ON d.draft_id = ?1 AND d.line = CAST(matched.key AS INTEGER),"
+        " json_each(coalesce(d.lines, json_array(d.line))) one",
+        (draft_id, batch_id, _rows.as_json({str(line): why for line, why in skipped.items()})),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the history keeps of a new batch."""
+
+    facts: Mapping[str, object]
+    """Hashes of its awards and left-out lines, and the lots of those that are not in lot 0."""
+    words: str
+    """Hash of what people wrote."""
+
+
+def contents(connection: sqlite3.Connection, batch_id: int) -> Recorded:
+    """Of the batch as it was just recorded."""
+    first, last = connection.execute("SELECT first_award, last_award FROM batches WHERE id = ?", (batch_id,)).fetchone()
+    found = connection.execute(
+        "SELECT lot, id FROM awards WHERE id BETWEEN ? AND ? AND lot <> 0 ORDER BY lot, id", (first, last)
+    )
+    lots = [[lot, _seals.ranges(one for _, one in awards)] for lot, awards in groupby(found, key=lambda row: row[0])]
+    sealed = _seals.contents(connection, batch_id, first, last)
+    facts: dict[str, object] = {"awards": sealed.awards, "left_out": _seals.left_out(connection, batch_id)}
+    return Recorded({**facts, "lots": lots} if lots else facts, sealed.words)
+
+
+def _refusal(error: sqlite3.IntegrityError) -> Exception:
+    said = str(error)
+    if "a reversal is not continued" in said:
+        return Refused(
+            "a row of this draft continues an award that took another one back; nothing was sent",
+            hint="/batch undo takes up what was not taken back.",
+        )
+    if "awards.continues" in said or "not continued" in said:
+        return Refused(
+            "a row of this draft continues an award that is paid, under way, in doubt, written off, or continued by"
+            " another row; nothing was sent",
+            hint="Read the file again: rows that were paid since are then left out.",
+        )
+    if "awards.reverses" in said or "cannot be taken back" in said:
+        return Refused(undo.GONE, hint=undo.GONE_HINT)
+    return error

@@ -1,0 +1,201 @@
+"""SQL about the rows of a draft, inside somebody's transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from bot.domain.drafting import DraftTotals, LeftOut, StagedRow
+from bot.domain.model import Problem, ProviderKind, RecipientType
+from bot.errors import DraftGone, LimitExceeded, Refused
+from bot.ledger import _rows
+
+HASH_ROWS: Final = 2000
+"""Rows that are hashed in one read: long enough to be quick, short enough to let others in between."""
+
+_INSERT_ROW: Final = "INSERT INTO draft_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def change(connection: sqlite3.Connection, draft_id: int, states: str) -> None:
+    """Note that the rows are about to change. ``states``: SQL list of those in which they may.
+
+    Raises ``DraftGone`` when somebody recorded, cancelled or finished the draft in the meantime.
+    """
+    changed = connection.execute(
+        f"UPDATE drafts SET revision = revision + 1 WHERE id = ? AND state IN ({states})",  # noqa: S608 # our words
+        (draft_id,),
+    ).rowcount
+    if not changed:
+        row = connection.execute("SELECT batch_id FROM drafts WHERE id = ?", (draft_id,)).fetchone()
+        raise DraftGone(
+            "somebody else finished, used or cancelled this draft in the meantime",
+            batch_id=row[0] if row is not None else None,
+            hint="Open it again to see how it is now.",
+        )
+
+
+def insert(
+    connection: sqlite3.Connection, draft_id: int, rows: Iterable[StagedRow], problems: Sequence[Problem]
+) -> None:
+    """Add rows and problems; several problems of one line keep their order."""
+    try:
+        connection.executemany(_INSERT_ROW, (_rows.draft_row(draft_id, row) for row in rows))
+    except OverflowError:
+        raise LimitExceeded("an amount of this draft is larger than any ledger can hold") from None
+    except sqlite3.IntegrityError as error:
+        if "draft_rows.line" not in str(error):
+            raise
+        raise Refused(
+            "this draft is being read a second time right now; nothing of the second reading was kept",
+            hint="Wait until the first is done.",
+        ) from error
+    connection.executemany(
+        'INSERT INTO draft_problems (draft_id, line, ordinal, "column", kind, message)'
+        " SELECT ?1, ?2, coalesce(max(ordinal) + 1, 0), ?3, ?4, ?5 FROM draft_problems"
+        " WHERE draft_id = ?1 AND line = ?2",
+        ((draft_id, one.line, one.column, one.kind, one.message) for one in problems),
+    )
+
+
+def leave_out(connection: sqlite3.Connection, draft_id: int, lines: Iterable[LeftOut]) -> None:
+    """Note why lines become no award; the first reason of a line stays."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO draft_left_out VALUES (?, ?, ?, ?)",
+        ((draft_id, one.line, one.detail, one.award_id) for one in lines),
+    )
+
+
+def clear(connection: sqlite3.Connection, draft_id: int) -> None:
+    """Take every row and problem away."""
+    connection.execute("DELETE FROM draft_rows WHERE draft_id = ?", (draft_id,))
+    connection.execute("DELETE FROM draft_problems WHERE draft_id = ?", (draft_id,))
+    connection.execute("DELETE FROM draft_left_out WHERE draft_id = ?", (draft_id,))
+
+
+def duplicate_groups(connection: sqlite3.Connection, draft_id: int) -> Sequence[Sequence[StagedRow]]:
+    """Rows for one recipient, as ``Drafts.duplicate_groups`` gives them."""
+    who = _who(connection, draft_id)
+    found = connection.execute(
+        f"SELECT {who}, {_rows.STAGED} FROM draft_rows d WHERE d.draft_id = ?1 AND {who} IN"  # noqa: S608 # our words
+        f" (SELECT {who} FROM draft_rows WHERE draft_id = ?1 GROUP BY 1 HAVING count(*) > 1) ORDER BY d.line",
+        (draft_id,),
+    )
+    groups: dict[str, list[StagedRow]] = {}
+    for one, *row in found:
+        groups.setdefault(one, []).append(_rows.staged(tuple(row)))
+    return list(groups.values())
+
+
+def continuing_together(connection: sqlite3.Connection, draft_id: int) -> list[StagedRow]:
+    """``Drafts.continuing_together``."""
+    found = connection.execute(
+        f"SELECT {_rows.STAGED} FROM draft_rows d WHERE d.draft_id = ?1 AND d.continues IN (SELECT continues"  # noqa: S608 # our words
+        " FROM draft_rows WHERE draft_id = ?1 GROUP BY continues HAVING count(*) > 1) ORDER BY d.line",
+        (draft_id,),
+    )
+    return [_rows.staged(row) for row in found]
+
+
+def names_people(kind: str) -> bool:
+    """Whether equal targets of this provider kind are one person. A credential's target is its bare value, which may be
+    one person's Discord id and another one's Twitter id; there only the key tells."""
+    return kind != ProviderKind.DRIP_CREDENTIALS.value
+
+
+def _who(connection: sqlite3.Connection, draft_id: int) -> str:
+    """SQL of what tells two recipients of this draft apart: keys name their type and cannot be taken for targets."""
+    row = connection.execute("SELECT kind FROM drafts WHERE id = ?", (draft_id,)).fetchone()
+    return "coalesce(target, key)" if row is not None and names_people(row[0]) else "key"
+
+
+def totals(connection: sqlite3.Connection, draft_id: int) -> DraftTotals:
+    """Sums over the staged rows."""
+    rows, recipients, unresolved, pending, deductions, lines = connection.execute(
+        f"SELECT count(*), count(DISTINCT {_who(connection, draft_id)}), count(unresolved),"  # noqa: S608 # our words
+        " count(*) FILTER (WHERE target IS NULL AND unresolved IS NULL), count(*) FILTER (WHERE amount < 0),"
+        " coalesce(sum(CASE WHEN lines IS NULL THEN 1 ELSE json_array_length(lines) END), 0)"
+        " FROM draft_rows WHERE draft_id = ?",
+        (draft_id,),
+    ).fetchone()
+    (problems,) = connection.execute(
+        "SELECT count(DISTINCT line) FROM draft_problems WHERE draft_id = ?", (draft_id,)
+    ).fetchone()
+    total, absolute = sums(connection, "draft_id = ?", (draft_id,))
+    return DraftTotals(
+        rows=rows,
+        recipients=recipients,
+        total=total,
+        total_absolute=absolute,
+        unresolved=unresolved,
+        pending=pending,
+        problems=problems,
+        deductions=deductions,
+        lines=lines,
+    )
+
+
+def types_paid(connection: sqlite3.Connection, draft_id: int) -> frozenset[RecipientType]:
+    """``Drafts.types_paid``."""
+    found = connection.execute(
+        "SELECT DISTINCT recipient_type FROM draft_rows WHERE draft_id = ? AND amount > 0 AND unresolved IS NULL",
+        (draft_id,),
+    )
+    return frozenset(RecipientType(one) for (one,) in found)
+
+
+def obstacles(connection: sqlite3.Connection, draft_id: int) -> tuple[int, int]:
+    """What may stand against recording: lines with a problem, rows that are still to be looked up."""
+    (problems,) = connection.execute(
+        "SELECT count(DISTINCT line) FROM draft_problems WHERE draft_id = ?", (draft_id,)
+    ).fetchone()
+    (pending,) = connection.execute(
+        "SELECT count(*) FROM draft_rows WHERE draft_id = ? AND target IS NULL AND unresolved IS NULL", (draft_id,)
+    ).fetchone()
+    return problems, pending
+
+
+def sums(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -> tuple[int, int]:
+    """Sum and sum of the absolute amounts of draft rows, exact whatever their size.
+
+    ``sum()`` of SQLite fails beyond 64 bits, so the amounts are added up in two halves.
+    """
+    high, low, high_absolute, low_absolute = connection.execute(
+        "SELECT coalesce(sum(amount / 1000000), 0), coalesce(sum(amount % 1000000), 0),"  # noqa: S608 # our words
+        " coalesce(sum(abs(amount / 1000000)), 0), coalesce(sum(abs(amount % 1000000)), 0)"
+        f" FROM draft_rows WHERE {where}",
+        values,
+    ).fetchone()
+    return high * 1_000_000 + low, high_absolute * 1_000_000 + low_absolute
+
+
+def hash_part(draft_id: int, after_line: int, connection: sqlite3.Connection) -> tuple[int | None, str | None]:
+    """The next rows as the text that is hashed, and the line they end with; ``(None, None)`` after the last."""
+    end, text = connection.execute(
+        "SELECT max(line), group_concat(row, char(10)) FROM (SELECT line, json_array(line, lines, recipient_type,"
+        " recipient_value, recipient_source, key, target, amount, reason, continues, unresolved, reverses) AS row"
+        " FROM draft_rows WHERE draft_id = ? AND line > ? ORDER BY line LIMIT ?)",
+        (draft_id, after_line, HASH_ROWS),
+    ).fetchone()
+    return end, text
+
+
+def chained(content_hash: str, change_made: object) -> str:
+    """The hash of content that was changed: it names the change and what it was made to."""
+    return hashlib.sha256(f"{content_hash}\n{_rows.as_json(change_made)}".encode()).hexdigest()
+
+
+def fetch(
+    draft_id: int, order: str, limit: int, where: str = "true", values: Sequence[Any] = ()
+) -> Callable[[sqlite3.Connection], list[StagedRow]]:
+    """Work that reads staged rows of a draft."""
+
+    def work(connection: sqlite3.Connection) -> list[StagedRow]:
+        found = connection.execute(
+            f"SELECT {_rows.STAGED} FROM draft_rows d WHERE d.draft_id = ? AND {where} ORDER BY {order} LIMIT ?",  # noqa: S608 # our words
+            (draft_id, *values, limit),
+        )
+        return [_rows.staged(row) for row in found]
+
+    return work

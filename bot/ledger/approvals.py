@@ -1,0 +1,256 @@
+"""Leave by a second person: asked for, given or refused, and used up by the batch, each in one transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Final
+
+from bot.clock import Clock, milliseconds
+from bot.domain.approving import Approval, ApprovalRules, ApprovalState
+from bot.domain.model import Actor
+from bot.errors import ApprovalNeeded, DraftGone, NotAllowed, NotFound, Refused
+from bot.ledger import _drafts, _recording, _rows, events, matching
+from bot.ledger._draft_values import Draft, DraftState
+from bot.ledger._judging import Confirmation, judge
+from bot.ledger._recording import Sums
+from bot.ledger.database import Database
+from bot.ledger.events import EventKind
+
+LIFETIME_MS: Final = 24 * 3600 * 1000
+
+_COLUMNS: Final = (
+    "id, draft_id, state, content_hash, flags, why, asked_at, expires_at, asked_by_name, decided_at, decided_by_name,"
+    " decided_by_id, batch_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a press of *Approve* or *Refuse* did."""
+
+    changed: bool
+    """False: it was decided before, as ``approval`` says."""
+    approval: Approval
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a draft stands with a second person."""
+
+    why: str | None
+    """Why it needs one; ``None``: it does not."""
+    approval: Approval | None
+    """What was asked for it as it is now."""
+
+
+class Approvals:
+    """The preparer and who asked never approve; the schema says so too."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def ask(self, draft_id: int, confirmation: Confirmation) -> Approval:
+        """Ask for leave to record the draft as confirmed. What could not be recorded anyway is not asked for.
+
+        A second request for the same is the first one. Raises as ``Recording.record_batch`` does, and ``Refused`` when
+        no leave is needed.
+        """
+        now = self._now()
+        return await self._database.write(lambda connection: _ask(connection, draft_id, confirmation, now))
+
+    async def decide(self, approval_id: int, actor: Actor, *, approve: bool) -> Decided:
+        """Give or refuse leave. One of several presses counts, the others read who was first.
+
+        Raises ``NotAllowed`` for who prepared or asked, ``DraftGone`` for a draft that is over or was changed since,
+        ``Refused`` when the time is over, ``NotFound``.
+        """
+        now = self._now()
+        return await self._database.write(lambda connection: _decide(connection, approval_id, actor, approve, now))
+
+    async def standing(self, draft_id: int, server_id: str | None, *, skip_matched: bool) -> Standing:
+        """How a draft stands now. ``skip_matched``: judged without the rows that were paid lately."""
+        now = self._now()
+
+        def work(connection: sqlite3.Connection) -> Standing:
+            draft = _drafts.get(connection, draft_id, server_id, now)
+            where = matching.scope(connection, draft_id, now, matching.DAYS) if skip_matched else None
+            skipped = _rows.as_json(list(matching.lines(connection, where)))
+            why = _why(connection, draft, _recording.sums(connection, draft_id, skipped))
+            latest = _find(
+                connection,
+                "draft_id = ? AND content_hash IS ? AND label IS ? AND state <> 'replaced' ORDER BY id DESC LIMIT 1",
+                (draft_id, draft.content_hash, draft.label),
+            )
+            alive = latest is not None and (latest.expires_at > now or latest.state is ApprovalState.REFUSED)
+            if latest is None or not alive or not _is_of_these_matches(connection, latest, now):
+                return Standing(why, None)
+            return Standing(why, latest)
+
+        return await self._database.read(work)
+
+    async def get(self, approval_id: int, server_id: str | None) -> Approval:
+        """A request. Raises ``NotFound``, also for another server's."""
+        where = "id = ? AND server_id IS ?"
+        found = await self._database.read(lambda connection: _find(connection, where, (approval_id, server_id)))
+        if found is None:
+            raise NotFound("there is no such request here")
+        return found
+
+    async def of_batch(self, batch_id: int) -> Approval | None:
+        """The leave that a batch was recorded with, if it still is about what the batch is."""
+        where = "batch_id = ? AND content_hash = (SELECT content_hash FROM batches WHERE id = batch_id)"
+        return await self._database.read(lambda connection: _find(connection, where, (batch_id,)))
+
+    def _now(self) -> int:
+        return milliseconds(self._clock.now())
+
+
+def check(
+    connection: sqlite3.Connection, draft: Draft, sums: Sums, confirmation: Confirmation, now: int
+) -> Approval | None:
+    """The leave that the draft is recorded with; ``None`` when it needs none. Raises ``ApprovalNeeded``."""
+    why = _why(connection, draft, sums)
+    if why is None:
+        return None
+    approval = _open(connection, draft.id)
+    if (
+        approval is None
+        or approval.state is not ApprovalState.APPROVED
+        or approval.expires_at <= now
+        or not _is_about(connection, approval, draft, confirmation)
+    ):
+        raise ApprovalNeeded(
+            f"this needs the approval of a second person, since {why}; nothing was sent",
+            hint="Ask for it on the draft's card: /batch list opens it again.",
+        )
+    return approval
+
+
+def use(connection: sqlite3.Connection, approval: Approval, batch_id: int) -> None:
+    """The batch is recorded: the leave is used up. Its row belongs into the entry about the batch."""
+    connection.execute("UPDATE approvals SET state = 'used', batch_id = ? WHERE id = ?", (batch_id, approval.id))
+
+
+def _ask(connection: sqlite3.Connection, draft_id: int, confirmation: Confirmation, now: int) -> Approval:
+    judged = judge(connection, draft_id, confirmation, now)
+    draft = judged.draft
+    why = _why(connection, draft, judged.sums)
+    if why is None:
+        raise Refused("this needs no approval; nothing was sent", hint="Open the draft again and send it.")
+    before = _open(connection, draft_id)
+    if before is not None and before.expires_at > now and _is_about(connection, before, draft, confirmation):
+        return before
+    replaced = connection.execute(
+        "UPDATE approvals SET state = 'replaced' WHERE draft_id = ? AND state IN ('asked', 'approved') RETURNING id",
+        (draft_id,),
+    ).fetchall()
+    actor, server = confirmation.actor, draft.actor.server_id
+    (approval_id,) = connection.execute(
+        "INSERT INTO approvals (server_id, draft_id, content_hash, label, flags, matches, why, state, asked_at,"
+        " expires_at, prepared_by_id, asked_by_id, asked_by_name)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 'asked', ?, ?, ?, ?, ?) RETURNING id",
+        (
+            *(server, draft_id, draft.content_hash, draft.label, confirmation.flags, confirmation.paid_again, why, now),
+            *(min(now + LIFETIME_MS, draft.expires_at), draft.actor.id, actor.id, actor.name),
+        ),
+    ).fetchone()
+    detail = {"approval": approval_id, "draft": draft_id, "why": why}
+    rows = [("approvals", key) for key in (*replaced, (approval_id,))]
+    events.append(connection, now, EventKind.APPROVAL_ASKED, server_id=server, actor=actor, detail=detail, rows=rows)
+    return _get(connection, approval_id)
+
+
+def _decide(connection: sqlite3.Connection, approval_id: int, actor: Actor, approve: bool, now: int) -> Decided:
+    row = connection.execute(
+        "SELECT server_id, draft_id, prepared_by_id, asked_by_id FROM approvals WHERE id = ?", (approval_id,)
+    ).fetchone()
+    if row is None or actor.server_id != row[0]:
+        raise NotFound("there is no such request here")
+    server_id, draft_id, *own = row
+    approval = _get(connection, approval_id)
+    if approval.state is not ApprovalState.ASKED:
+        return Decided(False, approval)
+    if approve and actor.id in own:
+        raise NotAllowed(
+            "You prepared this or asked for its approval yourself; nothing was approved.",
+            hint="Let somebody else look at it.",
+        )
+    if approval.expires_at <= now:
+        raise Refused("the time of this request is over; nothing was approved", hint="Its preparer can ask again.")
+    draft = _drafts.get(connection, draft_id, server_id, now)
+    if draft.state is DraftState.RECORDED:
+        raise _drafts.gone_to_batch(connection, draft_id)
+    if not _is_about(connection, approval, draft):
+        raise DraftGone(
+            "the draft was changed after its approval was asked for; nothing was approved",
+            hint="Its preparer has to ask again.",
+        )
+    state = ApprovalState.APPROVED if approve else ApprovalState.REFUSED
+    connection.execute(
+        "UPDATE approvals SET state = ?, decided_at = ?, decided_by_id = ?, decided_by_name = ? WHERE id = ?",
+        (state.value, now, actor.id, actor.name, approval_id),
+    )
+    kind = EventKind.APPROVAL_GIVEN if approve else EventKind.APPROVAL_REFUSED
+    detail = {"approval": approval_id, "draft": draft_id, "content_hash": approval.content_hash}
+    row = ("approvals", (approval_id,))
+    events.append(connection, now, kind, server_id=server_id, actor=actor, detail=detail, rows=[row])
+    return Decided(True, _get(connection, approval_id))
+
+
+def _why(connection: sqlite3.Connection, draft: Draft, sums: Sums) -> str | None:
+    """Why the draft needs a second person, by its server's settings as they are in this transaction."""
+    server = draft.actor.server_id
+    stored = connection.execute(
+        "SELECT name, value FROM server_settings WHERE server_id = ? AND name LIKE 'approve%'", (server,)
+    )
+    rules = ApprovalRules.from_stored({name: json.loads(value) for name, value in stored})
+    to = draft.destination
+    is_first = rules.first_use and connection.execute(
+        "SELECT 1 FROM batches WHERE server_id = ? AND kind = ? AND account = ? AND currency IS ? LIMIT 1",
+        (server, to.kind.value, to.account, to.currency),
+    ).fetchone() is None  # fmt: skip
+    return rules.why_needed(to.unit, sums.absolute, sums.awards - sums.rejected, is_first=is_first)
+
+
+def _is_about(
+    connection: sqlite3.Connection, approval: Approval, draft: Draft, confirmation: Confirmation | None = None
+) -> bool:
+    """Whether the request is about the draft as it is now, with these decisions where some are given."""
+    label, matches = _bound_to(connection, approval)
+    if confirmation is not None and (approval.flags, matches) != (confirmation.flags, confirmation.paid_again):
+        return False
+    return (approval.content_hash, label) == (draft.content_hash, draft.label)
+
+
+def _is_of_these_matches(connection: sqlite3.Connection, approval: Approval, now: int) -> bool:
+    """Whether what would be paid again is what was so when leave was asked for."""
+    _, matches = _bound_to(connection, approval)
+    if not matches:
+        return True
+    return matching.find(connection, matching.scope(connection, approval.draft_id, now, matching.DAYS)).mark == matches
+
+
+def _bound_to(connection: sqlite3.Connection, approval: Approval) -> tuple[str | None, str]:
+    label, matches = connection.execute("SELECT label, matches FROM approvals WHERE id = ?", (approval.id,)).fetchone()
+    return label, matches
+
+
+def _open(connection: sqlite3.Connection, draft_id: int) -> Approval | None:
+    return _find(connection, "draft_id = ? AND state IN ('asked', 'approved')", (draft_id,))
+
+
+def _get(connection: sqlite3.Connection, approval_id: int) -> Approval:
+    approval = _find(connection, "id = ?", (approval_id,))
+    assert approval is not None  # found before, and never deleted
+    return approval
+
+
+def _find(connection: sqlite3.Connection, where: str, values: tuple[object, ...]) -> Approval | None:
+    row = connection.execute(f"SELECT {_COLUMNS} FROM approvals WHERE {where}", values).fetchone()  # noqa: S608 # our words
+    if row is None:
+        return None
+    id_, draft_id, state, *rest = row
+    return Approval(id_, draft_id, ApprovalState(state), *rest)

@@ -1,0 +1,70 @@
+"""Difference mode: pay only who was not yet paid for this campaign, which is every batch under the same label."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from bot.domain.drafting import NOBODY_PAID, CampaignPaid
+from bot.domain.planning import same_label
+from bot.errors import Refused
+from bot.ledger import _rows, _staging, matching
+from bot.ledger._draft_values import Draft
+
+LEFT_OUT: Final = "not sent: already paid for this campaign in batch {batch}"
+
+# Through the recipient's index, as in ``matching``. A deduction is no payment, and a payment no deduction.
+_PAID: Final = (
+    " awards a CROSS JOIN batches b ON b.id = a.batch_id WHERE {who}"  # noqa: S608 # our words
+    " AND a.batch_id IN (SELECT value FROM json_each(?2))"
+    f" AND (a.amount > 0) = (d.amount > 0) AND {matching.STANDS}"
+)
+
+
+def paid(connection: sqlite3.Connection, draft: Draft) -> CampaignPaid:
+    """How many rows of the draft are for somebody who was paid for its campaign."""
+    batches = _campaign(connection, draft)
+    if not batches:
+        return NOBODY_PAID
+    where = f"draft_id = ?1 AND EXISTS (SELECT 1 FROM {_paid(draft).replace('d.', 'draft_rows.')})"  # noqa: S608 # our words
+    values = (draft.id, _rows.as_json(batches))
+    (rows,) = connection.execute(f"SELECT count(*) FROM draft_rows WHERE {where}", values).fetchone()  # noqa: S608 # our words
+    total, _ = _staging.sums(connection, where, values)
+    return CampaignPaid(rows, total)
+
+
+def skipped(connection: sqlite3.Connection, draft: Draft, now: int) -> dict[int, str]:
+    """The rows to leave out, with the reason: paid for this campaign; or the same paid lately by a batch without a
+    label, which may well have been for it. Raises ``Refused`` for a draft without a label."""
+    if not draft.label:
+        raise Refused(
+            "this draft has no period or campaign, so nobody can tell who was paid for it; nothing was sent",
+            hint="Give it one with Change…",
+        )
+    found: dict[int, str] = {}
+    lately = matching.lines(connection, matching.scope(connection, draft.id, now, matching.DAYS), unlabelled=True)
+    found |= {line: matching.LEFT_OUT.format(batch=by) for line, by in lately.items()}
+    rows = connection.execute(
+        f"SELECT d.line, max(a.batch_id) FROM draft_rows d CROSS JOIN {_paid(draft)}"  # noqa: S608 # our words
+        " AND d.draft_id = ?1 GROUP BY d.line",
+        (draft.id, _rows.as_json(_campaign(connection, draft))),
+    )
+    return found | {line: LEFT_OUT.format(batch=by) for line, by in rows}
+
+
+def _paid(draft: Draft) -> str:
+    """SQL of the awards that leave the draft's row ``d`` out: however each of them names the recipient."""
+    return _PAID.format(who=matching.same_recipient(draft.destination.kind.value))
+
+
+def _campaign(connection: sqlite3.Connection, draft: Draft) -> list[int]:
+    """The batches of the draft's campaign: the same account, currency and label, whenever they were."""
+    if not draft.label:
+        return []
+    wanted = same_label(draft.label)
+    to = draft.destination
+    found = connection.execute(
+        "SELECT id, label FROM batches WHERE account = ? AND currency IS ? AND label IS NOT NULL AND source <> 'undo'",
+        (to.account, to.currency),
+    )
+    return [batch_id for batch_id, label in found if same_label(label) == wanted]

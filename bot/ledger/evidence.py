@@ -1,0 +1,159 @@
+"""What is known for judging doubts by reading back, and what came of it. Every method is one SQL transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bot.clock import Clock, milliseconds
+from bot.domain.judging import Doubted, Judgements, Numbers
+from bot.domain.model import Item
+from bot.ledger import _balances, _calls, _evidence
+from bot.ledger._evidence import Settled, Waiting
+from bot.ledger.database import Database
+
+SKEW_MS: Final = 600_000
+"""By how much the clocks of the service and of this machine may differ."""
+
+__all__ = ["Evidence", "Mark", "Settled", "Upcoming", "Waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The newest Gameball transaction that is known to have been listed."""
+
+    transaction_id: int
+    read_at: int
+    """Unix milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """What the next call of a batch would carry."""
+
+    items: tuple[Item, ...]
+    known: frozenset[int]
+    """Awards whose recipients' balances are known well enough to judge a doubt by."""
+
+
+class Evidence:
+    """Only the dispatcher and the look-up of recipients call these."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    # --- before a call ------------------------------------------------------------------------------------------
+
+    async def upcoming(self, batch_id: int, limit: int, *, few: int | None = None) -> Upcoming:
+        """What a claim would take now, and of which recipients the balance is known.
+
+        With ``few`` (credentials), nothing where all balances are known, or where those of more than so many are not:
+        both are quickly found.
+        """
+        now = self._now()
+
+        def look(connection: sqlite3.Connection) -> Upcoming:
+            (account,) = connection.execute("SELECT account FROM batches WHERE id = ?", (batch_id,)).fetchone()
+            if few is not None and not 0 < _balances.newcomers(connection, batch_id, limit, few + 1) <= few:
+                return Upcoming((), frozenset())
+            items = _calls.claimable(connection, batch_id, account, limit)
+            before = _balances.befores(connection, batch_id, items, now)
+            known = (item.award_id for item, was in zip(items, before, strict=True) if was is not None)
+            return Upcoming(items, frozenset(known))
+
+        return await self._database.read(look)
+
+    async def remember_balances(
+        self, account: str, currency: str, readings: Mapping[str, int], *, read_at: float, nobody: Iterable[str] = ()
+    ) -> None:
+        """Balances by holder (``judging.holder_of``), as a read told them that began at ``read_at`` (Unix seconds).
+        ``nobody``: those of them who are not there at all."""
+        if readings:
+            at = milliseconds(read_at)
+            await self._database.write(lambda c: _balances.remember(c, account, currency, readings, at, nobody))
+
+    async def mark(self, account: str) -> Mark | None:
+        """From where a later search for a transaction of ours may begin."""
+
+        def look(connection: sqlite3.Connection) -> Mark | None:
+            row = connection.execute(
+                "SELECT transaction_id, read_at FROM marks WHERE account = ?", (account,)
+            ).fetchone()
+            return None if row is None else Mark(*row)
+
+        return await self._database.read(look)
+
+    async def strangers(self, tokens: Mapping[str, int | None]) -> Sequence[str]:
+        """Those of these tokens that no call of this ledger had. What was made before a sign-off was signed off."""
+
+        def look(connection: sqlite3.Connection) -> list[str]:
+            (signed_at,) = connection.execute("SELECT max(signed_at) FROM restorations").fetchone()
+            made = {token: at for token, at in tokens.items() if signed_at is None or (at or 0) > signed_at + SKEW_MS}
+            found = connection.execute(
+                "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT token FROM attempts) ORDER BY value",
+                (json.dumps(list(made)),),
+            )
+            return [token for (token,) in found]
+
+        return await self._database.read(look)
+
+    async def planned_balances(self, batch_id: int, limit: int) -> Sequence[tuple[Item, int]]:
+        """Planned awards of a batch with what their recipients had when that was last told, however long ago."""
+        now = self._now()
+
+        def look(connection: sqlite3.Connection) -> list[tuple[Item, int]]:
+            (account,) = connection.execute("SELECT account FROM batches WHERE id = ?", (batch_id,)).fetchone()
+            items = _calls.claimable(connection, batch_id, account, 10 * limit)
+            before = _balances.befores(connection, batch_id, items, now, of_any_age=True)
+            known = [(item, was) for item, was in zip(items, before, strict=True) if was is not None]
+            return known[:limit]
+
+        return await self._database.read(look)
+
+    async def advance_mark(self, account: str, transaction_id: int) -> None:
+        """This transaction is in the list."""
+        now = self._now()
+        await self._database.write(lambda c: _evidence.advance(c, account, transaction_id, now))
+
+    # --- after it -----------------------------------------------------------------------------------------------
+
+    async def waiting(self, account: str | None = None) -> Sequence[Waiting]:
+        """Calls with awards in doubt that evidence may still settle, oldest first. Not among them: those that were left
+        to a person, and those of batches that are paused because nothing can be asked."""
+        return await self._database.read(lambda c: _evidence.waiting(c, account))
+
+    async def doubt(self, attempt_id: int) -> Doubted | None:
+        """A call with its awards in doubt; ``None`` when none of them is (any more)."""
+        return await self._database.read(lambda c: _evidence.doubt(c, attempt_id))
+
+    async def numbers(self, attempt_id: int) -> Mapping[int, Numbers]:
+        """What is known of every award of a call, for a person, by award id."""
+        return await self._database.read(lambda c: _evidence.numbers(c, attempt_id))
+
+    async def record(
+        self, doubted: Doubted, found: Judgements, *, most_looks: int, read_at: float, once_up_to: int = 0
+    ) -> Settled:
+        """Settle what is proved, with the numbers in the history, and keep the findings on the rest.
+
+        Proved to have landed: applied. Proved not to: planned again, which opens a finished batch; in a stopped batch
+        cancelled. Awards that somebody decided about meanwhile are left alone. After ``most_looks`` looks that could
+        not read what they needed, and at once where what was read proves nothing, the rest is left to a person. Of a
+        Gameball job up to ``once_up_to`` rows go on one by one, under ids that are taken once.
+        """
+        now, at = self._now(), milliseconds(read_at)
+        return await self._database.write(
+            lambda c: _evidence.record(c, doubted, found, most_looks, once_up_to, at, now)
+        )
+
+    async def try_unread_again(self) -> None:
+        """At start: evidence that could not be read the last time may be readable now."""
+        await self._database.write(
+            lambda c: c.execute("UPDATE looks SET looks = 0, left_for = NULL WHERE left_for = 'unread'").rowcount
+        )
+
+    def _now(self) -> int:
+        return milliseconds(self._clock.now())

@@ -1,0 +1,136 @@
+"""Paying twice by habit, caught row by row: which rows of a draft were paid, or are being paid, lately."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bot.domain.drafting import NO_MATCHES, EarlierBatch, Matches
+from bot.domain.states import COUNTS_AS_PAID
+from bot.ledger import _staging, _taking
+
+DAYS: Final = 30
+BATCHES_SHOWN: Final = 10
+LEFT_OUT: Final = "not sent again: paid lately in batch {batch}"
+
+_STATES: Final = ", ".join(f"'{state.value}'" for state in sorted(COUNTS_AS_PAID))
+
+_STANDS: Final = (
+    f"a.state IN ({_STATES}) AND a.reverses IS NULL AND NOT EXISTS (SELECT 1 FROM awards r INDEXED BY"  # noqa: S608 # our words
+    " awards_reversed_once CROSS JOIN batches rb ON rb.id = r.batch_id WHERE r.reverses = a.id"
+    " AND r.state NOT IN ('rejected', 'cancelled') AND r.state = 'applied'{whole})"
+)
+STANDS: Final = _STANDS.format(whole="")
+"""Whether award ``a`` counts as paid: it was, or may be, and was not taken back. An undo under way may still be
+refused, and what only took an award back was no payment."""
+STANDS_IN_PART: Final = _STANDS.format(whole=f" AND {_taking.whole('r', 'rb')}")
+"""The same, also where an undo landed that may not have taken everything back."""
+
+# Recipients whose value can be the target; awards of these are found by their keys (see the index awards_by_target).
+_TARGETS_AS_THEY_ARE: Final[Mapping[str, tuple[str, ...]]] = {
+    "drip-members": ("drip-id",),
+    "gameball": ("customer-id", "discord-id"),
+}
+
+# CROSS JOIN keeps SQLite to this order: from the draft's row through an index to that recipient's awards.
+# Awards have ascending ids, so the oldest batch that counts bounds the search from below.
+_PAID: Final = (
+    " awards a CROSS JOIN batches b ON b.id = a.batch_id"
+    f" WHERE {{who}} AND a.id >= ?2 AND a.amount = d.amount AND {STANDS}"
+    " AND b.account = ?3 AND b.currency IS ?4 AND b.recorded_at >= ?5"
+)
+
+
+def same_recipient(kind: str) -> str:
+    """SQL: award ``a`` of batch ``b`` went to the recipient of the draft's row ``d``, by name or, where a target is a
+    person, by target. ``kind``: of the draft's provider."""
+    if not _staging.names_people(kind):
+        return "a.key = d.key"
+    keys = ", ".join(("d.key", *(f"'{one}:' || d.target" for one in _TARGETS_AS_THEY_ARE[kind])))
+    return (
+        f"(a.key IN ({keys}) OR (a.target = d.target AND a.target <> a.recipient_value))"
+        f" AND (a.key = d.key OR (a.target = d.target AND b.kind = '{kind}'))"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where to look: the awards of one account and currency since a moment."""
+
+    draft_id: int
+    account: str
+    currency: str | None
+    since: int
+    """Unix milliseconds."""
+    first_award: int
+    """No award below this id can match."""
+    kind: str
+    """The provider kind: only awards of the same one have targets to compare with."""
+
+    @property
+    def paid(self) -> str:
+        """SQL of the awards that stand in the way of the draft's row ``d``."""
+        return _PAID.format(who=same_recipient(self.kind))
+
+    @property
+    def values(self) -> tuple[int, int, str, str | None, int]:
+        """For ``?1`` to ``?5``."""
+        return self.draft_id, self.first_award, self.account, self.currency, self.since
+
+
+def scope(connection: sqlite3.Connection, draft_id: int, now_ms: int, days: int) -> Scope | None:
+    """What the draft has to be compared with; ``None`` when nothing was recorded for its account lately.
+
+    Also ``None`` for an undo: it pays nobody for anything, and is held to once an award by its own rule.
+    """
+    since = now_ms - days * 24 * 3600 * 1000
+    row = connection.execute(
+        "SELECT d.kind, d.account, d.currency, (SELECT min(b.first_award) FROM batches b WHERE b.account = d.account"
+        " AND b.currency IS d.currency AND b.recorded_at >= ?) FROM drafts d WHERE d.id = ? AND d.source <> 'undo'",
+        (since, draft_id),
+    ).fetchone()
+    if row is None or row[3] is None:
+        return None
+    kind, account, currency, first = row
+    return Scope(draft_id, account, currency, since, first, kind)
+
+
+def find(connection: sqlite3.Connection, where: Scope | None) -> Matches:
+    """The rows that match, summed up for a card."""
+    if where is None:
+        return NO_MATCHES
+    matched = f"draft_id = ?1 AND EXISTS (SELECT 1 FROM {where.paid.replace('d.', 'draft_rows.')})"  # noqa: S608 # our words
+    (rows,) = connection.execute(f"SELECT count(*) FROM draft_rows WHERE {matched}", where.values).fetchone()  # noqa: S608 # our words
+    if not rows:
+        return NO_MATCHES
+    total, _ = _staging.sums(connection, matched, where.values)
+    batches = connection.execute(
+        "SELECT b.id, b.actor_name, b.recorded_at, b.label, count(DISTINCT d.line) FROM draft_rows d CROSS JOIN"  # noqa: S608 # our words
+        f"{where.paid} AND d.draft_id = ?1 GROUP BY b.id ORDER BY b.id DESC LIMIT {BATCHES_SHOWN}",
+        where.values,
+    )
+    return Matches(rows, total, tuple(EarlierBatch(*row) for row in batches), _mark(connection, where))
+
+
+def _mark(connection: sqlite3.Connection, where: Scope) -> str:
+    """Pairs of a row and an award that it matches, how many and how new: any further match changes it."""
+    pairs, newest = connection.execute(
+        f"SELECT count(*), max(a.id) FROM draft_rows d CROSS JOIN {where.paid} AND d.draft_id = ?1",  # noqa: S608 # our words
+        where.values,
+    ).fetchone()
+    return f"{pairs}-{newest}"
+
+
+def lines(connection: sqlite3.Connection, where: Scope | None, *, unlabelled: bool = False) -> dict[int, int]:
+    """By line of a matched row, the newest batch that it matches; with ``unlabelled`` of those without a label only."""
+    if where is None:
+        return {}
+    also = "AND b.label IS NULL " if unlabelled else ""
+    found = connection.execute(
+        f"SELECT d.line, max(a.batch_id) FROM draft_rows d CROSS JOIN {where.paid} {also}"  # noqa: S608 # our words
+        "AND d.draft_id = ?1 GROUP BY d.line",
+        where.values,
+    )
+    return dict(found.fetchall())
