@@ -1,0 +1,112 @@
+"""Difference mode: only who was not yet paid for this campaign, decided where the batch is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.drafting import CampaignPaid
+from bot.domain.model import OutcomeKind, Recipient, RecipientType
+from bot.errors import Refused
+from bot.ledger.ledger import Ledger
+from bot.ledger.recording import Recorded
+from tests.ledger.making import (
+    ADA,
+    BOB,
+    CREDENTIALS,
+    MEMBERS,
+    HandClock,
+    awards,
+    call,
+    confirmation,
+    draft,
+    member,
+    record,
+    row,
+    rows,
+)
+
+LABEL = "Week 31"
+MONTHS = 90 * 24 * 3600
+
+
+async def pay_rest(ledger: Ledger, staged: list, label: str | None = LABEL, **more: object) -> Recorded:  # type: ignore[type-arg]  # staged rows
+    ready = await draft(ledger, staged, label=label, **more)
+    return await ledger.recording.record_batch(ready.id, confirmation(ready, difference=True))
+
+
+async def test_whoever_was_paid_under_the_label_is_left_out_whatever_the_amount(ledger: Ledger, clock: HandClock):
+    await record(ledger, [row(2, 1, 10), row(3, 2, 99)], label=LABEL)
+    clock.at += MONTHS
+    ready = await draft(ledger, rows(4), label="week-31")
+    assert await ledger.drafts.campaign_paid(ready.id, "900") == CampaignPaid(rows=2, total=20)
+    recorded = await ledger.recording.record_batch(ready.id, confirmation(ready, difference=True))
+    assert (recorded.awards, recorded.skipped) == (2, 2)
+    assert [one.recipient for one in await awards(ledger, recorded.batch_id)] == [member(3), member(4)]
+    told = await ledger.queries.line_statuses(recorded.batch_id)
+    assert (told[2].status, told[2].detail) == ("not sent", "not sent: already paid for this campaign in batch 1")
+    assert (await ledger.queries.choice(recorded.batch_id))["difference"] is True
+
+
+async def test_of_two_at_once_nobody_is_paid_twice(ledger: Ledger):
+    drafts = [
+        await draft(ledger, rows(5, amount=amount), label=LABEL, actor=who) for amount, who in ((10, ADA), (20, BOB))
+    ]
+    results = await asyncio.gather(
+        *(ledger.recording.record_batch(one.id, confirmation(one, one.actor, difference=True)) for one in drafts),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(one, Recorded) for one in results) == 1
+    assert sum(isinstance(one, Refused) for one in results) == 1
+    assert len(await awards(ledger)) == 5
+
+
+async def test_what_was_paid_lately_under_another_label_is_no_question_but_without_a_label_it_is_left_out(
+    ledger: Ledger,
+):
+    await record(ledger, [row(2, 1)], label="Week 30")
+    await record(ledger, [row(2, 2)])
+    recorded = await pay_rest(ledger, rows(3))
+    assert [one.recipient for one in await awards(ledger, recorded.batch_id)] == [member(1), member(3)]
+
+
+@pytest.mark.parametrize("outcome", [OutcomeKind.REJECTED, OutcomeKind.UNKNOWN])
+async def test_only_what_counts_as_paid_leaves_somebody_out(ledger: Ledger, outcome: OutcomeKind):
+    first = await record(ledger, rows(1), label=LABEL)
+    await call(ledger, first.batch_id, outcome)
+    recorded = await pay_rest(ledger, rows(2))
+    assert recorded.awards == (2 if outcome is OutcomeKind.REJECTED else 1)
+
+
+async def test_another_currency_is_another_campaign_and_another_endpoint_is_not(ledger: Ledger):
+    await record(ledger, rows(1), label=LABEL)
+    other = replace(CREDENTIALS, currency="other")
+    assert (await pay_rest(ledger, rows(2), destination=other)).awards == 2
+    assert (await pay_rest(ledger, rows(2), destination=MEMBERS)).awards == 1
+
+
+@pytest.mark.parametrize("swapped", [False, True], ids=["first by Discord id", "first by Drip id"])
+async def test_one_person_under_two_names_is_paid_once(ledger: Ledger, swapped: bool):
+    by_discord = row(2, 1, 10, target="d1")
+    by_drip = row(2, Recipient(RecipientType.DRIP_ID, "d1"), 25)
+    first, second = (by_drip, by_discord) if swapped else (by_discord, by_drip)
+    await record(ledger, [first], label=LABEL, destination=MEMBERS)
+    staged = [second, row(3, 2, 25, target="d2")]
+    ready = await draft(ledger, staged, label=LABEL, destination=MEMBERS)
+    assert (await ledger.drafts.campaign_paid(ready.id, "900")).rows == 1
+    recorded = await ledger.recording.record_batch(ready.id, confirmation(ready, difference=True))
+    assert [one.recipient for one in await awards(ledger, recorded.batch_id)] == [member(2)]
+
+
+async def test_a_deduction_is_no_payment(ledger: Ledger):
+    await record(ledger, [row(2, 1, -5)], label=LABEL)
+    assert (await pay_rest(ledger, rows(1))).awards == 1
+    with pytest.raises(Refused, match="leaves nothing to send"):
+        await pay_rest(ledger, [row(2, 1, -7)])
+
+
+async def test_without_a_label_there_is_no_campaign(ledger: Ledger):
+    with pytest.raises(Refused, match="no period or campaign"):
+        await pay_rest(ledger, rows(1), label=None)

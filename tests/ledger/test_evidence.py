@@ -1,0 +1,179 @@
+"""What the ledger knows of balances before a call, and when it knows that it does not."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bot.domain.judging import Judged, Judgement, Judgements
+from bot.domain.model import Claim, Outcome, OutcomeKind
+from bot.ledger.evidence import Settled
+from bot.ledger.ledger import Ledger
+from tests.ledger.making import (
+    CURRENCY,
+    GAMEBALL,
+    MEMBERS,
+    REALM,
+    HandClock,
+    all_of,
+    batch_of,
+    claim,
+    each_of,
+    kinds,
+    query,
+    record,
+    row,
+    states,
+)
+
+M = ["a" * 24, "b" * 24]
+
+
+def expected(path: Path, claimed: Claim) -> object:
+    """What was recorded with the intent of a call."""
+    ((stored,),) = query(path, "SELECT expectation FROM attempts WHERE id = ?", claimed.attempt_id)
+    return None if stored is None else json.loads(str(stored))
+
+
+def told(*balances: int | None) -> list[Outcome]:
+    return [Outcome(OutcomeKind.APPLIED, balance=balance) for balance in balances]
+
+
+async def paid(ledger: Ledger, *balances: int | None, **more: object) -> Claim:
+    """A call for so many members that ends with these balances."""
+    claimed = await claim(ledger, await batch_of(ledger, len(balances), **more))
+    await ledger.claims.record_outcome(claimed, each_of(claimed, told(*balances)))
+    return claimed
+
+
+async def test_the_balance_that_an_answer_told_is_the_one_before_the_next_call(ledger: Ledger, path: Path) -> None:
+    first = await paid(ledger, 110, None)
+    assert expected(path, first) is None
+    second = await claim(ledger, await batch_of(ledger, 2))
+    assert expected(path, second) == {"before": [110, None]}
+    await ledger.claims.record_outcome(second, each_of(second, told(120, 30)))
+    assert expected(path, await claim(ledger, await batch_of(ledger, 2))) == {"before": [120, 30]}
+
+
+@pytest.mark.parametrize("kind", [OutcomeKind.REJECTED, OutcomeKind.NOT_SENT])
+async def test_a_call_that_did_nothing_changes_no_balance(ledger: Ledger, path: Path, kind: OutcomeKind) -> None:
+    await paid(ledger, 110)
+    second = await claim(ledger, await batch_of(ledger, 1))
+    await ledger.claims.record_outcome(second, all_of(second, kind, "no"))
+    assert expected(path, await claim(ledger, await batch_of(ledger, 1))) == {"before": [110]}
+
+
+async def test_after_a_doubt_that_a_person_settled_the_balance_is_not_known(ledger: Ledger, path: Path) -> None:
+    from bot.domain.model import Decision
+    from tests.ledger.making import ADA
+
+    await paid(ledger, 110)
+    second = await claim(ledger, await batch_of(ledger, 1))
+    await ledger.claims.record_outcome(second, all_of(second, OutcomeKind.UNKNOWN, "lost"))
+    await ledger.steering.resolve([second.items[0].award_id], Decision.LANDED, ADA, reason="saw it")
+    assert expected(path, await claim(ledger, await batch_of(ledger, 1))) is None
+
+
+async def test_after_a_crash_in_a_call_the_balance_is_not_known(ledger: Ledger, path: Path) -> None:
+    await paid(ledger, 110)
+    second = await claim(ledger, await batch_of(ledger, 1))
+    await ledger.claims.mark_interrupted()
+    ((balance,),) = query(path, "SELECT balance FROM balances")
+    assert balance is None
+    doubted = await ledger.evidence.doubt(second.attempt_id)
+    assert doubted is not None
+    assert doubted.before == {second.items[0].award_id: 110}
+
+
+async def test_a_reading_that_began_before_an_answer_does_not_replace_it(
+    ledger: Ledger, path: Path, clock: HandClock
+) -> None:
+    began = clock.now()
+    clock.at += 5
+    claimed = await paid(ledger, 110)
+    key = claimed.items[0].recipient.key
+    await ledger.evidence.remember_balances(REALM, CURRENCY, {key: 100}, read_at=began)
+    assert expected(path, await claim(ledger, await batch_of(ledger, 1))) == {"before": [110]}
+    clock.at += 5
+    await ledger.evidence.remember_balances(REALM, CURRENCY, {key: 95}, read_at=clock.now())
+    ((balance,),) = query(path, "SELECT balance FROM balances")
+    assert balance == 95
+
+
+async def test_another_currency_or_account_tells_nothing(ledger: Ledger, path: Path) -> None:
+    await ledger.evidence.remember_balances(REALM, "d" * 24, {"discord-id:100000000000000001": 5}, read_at=1.0)
+    await ledger.evidence.remember_balances("e" * 24, CURRENCY, {"discord-id:100000000000000001": 5}, read_at=1.0)
+    assert expected(path, await claim(ledger, await batch_of(ledger, 1))) is None
+
+
+async def test_a_members_balance_counts_for_an_hour(ledger: Ledger, path: Path, clock: HandClock) -> None:
+    await ledger.evidence.remember_balances(REALM, CURRENCY, {M[0]: 7}, read_at=clock.now())
+    rows = [row(2, 1, target=M[0]), row(3, 2, target=M[1])]
+    first = await record(ledger, rows, destination=MEMBERS)
+    claimed = await claim(ledger, first.batch_id)
+    assert expected(path, claimed) == {"before": [7, None]}
+    await ledger.claims.record_outcome(claimed, all_of(claimed, OutcomeKind.NOT_SENT))
+    clock.at += 3601
+    upcoming = await ledger.evidence.upcoming(first.batch_id, 10)
+    assert (len(upcoming.items), upcoming.known) == (2, frozenset())
+
+
+async def test_paying_a_login_makes_the_balance_of_its_member_unknown_and_the_other_way_round(
+    ledger: Ledger, path: Path, clock: HandClock
+) -> None:
+    key = row(2, 1).recipient.key
+    await ledger.members.remember(REALM, {key: M[0]})
+    await ledger.evidence.remember_balances(REALM, CURRENCY, {M[0]: 7, key: 9}, read_at=clock.now())
+    clock.at += 1
+    await paid(ledger, 17)
+    assert dict(query(path, "SELECT holder, balance FROM balances")) == {M[0]: None, key: 17}  # type: ignore[arg-type] # pairs
+    clock.at += 1
+    by_member = await record(ledger, [row(2, 1, target=M[0])], destination=MEMBERS)
+    claimed = await claim(ledger, by_member.batch_id)
+    await ledger.claims.record_outcome(claimed, each_of(claimed, told(27)))
+    assert dict(query(path, "SELECT holder, balance FROM balances")) == {M[0]: 27, key: None}  # type: ignore[arg-type] # pairs
+
+
+async def test_a_gameball_call_remembers_where_the_list_ended_and_the_mark_never_goes_back(
+    ledger: Ledger, path: Path
+) -> None:
+    assert await ledger.evidence.mark(GAMEBALL.account) is None
+    await ledger.evidence.advance_mark(GAMEBALL.account, 500)
+    await ledger.evidence.advance_mark(GAMEBALL.account, 400)
+    claimed = await claim(ledger, await batch_of(ledger, 1, destination=GAMEBALL))
+    assert expected(path, claimed) == {"mark": 500}
+    with sqlite3.connect(path) as connection, pytest.raises(sqlite3.IntegrityError, match="never edited"):
+        connection.execute("UPDATE attempts SET expectation = NULL")
+    connection.close()
+
+
+async def test_evidence_settles_each_award_once_and_keeps_its_numbers(ledger: Ledger, path: Path) -> None:
+    await paid(ledger, 110, 210, 310)
+    batch_id = await batch_of(ledger, 3)
+    claimed = await claim(ledger, batch_id)
+    await ledger.claims.record_outcome(claimed, all_of(claimed, OutcomeKind.UNKNOWN, "lost"))
+    await ledger.claims.finish_if_done(batch_id)
+    doubted = await ledger.evidence.doubt(claimed.attempt_id)
+    assert doubted is not None
+    one, two, three = (item.award_id for item in claimed.items)
+    found = Judgements(
+        {
+            one: Judged(Judgement.LANDED, "it did", {"before": 110, "now": 120}, balance=120),
+            two: Judged(Judgement.NOT_LANDED, "it did not", {"before": 210, "now": 210}, balance=210),
+            three: Judged(Judgement.CANNOT_TELL, "odd", {"before": 310, "now": 313, "between": 0}),
+        }
+    )
+    settled = await ledger.evidence.record(doubted, found, most_looks=6, read_at=1e10)
+    assert settled == Settled(applied=1, not_landed=1, reopened=True)
+    assert await states(ledger, batch_id) == ["applied", "planned", "unknown"]
+    assert (await kinds(ledger, batch_id))[-3:] == ["evidence-applied", "evidence-not-landed", "batch-reopened"]
+    assert await ledger.evidence.waiting() == []
+    numbers = (await ledger.evidence.numbers(claimed.attempt_id))[three]
+    assert (numbers.before, numbers.expected, numbers.now, numbers.said) == (310, 320, 313, "odd")
+    assert await ledger.evidence.record(doubted, found, most_looks=6, read_at=1e10) == Settled()
+    again = await claim(ledger, batch_id)
+    assert [item.award_id for item in again.items] == [two]
+    assert expected(path, again) == {"before": [210]}

@@ -1,0 +1,294 @@
+"""Taking a ledger, sharing it, and refusing what is none."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.errors import LedgerError, LedgerLocked
+from bot.ledger import _connection
+from bot.ledger._lock import DriverLock, lock_path
+from bot.ledger.ledger import Ledger
+from tests.ledger.making import ADA, HandClock, batch_of, content, names, put, query, states
+
+DRIVER = """
+import asyncio, sys
+from pathlib import Path
+from bot.clock import SystemClock
+from bot.ledger.ledger import Ledger
+
+async def main():
+    ledger = await Ledger.open(Path(sys.argv[1]), SystemClock())
+    print("open", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    await ledger.close()
+
+asyncio.run(main())
+"""
+
+
+async def _driver(path: Path) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", DRIVER, str(path), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"open\n"
+    return process
+
+
+async def test_a_new_ledger_gets_an_id_and_keeps_it(path: Path, clock: HandClock):
+    ledger = await Ledger.open(path, clock, randomness=lambda length: bytes(range(length)))
+    assert await ledger.queries.ledger_id() == "01234567"
+    assert not await ledger.queries.is_practice()
+    await ledger.close()
+    again = await Ledger.open(path, clock)
+    assert await again.queries.ledger_id() == "01234567"
+    await again.close()
+
+
+async def test_two_new_ledgers_have_different_ids(tmp_path: Path, clock: HandClock):
+    ids = set()
+    for name in ("a.db", "b.db"):
+        ledger = await Ledger.open(tmp_path / name, clock)
+        ids.add(await ledger.queries.ledger_id())
+        await ledger.close()
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize(("first", "then", "words"), [(False, True, "real awards"), (True, False, "practice")])
+async def test_a_ledger_of_the_other_kind_is_refused(path: Path, clock: HandClock, first: bool, then: bool, words: str):
+    ledger = await Ledger.open(path, clock, practice=first)
+    assert await ledger.queries.is_practice() is first
+    await ledger.close()
+    with pytest.raises(LedgerError, match=words):
+        await Ledger.open(path, clock, practice=then)
+    again = await Ledger.open(path, clock, practice=first)  # the refusal has let go of the lock
+    await again.close()
+
+
+async def test_only_the_owner_may_read_the_ledger_and_what_lies_beside_it(ledger: Ledger, path: Path):
+    await batch_of(ledger, 1)
+    files = sorted(path.parent.iterdir())
+    assert [file.name for file in files] == ["bursar.db", "bursar.db-shm", "bursar.db-wal", "bursar.db.lock"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+async def test_a_second_driver_in_the_same_process_is_refused(ledger: Ledger, path: Path, clock: HandClock):
+    with pytest.raises(LedgerLocked, match=f"process {os.getpid()} drives"):
+        await Ledger.open(path, clock)
+    await batch_of(ledger, 1)
+
+
+async def test_a_second_driver_through_a_link_is_refused(ledger: Ledger, path: Path, clock: HandClock):
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+    with pytest.raises(LedgerLocked):
+        await Ledger.open(link, clock)
+
+
+async def test_another_process_that_drives_the_ledger_is_named_and_its_end_frees_the_ledger(
+    path: Path, clock: HandClock
+):
+    driver = await _driver(path)
+    with pytest.raises(LedgerLocked, match=f"process {driver.pid} drives"):
+        await Ledger.open(path, clock)
+    reader = await Ledger.read(path, clock)
+    assert len(await reader.queries.ledger_id()) == 8
+    await reader.close()
+    await driver.communicate(b"\n")
+    assert driver.returncode == 0
+    assert lock_path(path).read_text() == ""
+    ledger = await Ledger.open(path, clock)
+    await ledger.close()
+
+
+async def test_a_killed_driver_holds_nothing(path: Path, clock: HandClock):
+    driver = await _driver(path)
+    driver.send_signal(signal.SIGKILL)
+    await driver.communicate()
+    assert lock_path(path).read_text() == f"{driver.pid}\n"
+    ledger = await Ledger.open(path, clock)
+    assert lock_path(path).read_text() == f"{os.getpid()}\n"
+    await ledger.close()
+
+
+KILLED_WHILE_MAKING = """
+import os, signal, sqlite3, sys
+
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")  # so that pages reach the file before the end of the transaction
+connection.execute("VACUUM")  # the file has its header
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("CREATE TABLE ledger (words TEXT)")
+connection.executemany("INSERT INTO ledger VALUES (?)", [("x" * 1000,)] * 200)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+async def test_a_process_that_was_killed_while_it_made_the_ledger_is_no_hindrance(path: Path, clock: HandClock):
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED_WHILE_MAKING, str(path))
+    assert await killed.wait() == -signal.SIGKILL
+    assert path.with_name(f"{path.name}-journal").exists()
+    with pytest.raises(LedgerError, match="the process that made it was killed"):
+        await Ledger.read(path, clock)
+    ledger = await Ledger.open(path, clock)
+    assert await ledger.queries.ledger_id()
+    await ledger.close()
+
+
+def test_a_lock_without_a_readable_pid_is_told_without_a_number(path: Path):
+    lock = DriverLock.take(path)
+    lock_path(path).write_text("?")
+    with pytest.raises(LedgerLocked, match="another process drives"):
+        DriverLock.take(path)
+    lock.release()
+    lock.release()
+    DriverLock.take(path).release()
+
+
+async def test_reading_beside_the_driver_sees_every_commit_and_never_writes(
+    ledger: Ledger, path: Path, clock: HandClock
+):
+    reader = await Ledger.read(path, clock)
+    batch_id = await batch_of(ledger, 3)
+    assert await states(reader, batch_id) == ["planned"] * 3
+    for attempt in (
+        reader.steering.stop(batch_id, ADA),
+        reader.claims.claim(batch_id, 10, lambda items, token: b""),
+        reader.boards.open(batch_id, "1"),
+        reader.drafts.purge(),
+    ):
+        with pytest.raises(LedgerError, match="for reading only"):
+            await attempt
+    await reader.close()
+    assert await states(ledger, batch_id) == ["planned"] * 3
+
+
+async def test_a_reader_that_leaves_last_leaves_every_commit_where_it_is(path: Path, clock: HandClock):
+    ledger = await Ledger.open(path, clock)
+    reader = await Ledger.read(path, clock)
+    await reader.queries.ledger_id()
+    batch_id = await batch_of(ledger, 5)
+    await ledger.close()
+    await reader.close()
+    before = content(path)
+    late = await Ledger.read(path, clock)
+    assert await states(late, batch_id) == ["planned"] * 5
+    await late.close()
+    assert content(path) == before
+
+
+async def test_reading_needs_a_ledger(path: Path, clock: HandClock):
+    with pytest.raises(LedgerError, match="there is no ledger at"):
+        await Ledger.read(path, clock)
+    assert names(path) == []
+
+
+async def test_reading_an_empty_file_asks_for_a_first_start(path: Path, clock: HandClock):
+    put(path, b"")
+    with pytest.raises(LedgerError, match="not yet brought up to date"):
+        await Ledger.read(path, clock)
+
+
+async def test_a_directory_that_does_not_exist_is_named(tmp_path: Path, clock: HandClock):
+    with pytest.raises(LedgerError, match=r"no directory .*nowhere"):
+        await Ledger.open(tmp_path / "nowhere" / "bursar.db", clock)
+
+
+async def test_a_directory_is_no_ledger(tmp_path: Path, clock: HandClock):
+    for way in (Ledger.open, Ledger.read):
+        with pytest.raises(LedgerError, match="is a directory"):
+            await way(tmp_path, clock)
+
+
+async def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path, clock: HandClock):
+    put(path, b"discord_id,amount\n123,5\n")
+    for way in (Ledger.open, Ledger.read):
+        with pytest.raises(LedgerError, match="not a ledger of Bursar; it was left as it is"):
+            await way(path, clock)
+    assert content(path) == b"discord_id,amount\n123,5\n"
+    assert names(path) == ["bursar.db"]
+
+
+async def test_somebody_elses_database_is_refused_and_left_alone(path: Path, clock: HandClock):
+    theirs = sqlite3.connect(path)
+    theirs.execute("CREATE TABLE songs (title TEXT)")
+    theirs.close()
+    before = content(path)
+    for way in (Ledger.open, Ledger.read):
+        with pytest.raises(LedgerError, match="but not a ledger of Bursar; it was left as it is"):
+            await way(path, clock)
+    assert content(path) == before
+
+
+async def test_a_damaged_database_is_told(path: Path, clock: HandClock):
+    put(path, b"SQLite format 3\0" + b"\x07" * 4096)
+    with pytest.raises(LedgerError, match=r"damaged|no SQLite database"):
+        await Ledger.open(path, clock)
+
+
+async def test_a_ledger_that_may_not_be_read_is_told(path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch):
+    put(path, b"")
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", forbidden)  # root may read everything, so the refusal has to be played
+    with pytest.raises(LedgerError, match="cannot be read: Permission denied"):
+        await Ledger.open(path, clock)
+
+
+async def test_a_directory_that_may_not_be_written_is_told(
+    path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+):
+    real = os.open
+    refused = [""]
+
+    def forbidden(name: object, *more: object) -> int:
+        if str(name).endswith(refused[0]):
+            raise PermissionError(13, "Permission denied")
+        return real(name, *more)  # type: ignore[arg-type] # passed through
+
+    monkeypatch.setattr(os, "open", forbidden)
+    for refused[0], words in ((".lock", "lock file"), (".db", "cannot be opened for writing")):
+        with pytest.raises(LedgerError, match=words):
+            await Ledger.open(path, clock)
+    monkeypatch.undo()
+    ledger = await Ledger.open(path, clock)
+    await ledger.close()
+
+
+def test_a_file_system_without_locks_is_told(path: Path, monkeypatch: pytest.MonkeyPatch):
+    def unsupported(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("fcntl.flock", unsupported)
+    with pytest.raises(LedgerError, match="cannot be locked: Operation not supported"):
+        DriverLock.take(path)
+
+
+async def test_an_sqlite_that_is_too_old_is_told(path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_connection, "MINIMUM_SQLITE", (99, 0, 0))
+    with pytest.raises(LedgerError, match=r"needs 3\.37 or newer"):
+        await Ledger.open(path, clock)
+
+
+async def test_a_file_system_without_the_write_ahead_log_is_told(path: Path, monkeypatch: pytest.MonkeyPatch):
+    pragmas = tuple(pragma.replace("WAL", "MEMORY") for pragma in _connection._WRITER)
+    monkeypatch.setattr(_connection, "_WRITER", pragmas)
+    with pytest.raises(LedgerError, match="write-ahead log"):
+        await _connection.Connection.writer(path)
+
+
+async def test_a_ledger_can_be_closed_twice(path: Path, clock: HandClock):
+    ledger = await Ledger.open(path, clock)
+    await ledger.close()
+    await ledger.close()
+    assert query(path, "SELECT count(*) FROM ledger") == [(1,)]

@@ -1,0 +1,493 @@
+"""The ledger against a model: whatever is done in whatever order, nothing is lost, doubled, or in two places at once.
+
+The model knows the promise and not the SQL. After every step the whole file is compared with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+
+from bot.domain.model import Claim, Decision, Outcome, OutcomeKind, Pause, PauseKind, Verdict
+from bot.domain.states import AwardState
+from bot.errors import LedgerError, Refused
+from bot.ledger.drafts import Draft
+from bot.ledger.ledger import Ledger
+from bot.ledger.verifying import verify
+from tests.ledger.making import (
+    ADA,
+    CREDENTIALS,
+    GAMEBALL,
+    MEMBERS,
+    HandClock,
+    awards,
+    build,
+    confirmation,
+    draft,
+    new_draft,
+    query,
+    record_again,
+    row,
+)
+
+T = TypeVar("T")
+
+DESTINATIONS = (CREDENTIALS, MEMBERS, GAMEBALL)
+LIVE = {"planned", "sending", "applied", "unknown", "written-off"}
+"""What is, or may be, paid: never sent once more as another award."""
+ENDS = {Decision.LANDED: "applied", Decision.SEND_AGAIN: "planned", Decision.WRITE_OFF: "written-off"}
+
+
+@dataclass
+class ModelAward:
+    """What the promise says of one award."""
+
+    batch: int
+    account: str
+    key: str
+    amount: int
+    state: str
+    attempt: int | None = None
+    attempts: int = 0
+    continues: int | None = None
+    reverses: int | None = None
+
+
+@dataclass
+class Model:
+    """Everything that was asked of the ledger and what had to come of it."""
+
+    batches: dict[int, str] = field(default_factory=dict)
+    awards: dict[int, ModelAward] = field(default_factory=dict)
+    calls: dict[int, Claim] = field(default_factory=dict)
+    jobs: dict[int, list[int]] = field(default_factory=dict)
+    undos: set[int] = field(default_factory=set)
+    halted: bool = False
+
+    def of(self, batch: int) -> list[ModelAward]:
+        return [award for award in self.awards.values() if award.batch == batch]
+
+    def doubts(self) -> set[tuple[str, str]]:
+        return {(award.account, award.key) for award in self.awards.values() if award.state == "unknown"}
+
+    def under_way(self) -> set[tuple[str, str]]:
+        """Who is in a call that has no outcome yet."""
+        carried = (self.awards[item.award_id] for call in self.calls.values() for item in call.items)
+        return {(award.account, award.key) for award in carried}
+
+    def claimable(self, batch: int) -> bool:
+        held_back = self.doubts() | self.under_way()
+        planned = [award for award in self.of(batch) if award.state == "planned"]
+        open_ = self.batches[batch] == "open" and not self.halted
+        return open_ and any((award.account, award.key) not in held_back for award in planned)
+
+    def to_take_back(self, batch: int) -> list[int] | None:
+        """The awards that an undo takes back now; ``None``: there can be no undo."""
+        awards = self.of(batch)
+        over = self.batches[batch] in ("stopped", "finished")
+        if not over or batch in self.undos or any(one.state in ("planned", "sending", "unknown") for one in awards):
+            return None
+        # What was written off may have been taken back.
+        kept = {one.reverses for one in self.awards.values() if one.state not in ("rejected", "cancelled")}
+        landed = [number for number, one in self.awards.items() if one.batch == batch and one.state == "applied"]
+        sure = [one for one in landed if self.awards[one].account != GAMEBALL.account or self.awards[one].amount > 0]
+        return [number for number in sure if number not in kept]
+
+    def settle(self, batch: int) -> None:
+        """Planned awards cannot be in a stopped batch, and make a finished one open again."""
+        planned = [award for award in self.of(batch) if award.state == "planned"]
+        if planned and self.batches[batch] == "stopped":
+            for award in planned:
+                award.state = "cancelled"
+        elif planned and self.batches[batch] == "finished":
+            self.batches[batch] = "open"
+
+    def open_awards(self, attempt: int) -> list[int]:
+        return [
+            number
+            for number in self.jobs[attempt]
+            if self.awards[number].attempt == attempt and self.awards[number].state in ("sending", "unknown")
+        ]
+
+
+KINDS = st.sampled_from([OutcomeKind.APPLIED, OutcomeKind.REJECTED, OutcomeKind.NOT_SENT, OutcomeKind.UNKNOWN])
+NEXT = {
+    OutcomeKind.APPLIED: "applied",
+    OutcomeKind.REJECTED: "rejected",
+    OutcomeKind.NOT_SENT: "planned",
+    OutcomeKind.UNKNOWN: "unknown",
+    OutcomeKind.ACCEPTED: "sending",
+}
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """People, the dispatcher and crashes, one step at a time."""
+
+    batches = Bundle("batches")
+    calls = Bundle("calls")
+    jobs = Bundle("jobs")
+
+    @initialize()
+    def open_the_ledger(self) -> None:
+        self.runner = asyncio.Runner()
+        self.directory = tempfile.TemporaryDirectory()
+        self.path = Path(self.directory.name) / "bursar.db"
+        self.clock = HandClock()
+        self.model = Model()
+        self.ledger = self.run(Ledger.open(self.path, self.clock))
+
+    def teardown(self) -> None:
+        if hasattr(self, "ledger"):
+            assert self.run(verify(self.ledger.database)).bad is None
+            self.run(self.ledger.close())
+            self.directory.cleanup()
+            self.runner.close()
+
+    def run(self, step: Awaitable[T]) -> T:
+        async def one() -> T:
+            return await step
+
+        return self.runner.run(one())
+
+    # --- recording ----------------------------------------------------------------------------------------------
+
+    @rule(
+        target=batches,
+        people=st.lists(
+            st.tuples(st.integers(1, 5), st.sampled_from([5, -3, 40]), st.booleans()), min_size=1, max_size=6
+        ),
+        to=st.sampled_from(DESTINATIONS),
+    )
+    def record(self, people: list[tuple[int, int, bool]], to: object) -> object:
+        staged = [
+            row(line, who, amount, **({"target": None, "unresolved": "nobody"} if who == 5 and lost else {}))
+            for line, (who, amount, lost) in enumerate(people, start=2)
+        ]
+        return self._recorded(staged, to)
+
+    @rule(target=batches, batch=batches)
+    def retry(self, batch: int) -> object:
+        taken = {award.continues for award in self.model.awards.values()}
+        rejected = [
+            (number, award)
+            for number, award in self.model.awards.items()
+            if award.batch == batch and award.state == "rejected"
+        ]
+        free = [(number, award) for number, award in rejected if number not in taken]
+        if not free or batch in self.model.undos:
+            return multiple()
+        to = next(one for one in DESTINATIONS if one.account == free[0][1].account)
+        staged = [
+            row(line, int(award.key.rpartition(":")[2]) - 10**17, award.amount, continues=number)
+            for line, (number, award) in enumerate(free, start=2)
+        ]
+        return self._recorded(staged, to)
+
+    @rule(batch=batches)
+    def continue_what_is_live(self, batch: int) -> None:
+        live = [number for number, award in self.model.awards.items() if award.batch == batch and award.state in LIVE]
+        if live:
+            ready = self.run(draft(self.ledger, [row(2, 1, 5, continues=live[0])]))
+            with pytest.raises(Refused):
+                self.run(record_again(self.ledger, ready))
+
+    @rule(target=batches, batch=batches)
+    def undo(self, batch: int) -> object:
+        wanted = self.model.to_take_back(batch)
+        if wanted is None:
+            with pytest.raises(Refused):
+                self._undo_of(batch)
+            return multiple()
+        first, second = (self._undo_of(batch) for _ in range(2))
+        if not wanted or self.model.halted:
+            with pytest.raises(Refused):
+                self.run(self.ledger.recording.record_batch(first.id, confirmation(first)))
+            return multiple()
+        recorded = self.run(self.ledger.recording.record_batch(first.id, confirmation(first)))
+        with pytest.raises(Refused):
+            self.run(self.ledger.recording.record_batch(second.id, confirmation(second)))
+        assert recorded.awards == len(wanted)
+        for number, of in enumerate(wanted, start=max(self.model.awards) + 1):
+            taken = self.model.awards[of]
+            self.model.awards[number] = ModelAward(
+                recorded.batch_id, taken.account, taken.key, -taken.amount, "planned", reverses=of
+            )
+        self.model.batches[recorded.batch_id] = "open"
+        self.model.undos.add(recorded.batch_id)
+        return recorded.batch_id
+
+    def _undo_of(self, batch: int) -> Draft:
+        to = next(one for one in DESTINATIONS if one.account == self.model.of(batch)[0].account)
+        draft_id = self.run(self.ledger.drafts.create(new_draft(destination=to, source="undo", parent_id=batch)))
+        self.run(self.ledger.drafts.stage_undo(draft_id, batch))
+        return self.run(self.ledger.drafts.finish(draft_id, refused=False, summary={}))
+
+    def _recorded(self, staged: list, to: object) -> object:
+        ready = self.run(draft(self.ledger, staged, destination=to))
+        if self.model.halted:
+            with pytest.raises(Refused):
+                self.run(record_again(self.ledger, ready))
+            return multiple()
+        recorded = self.run(record_again(self.ledger, ready))
+        first = max(self.model.awards, default=0) + 1
+        for number, one in enumerate(staged, start=first):
+            state = "planned" if one.unresolved is None else "rejected"
+            self.model.awards[number] = ModelAward(
+                recorded.batch_id, to.account, one.recipient.key, one.amount, state, continues=one.continues
+            )
+        self.model.batches[recorded.batch_id] = "open"
+        return recorded.batch_id
+
+    # --- the dispatcher -----------------------------------------------------------------------------------------
+
+    @rule(target=calls, batch=batches, limit=st.integers(1, 4))
+    def claim(self, batch: int, limit: int) -> object:
+        claimed = self.run(self.ledger.claims.claim(batch, limit, build))
+        if claimed is None:
+            assert not self.model.claimable(batch)
+            return multiple()
+        assert self.model.batches[batch] == "open"
+        assert 0 < len(claimed.items) <= limit
+        assert len({item.target for item in claimed.items}) == len(claimed.items)
+        held_back = self.model.doubts() | self.model.under_way()
+        for item in claimed.items:
+            award = self.model.awards[item.award_id]
+            assert (award.state, award.batch, award.amount, award.key) == (
+                "planned",
+                batch,
+                item.amount,
+                item.recipient.key,
+            )
+            assert (award.account, award.key) not in held_back
+            award.state, award.attempt, award.attempts = "sending", claimed.attempt_id, award.attempts + 1
+        self.model.calls[claimed.attempt_id] = claimed
+        return claimed.attempt_id
+
+    @rule(call=consumes(calls), kinds=st.lists(KINDS, min_size=6, max_size=6), pause=st.booleans())
+    def answer(self, call: int, kinds: list[OutcomeKind], pause: bool) -> None:
+        claimed = self.model.calls.pop(call, None)
+        if claimed is None:
+            return  # a crash took it
+        outcomes = {
+            item.award_id: Outcome(kind, kind.value, 7) for item, kind in zip(claimed.items, kinds, strict=False)
+        }
+        reason = Pause(PauseKind.KEY, "key") if pause else None
+        self.run(self.ledger.claims.record_outcome(claimed, Verdict(outcomes, pause=reason)))
+        self._told({number: outcome.kind for number, outcome in outcomes.items()}, claimed.batch_id)
+        if pause and self.model.batches[claimed.batch_id] == "open":
+            self.model.batches[claimed.batch_id] = "paused"
+        with pytest.raises(LedgerError):
+            self.run(self.ledger.claims.record_outcome(claimed, Verdict(outcomes)))
+
+    @rule(call=consumes(calls), at_fault=st.integers(0, 3), split=st.booleans())
+    def refuse_whole(self, call: int, at_fault: int, split: bool) -> None:
+        claimed = self.model.calls.pop(call, None)
+        if claimed is None:
+            return
+        ids = [item.award_id for item in claimed.items]
+        bad = ids if len(ids) == 1 else ids[:at_fault]
+        outcome = Outcome(OutcomeKind.REJECTED, "refused")
+        verdict = Verdict(dict.fromkeys(ids, outcome), refused_whole=True)
+        self.run(self.ledger.claims.record_outcome(claimed, verdict, rejected=dict.fromkeys(bad, "bad"), split=split))
+        told = {number: OutcomeKind.REJECTED if number in bad else OutcomeKind.NOT_SENT for number in ids}
+        self._told(told, claimed.batch_id)
+
+    @rule(target=jobs, call=consumes(calls))
+    def accept(self, call: int) -> object:
+        claimed = self.model.calls.pop(call, None)
+        if claimed is None:
+            return multiple()
+        ids = [item.award_id for item in claimed.items]
+        verdict = Verdict(dict.fromkeys(ids, Outcome(OutcomeKind.ACCEPTED)), job_id=f"job-{call}")
+        self.run(self.ledger.claims.record_outcome(claimed, verdict))
+        self.model.jobs[call] = ids
+        return call
+
+    @rule(attempt=jobs, kinds=st.lists(st.none() | KINDS, min_size=6, max_size=6), finished=st.booleans())
+    def report(self, attempt: int, kinds: list[OutcomeKind | None], finished: bool) -> None:
+        job = next((one for one in self.run(self.ledger.claims.jobs()) if one.attempt_id == attempt), None)
+        if attempt not in self.model.jobs:
+            assert job is None
+            return
+        assert job is not None
+        assert [item.award_id for item in job.items] == self.model.open_awards(attempt)
+        named = dict(zip(self.model.jobs[attempt], kinds, strict=False))
+        told = {number: Outcome(kind, "told") for number, kind in named.items() if kind is not None}
+        self.run(self.ledger.claims.record_job(job, told, finished=finished, detail=None))
+        still = self.model.open_awards(attempt)
+        moves = {number: told[number].kind for number in still if number in told}
+        if finished:
+            moves = {number: moves.get(number, OutcomeKind.UNKNOWN) for number in still}
+            del self.model.jobs[attempt]
+        self._told(moves, job.batch_id)
+        self._forget_decided_jobs(told)
+
+    @rule(attempt=jobs)
+    def give_up(self, attempt: int) -> None:
+        for job in self.run(self.ledger.claims.jobs()):
+            if job.attempt_id == attempt:
+                self.run(self.ledger.claims.give_up_waiting(job, "too long"))
+                for number in self.model.open_awards(attempt):
+                    self.model.awards[number].state = "unknown"
+
+    @rule(batch=batches)
+    def finish(self, batch: int) -> None:
+        finished = self.run(self.ledger.claims.finish_if_done(batch))
+        done = not any(award.state in ("planned", "sending") for award in self.model.of(batch))
+        if done and self.model.batches[batch] in ("open", "paused"):
+            self.model.batches[batch] = "finished"
+        assert finished is (self.model.batches[batch] == "finished")
+
+    def _told(self, kinds: dict[int, OutcomeKind], batch: int) -> None:
+        for number, kind in kinds.items():
+            self.model.awards[number].state = NEXT[kind]
+        if OutcomeKind.NOT_SENT in kinds.values():
+            self.model.settle(batch)
+
+    def _forget_decided_jobs(self, numbers: object) -> None:
+        """A job that told everything without saying that it is over stays listed only while it has open awards."""
+        for attempt in [one for one in self.model.jobs if not self.model.open_awards(one)]:
+            del self.model.jobs[attempt]
+
+    # --- people -------------------------------------------------------------------------------------------------
+
+    @rule(batch=batches, button=st.sampled_from(["pause", "resume", "stop"]))
+    def press(self, batch: int, button: str) -> None:
+        state = self.model.batches[batch]
+        wanted = {"pause": "paused", "resume": "open", "stop": "stopped"}[button]
+        pressed = {
+            "pause": lambda: self.ledger.steering.pause(batch, ADA, Pause(PauseKind.PERSON, "")),
+            "resume": lambda: self.ledger.steering.resume(batch, ADA),
+            "stop": lambda: self.ledger.steering.stop(batch, ADA),
+        }[button]
+        if state in ("stopped", "finished") and state != wanted:
+            with pytest.raises(Refused):
+                self.run(pressed())
+            return
+        if button == "resume" and state == "paused" and self.model.halted:
+            with pytest.raises(Refused):
+                self.run(pressed())
+            return
+        assert self.run(pressed()).changed is (state != wanted)
+        self.model.batches[batch] = wanted
+        self.model.settle(batch)
+
+    @rule(pick=st.lists(st.integers(0, 40), min_size=1, max_size=4), decision=st.sampled_from(Decision))
+    def resolve(self, pick: list[int], decision: Decision) -> None:
+        ids = sorted({number % len(self.model.awards) + 1 for number in pick}) if self.model.awards else []
+        doubts = [number for number in ids if self.model.awards[number].state == "unknown"]
+        stopped = any(self.model.batches[self.model.awards[number].batch] == "stopped" for number in doubts)
+        if decision is Decision.SEND_AGAIN and stopped:
+            with pytest.raises(Refused):
+                self.run(self.ledger.steering.resolve(ids, decision, ADA, reason="r"))
+            return
+        steered = self.run(self.ledger.steering.resolve(ids, decision, ADA, reason="r"))
+        assert (steered.changed, steered.awards) == (bool(doubts), len(doubts))
+        for number in doubts:
+            self.model.awards[number].state = ENDS[decision]
+            if decision is Decision.SEND_AGAIN:
+                self.model.settle(self.model.awards[number].batch)
+        self._forget_decided_jobs(doubts)
+
+    @rule()
+    def stop_everything(self) -> None:
+        assert self.run(self.ledger.halts.stop("900", ADA, "r")).changed is not self.model.halted
+        if not self.model.halted:
+            now = self.model.batches
+            self.model.batches = {batch: "paused" if state == "open" else state for batch, state in now.items()}
+        self.model.halted = True
+
+    @rule()
+    def release(self) -> None:
+        assert self.run(self.ledger.halts.release("900", ADA, "r")).changed is self.model.halted
+        self.model.halted = False
+
+    # --- power cuts ---------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.model.awards)
+    @rule()
+    def crash(self) -> None:
+        self.run(self.ledger.close())
+        self.ledger = self.run(Ledger.open(self.path, self.clock))
+        found = self.run(self.ledger.claims.mark_interrupted())
+        assert found.attempts == len(self.model.calls)
+        for claimed in self.model.calls.values():
+            for item in claimed.items:
+                self.model.awards[item.award_id].state = "unknown"
+        self.model.calls.clear()
+
+    # --- always -------------------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_file_agrees_with_the_model(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        stored = self.run(awards(self.ledger))
+        told = {one.id: (one.batch_id, one.amount, one.state.value, one.attempts, one.attempt_id) for one in stored}
+        assert told == {
+            number: (one.batch, one.amount, one.state, one.attempts, one.attempt)
+            for number, one in self.model.awards.items()
+        }
+        states = dict(query(self.path, "SELECT id, state FROM batches"))
+        assert states == self.model.batches
+
+    @invariant()
+    def nothing_is_lost_or_in_two_places(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        totals = query(
+            self.path, "SELECT b.total - sum(a.amount) FROM batches b JOIN awards a ON a.batch_id = b.id GROUP BY b.id"
+        )
+        assert all(difference == 0 for (difference,) in totals)
+        under_way = [item.award_id for claimed in self.model.calls.values() for item in claimed.items]
+        assert len(under_way) == len(set(under_way))
+        for award in self.model.awards.values():
+            if self.model.batches[award.batch] == "stopped":
+                assert award.state != "planned"
+            if self.model.batches[award.batch] == "finished":
+                assert award.state not in ("planned", "sending")
+            if award.continues is not None and award.state in LIVE:
+                assert self.model.awards[award.continues].state not in LIVE
+        kept = [one.reverses for one in self.model.awards.values() if one.state not in ("rejected", "cancelled")]
+        taken_back = [number for number in kept if number is not None]
+        assert len(taken_back) == len(set(taken_back))
+        assert all(self.model.awards[number].state == "applied" for number in taken_back)
+
+    @invariant()
+    def what_is_tallied_is_what_a_count_of_everything_says(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        for batch in self.model.batches:
+            tally = self.run(self.ledger.queries.tally(batch))
+            own = self.model.of(batch)
+            for state in AwardState:
+                amounts = [one.amount for one in own if one.state == state.value]
+                assert getattr(tally.counts, state.value.replace("-", "_")) == len(amounts)
+                assert tally.sums.get(state, 0) == sum(amounts)
+
+
+LedgerMachine.TestCase.settings = settings(
+    max_examples=40,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestLedgerMachine = LedgerMachine.TestCase

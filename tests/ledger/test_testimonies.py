@@ -1,0 +1,232 @@
+"""Result files taken in as history: once, with a name, never claimable, and the ledger still verifies."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.domain.model import Decision, Outcome, OutcomeKind
+from bot.domain.states import FINAL, AwardState
+from bot.domain.testimony import FileTold, Told
+from bot.errors import Refused
+from bot.ledger import copying
+from bot.ledger.drafts import NewDraft
+from bot.ledger.ledger import Ledger
+from bot.ledger.recording import StaleMatches
+from bot.ledger.testimonies import TakenIn
+from bot.ledger.verifying import verify
+from tests.ledger.making import (
+    ADA,
+    MEMBERS,
+    SHELL,
+    HandClock,
+    awards,
+    batch_of,
+    build,
+    claim,
+    confirmation,
+    draft,
+    each_of,
+    member,
+    new_draft,
+    record,
+    row,
+    rows,
+    states,
+)
+
+S = AwardState
+
+
+def told(line: int, who: int, state: AwardState, award_id: int | None, amount: int = 10, **more: object) -> Told:
+    recipient = member(who)
+    values: dict[str, object] = {
+        "lines": (line,),
+        "said": "",
+        "keys": frozenset({recipient.key}),
+        "amounts": frozenset({amount}),
+        **more,
+    }
+    return Told(
+        recipient=recipient,
+        target=recipient.value,
+        amount=amount,
+        reason=None,
+        state=state,
+        award_id=award_id,
+        **values,
+    )  # type: ignore[arg-type] # test shorthand
+
+
+def file(name: str = "batch-2-result.csv", salt: bytes = b"") -> NewDraft:
+    content = name.encode() + salt
+    digest = hashlib.sha256(content).hexdigest()
+    return new_draft(
+        SHELL, source="history", file_name=name, file_content=content, file_sha256=digest, request={"duplicates": "sum"}
+    )
+
+
+async def take_in(ledger: Ledger, *said: Told, name: str = "batch-2-result.csv", salt: bytes = b"") -> TakenIn:
+    done = await ledger.testimonies.take_in(file(name, salt), FileTold(said))
+    assert (await verify(ledger.database)).bad is None
+    return done
+
+
+@pytest.fixture
+async def restored(path: Path, clock: HandClock, tmp_path: Path) -> Iterable[Ledger]:
+    """Awards 1 to 4: paid, planned, in doubt, refused; restored from a copy and not signed off."""
+    ledger = await Ledger.open(path, clock)
+    batch = await batch_of(ledger, 4)
+    claimed = await claim(ledger, batch, 3)
+    kinds = (OutcomeKind.APPLIED, OutcomeKind.NOT_SENT, OutcomeKind.UNKNOWN)
+    await ledger.claims.record_outcome(claimed, each_of(claimed, [Outcome(kind, "x") for kind in kinds]))
+    claimed = await claim(ledger, batch, 100)
+    both = [Outcome(OutcomeKind.NOT_SENT), Outcome(OutcomeKind.REJECTED, "no such account")]
+    await ledger.claims.record_outcome(claimed, each_of(claimed, both))
+    await ledger.close()
+    copying.copy(path, tmp_path / "copy.db")
+    copying.restore(tmp_path / "copy.db", path, clock.ms)
+    ledger = await Ledger.open(path, clock)
+    assert await states(ledger) == ["applied", "planned", "unknown", "rejected"]
+    yield ledger
+    await ledger.close()
+
+
+async def test_known_awards_are_brought_up_to_date_with_file_and_name(restored: Ledger):
+    done = await take_in(restored, told(2, 1, S.APPLIED, 1), told(3, 2, S.APPLIED, 2), told(4, 3, S.REJECTED, 3))
+    assert done == TakenIn(None, 0, 0, updated=2, unchanged=1)
+    assert await states(restored) == ["applied", "applied", "rejected", "rejected"]
+    (batch,) = await restored.queries.batches(None)
+    assert batch.state.value == "finished"
+    found = await awards(restored)
+    assert found[1].detail == "as batch-2-result.csv tells"
+    events = await restored.queries.events(batch.id)
+    assert [(one.actor_name, one.detail["file"]) for one in events if one.kind == "history-told"] == [
+        (SHELL.name, "batch-2-result.csv")
+    ]
+
+
+async def test_unknown_awards_become_a_batch_that_counts_and_is_never_claimed(restored: Ledger, clock: HandClock):
+    done = await take_in(
+        restored,
+        told(2, 11, S.APPLIED, 5, lines=(2, 6)),
+        told(3, 12, S.UNKNOWN, 6),
+        told(4, 13, S.PLANNED, 7),
+        told(5, 14, S.REJECTED, 8, said="no such account"),
+    )
+    assert (done.batch_id, done.paid, done.in_doubt, done.not_sent) == (2, 1, 2, 1)
+    assert await states(restored, 2) == ["applied", "unknown", "unknown"]
+    statuses = await restored.queries.line_statuses(2)
+    assert statuses[5].status == "not sent"
+    assert statuses[5].detail == "rejected there: no such account"
+    assert await restored.evidence.waiting() == []
+    assert await restored.restorations.sign_off("Ada") is True
+    assert await restored.claims.claim(2, 100, build) is None
+    doubts = [one.id for one in await restored.queries.in_doubt(2)]
+    with pytest.raises(Refused, match="taken in from a result file, and nothing of it is ever sent"):
+        await restored.steering.resolve(doubts, Decision.SEND_AGAIN, ADA, reason="x")
+    draft_id = await restored.drafts.create(new_draft(source="undo", parent_id=2))
+    with pytest.raises(Refused, match="taken in"):
+        await restored.drafts.stage_undo(draft_id, 2)
+    again = await draft(restored, [row(2, 11), row(3, 12), row(4, 14)])
+    with pytest.raises(StaleMatches) as stale:
+        await restored.recording.record_batch(again.id, confirmation(again))
+    assert stale.value.matches.rows == 2
+    await restored.steering.resolve(doubts, Decision.LANDED, ADA, reason="I looked")
+    assert (await verify(restored.database)).bad is None
+
+
+async def test_the_same_file_again_and_a_later_one_add_only_what_is_new(restored: Ledger):
+    first = (told(2, 11, S.APPLIED, 5), told(3, 12, S.UNKNOWN, 6), told(4, 2, S.APPLIED, 2))
+    await take_in(restored, *first)
+    assert await take_in(restored, *first) == TakenIn(unchanged=3)
+    later = await take_in(
+        restored,
+        told(2, 11, S.APPLIED, 5),
+        told(3, 12, S.APPLIED, 6),
+        told(5, 13, S.APPLIED, 7),
+        name="batch-2-result (1).csv",
+    )
+    assert (later.batch_id, later.paid, later.updated, later.unchanged) == (3, 1, 1, 1)
+    assert await states(restored) == ["applied", "applied", "unknown", "rejected", "applied", "applied", "applied"]
+    elsewhere = told(2, 12, S.APPLIED, 6, elsewhere=True, amount=3, amounts=frozenset({3}))
+    assert await take_in(restored, elsewhere, name="batch-3-result.csv") == TakenIn(unchanged=1)
+
+
+CONTRADICTIONS = [
+    (told(2, 9, S.APPLIED, 1), "row 2: award 1 is somebody else's here"),
+    (told(2, 1, S.APPLIED, 1, 11), "row 2: award 1 is of another amount here"),
+    (told(2, 1, S.REJECTED, 1), "row 2: award 1 is applied here and rejected there"),
+    (told(2, 4, S.APPLIED, 4), "row 2: award 4 is rejected here and applied there"),
+]
+
+
+@pytest.mark.parametrize(("said", "why"), CONTRADICTIONS)
+async def test_a_file_that_contradicts_the_ledger_is_refused_whole(restored: Ledger, said: Told, why: str):
+    before = await restored.receipts.head()
+    with pytest.raises(Refused, match=why):
+        await restored.testimonies.take_in(file(), FileTold([told(3, 50, S.APPLIED, 40), said]))
+    assert await restored.receipts.head() == before
+
+
+async def test_only_a_ledger_that_waits_takes_files_in(ledger: Ledger):
+    assert (await take_in(ledger, told(2, 1, S.APPLIED, 17))).paid == 1
+    assert (await take_in(ledger, told(2, 2, S.APPLIED, 1), name="b.csv")).paid == 1, "ids of a lost ledger, not ours"
+    await record(ledger, rows(1, first=5), destination=MEMBERS)
+    with pytest.raises(Refused, match="not waiting for result files"):
+        await take_in(ledger, told(2, 3, S.APPLIED, 3), name="c.csv")
+
+
+STORY = st.lists(st.tuples(st.sampled_from("PARUC"), st.sampled_from(list(AwardState))), min_size=1, max_size=12)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(story=STORY, fresh=st.lists(st.sampled_from(list(AwardState)), max_size=6))
+async def test_whatever_a_file_says_nothing_becomes_claimable_and_the_proof_holds(
+    tmp_path_factory: pytest.TempPathFactory, story: list[tuple[str, AwardState]], fresh: list[AwardState]
+):
+    """Awards that stand in any way here, told to stand in any way there, and awards that are not here at all."""
+    path, clock = tmp_path_factory.mktemp("story") / "bursar.db", HandClock()
+    ledger = await Ledger.open(path, clock)
+    batch = await batch_of(ledger, len(story))
+    await bring_about(ledger, batch, [letter for letter, _ in story])
+    await ledger.close()
+    copying.copy(path, path.with_name("copy.db"))
+    copying.restore(path.with_name("copy.db"), path, clock.ms)
+    ledger = await Ledger.open(path, clock)
+    before = await states(ledger)
+    said = [told(number + 1, number, state, number) for number, (_, state) in enumerate(story, start=1)]
+    said += [told(100 + n, 100 + n, state, 100 + n) for n, state in enumerate(fresh)]
+    try:
+        await ledger.testimonies.take_in(file(), FileTold(said))
+    except Refused:
+        assert await states(ledger) == before
+    else:
+        after = await states(ledger)
+        for was, (_, state), is_now in zip(before, story, after, strict=False):
+            assert is_now == was if was in FINAL else is_now == (state if state in FINAL else "unknown")
+        assert "planned" not in after
+        kept = {S.APPLIED: "applied", S.WRITTEN_OFF: "written-off"}
+        assert after[len(story) :] == [
+            kept.get(state, "unknown") for state in fresh if state in kept or state not in FINAL
+        ]
+        assert await ledger.restorations.sign_off("Ada")
+        for one in await ledger.queries.batches(None):
+            assert await ledger.claims.claim(one.id, 100, build) is None
+    assert (await verify(ledger.database)).bad is None
+    await ledger.close()
+
+
+async def bring_about(ledger: Ledger, batch: int, letters: list[str]) -> None:
+    """Let every award of a batch stand as its letter says; a stop comes last, so C is planned where P is wanted."""
+    kinds = {"A": OutcomeKind.APPLIED, "R": OutcomeKind.REJECTED, "U": OutcomeKind.UNKNOWN}
+    claimed = await claim(ledger, batch)
+    outcomes = [Outcome(kinds.get(letter, OutcomeKind.NOT_SENT), "so") for letter in letters]
+    await ledger.claims.record_outcome(claimed, each_of(claimed, outcomes))
+    if "P" not in letters and "C" in letters:
+        await ledger.steering.stop(batch, ADA)
