@@ -1,0 +1,38 @@
+"""What every provider answers in the same way."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from bot.domain.model import Programme
+from bot.providers.line import Line
+
+LANES: Final = 4
+"""Calls that may be under way together where each is judged by evidence of its own. Four fill every documented limit at
+a round trip of a quarter of a second (reliability-performance.md 5.6)."""
+
+
+class OnLine:
+    """A programme and the line to its account."""
+
+    def __init__(self, programme: Programme, line: Line) -> None:
+        self._programme = programme
+        self._line = line
+
+    @property
+    def programme(self) -> Programme:
+        return self._programme
+
+    @property
+    def calls_at_once(self) -> int:
+        # One a second and less is what calls one after the other make, too: those can be stopped between any two.
+        calls, seconds = self._line.pacer.window
+        return max(1, min(LANES, math.ceil(calls / seconds)))
+
+    @property
+    def waiting_until(self) -> float | None:
+        return self._line.pacer.until()
+
+    async def wait_for_turn(self) -> None:
+        await self._line.pacer.ready()

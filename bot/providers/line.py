@@ -1,0 +1,82 @@
+"""The line to one account: its connection and its limiter, and how often a read may be repeated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from bot.clock import Clock
+from bot.providers.http import Client, Exchange
+from bot.providers.pacing import Pacer
+from bot.providers.waiting import QUOTA_WAIT, wait_seconds
+
+READ_TRIES: Final = 4
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_READ_WAIT: Final = 120.0
+"""A read that would have to wait longer says so instead: somebody looks at a screen."""
+
+
+class Line:
+    """Every call of every provider of an account goes through here."""
+
+    def __init__(self, client: Client, pacer: Pacer, clock: Clock) -> None:
+        self._client = client
+        self._pacer = pacer
+        self._clock = clock
+
+    @property
+    def pacer(self) -> Pacer:
+        return self._pacer
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    async def write(self, method: str, path: str, body: bytes, *, begin_by: float | None = None) -> Exchange:
+        """One write when the limiter admits it, unless that is after ``begin_by`` (Unix seconds). Never repeated,
+        whatever comes back."""
+        return await self._once(method, path, body, begin_by)
+
+    async def ask(self, method: str, path: str) -> Exchange:
+        """One request without a body that moves no points: it does no harm twice. Not repeated."""
+        return await self._once(method, path, None)
+
+    async def read(self, path: str, *, tries: int = READ_TRIES) -> Exchange:
+        """One GET, repeated (``tries`` calls in all, ever slower) after transport errors, 408, 429 and 5xx."""
+        pause = _FIRST_PAUSE
+        while True:
+            exchange = await self._once("GET", path, None)
+            tries -= 1
+            if tries <= 0 or not _worth_repeating(exchange):
+                return exchange
+            if exchange.status == 429:
+                if wait_seconds(exchange.headers, exchange.body, self._clock.now()) > _LONGEST_READ_WAIT:
+                    return exchange
+                continue  # the limiter holds the next one back
+            await self._clock.sleep(pause)
+            pause *= 2
+
+    async def _once(self, method: str, path: str, body: bytes | None, begin_by: float | None = None) -> Exchange:
+        async with self._pacer.slot() as slot:
+            began = self._clock.now()
+            if begin_by is not None and began > begin_by:
+                slot.used = False
+                return _TOO_LATE
+            exchange = replace(await self._client.exchange(method, path, body), began=began)
+            slot.headers = exchange.headers
+            slot.used = exchange.headers_sent
+            if exchange.status == 429:
+                seconds = wait_seconds(exchange.headers, exchange.body, self._clock.now())
+                if seconds <= QUOTA_WAIT:  # beyond it a person decides when to go on
+                    self._pacer.hold(seconds)
+        return exchange
+
+
+_TOO_LATE: Final = Exchange(
+    None, {}, b"", None, "the rate limit kept it back for too long", headers_sent=False, body_complete=False
+)
+
+
+def _worth_repeating(exchange: Exchange) -> bool:
+    status = exchange.status
+    return status is None or exchange.error is not None or status in (408, 429) or status >= 500
