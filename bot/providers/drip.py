@@ -1,0 +1,338 @@
+"""What both Drip providers share: the account, its reads, and how its refusals are judged."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from bot.domain import places
+from bot.domain.model import Item, Outcome, OutcomeKind, Pause, PauseKind, Programme, Recipient, RecipientType, Verdict
+from bot.domain.probing import Leg, Purse
+from bot.errors import ResolutionFailed
+from bot.providers.base import Currency, Pace
+from bot.providers.drip_ids import can_be_currency, is_object_id, looks_up_by
+from bot.providers.drip_reading import read_credentials, told_of_credentials
+from bot.providers.drip_search import SEARCH_LIMIT, balance_in, held_in, index, read_search, slices
+from bot.providers.http import Exchange
+from bot.providers.line import READ_TRIES, Line
+from bot.providers.reading import as_object, as_text, as_whole, parse
+from bot.providers.verdicts import refused_at_the_door, unknown, unsent, verdict
+from bot.providers.waiting import wait_seconds
+from bot.providers.wording import Wording, blame
+from bot.settings import DripAccount
+
+RATE_PLANS: Final[Mapping[str, tuple[str, int, int]]] = {
+    # docs.drip.re/developer/rate-limits, class "Points": name, requests a minute, requests a month
+    "free": ("Free", 24, 100_000),
+    "pro": ("Pro", 300, 1_000_000),
+    "enterprise": ("Enterprise", 500, 5_000_000),
+}
+WINDOW_SECONDS: Final = 60.0
+_MOST_PAGES: Final = 50
+_CURRENCY_LIMIT: Final = 100
+"""Currencies on one page, the documented maximum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a look-up of one credential told."""
+
+    balance: int | None = None
+    """``None`` where there is no entry for the currency, or nothing at all."""
+    absent: bool = False
+    """The service does not know it (or it is a login of a member, which some services do not show there)."""
+    answered: bool = True
+
+
+class DripAccess:
+    """One Drip account: its reads, and the judging that does not depend on the endpoint."""
+
+    def __init__(self, account: DripAccount, line: Line, wording: Wording) -> None:
+        self.account = account
+        self.shares: bool | None = None
+        """Whether credentials were seen to hold what their accounts hold; ``None``: not yet compared."""
+        self.line = line
+        self.wording = wording
+        self.realm = f"/api/v1/realms/{quote(account.realm_id, safe='')}"
+
+    # --- before a call ---------------------------------------------------------------------------------------------
+
+    def problem(self, programme: Programme) -> Pause | None:
+        """Why no call may be made with these settings, if so."""
+        if not is_object_id(self.account.realm_id):
+            name = self.wording.variable("DRIP_REALM_ID")
+            return _settings(f"Nothing was sent: {name} is no realm id (24 characters 0-9 a-f). Correct it in .env.")
+        if programme.destination.account != self.account.realm_id:
+            return _settings("Nothing was sent: the settings name another realm than this batch was recorded for.")
+        if not programme.destination.currency:
+            name = self.wording.variable("DRIP_CURRENCY_ID")
+            return _settings(f"Nothing was sent: no currency is chosen. Set {name} or choose one with /settings.")
+        return None
+
+    def pace(self) -> Pace:
+        """The limit in force: the plan's, or the service's own headers once they were seen."""
+        limit, seconds = self.line.pacer.window
+        name, planned, month = RATE_PLANS[self.account.rate_plan]
+        if self.line.pacer.announced and limit != planned:
+            known = [plan for plan in RATE_PLANS.values() if plan[1] == limit and seconds == WINDOW_SECONDS]
+            if known:
+                name, _, month = known[0]
+            else:
+                name = ""
+        every = "a minute" if seconds == WINDOW_SECONDS else f"in {seconds:g} seconds"
+        words = f"{name} plan, {limit} requests {every}" if name else f"{limit} requests {every}, as Drip says"
+        return Pace(words, limit, seconds, month)
+
+    # --- writes ----------------------------------------------------------------------------------------------------
+
+    def door(self, exchange: Exchange, items: Sequence[Item]) -> Verdict | None:
+        """401, 403, 413, 429 and everything without an answer."""
+        key = self.wording.variable("DRIP_API_KEY")
+        return refused_at_the_door(
+            exchange,
+            items,
+            self.wording,
+            self.line.clock.now(),
+            key=f"Put the client secret of the realm's API client into {key}, restart, and resume the batch.",
+            access="Give its API client the scopes members:write and points:write, then resume the batch.",
+        )
+
+    def fault(self, words: str | None, status: int | None, *, sent: str) -> Pause | None:
+        """The pause for a refusal that is about no row; ``sent`` says first what became of the awards."""
+        kind = blame(words)
+        if kind is PauseKind.CURRENCY:
+            name = self.wording.variable("DRIP_CURRENCY_ID")
+            action = f"Choose an existing currency with /settings or {name}."
+            return Pause(kind, f"{sent} Drip does not take the currency ({words}). {action}")
+        if kind is PauseKind.SETTINGS:
+            names = " and ".join(map(self.wording.variable, ("DRIP_REALM_ID", "DRIP_INITIATOR_ID", "DRIP_BASE_URL")))
+            return Pause(kind, f"{sent} Drip does not know what the settings name ({status}: {words}). Check {names}.")
+        return None
+
+    async def pay_credentials(
+        self,
+        programme: Programme,
+        body: bytes,
+        items: Sequence[Item],
+        legs: Sequence[Leg] = (),
+        *,
+        begin_by: float | None = None,
+    ) -> Verdict:
+        """One call to the credentials batch, judged item by item."""
+        if (pause := self.problem(programme)) is not None:
+            return unsent(items, pause.message, pause)
+        path = f"{self.realm}/credentials/transaction"
+        exchange = await self.line.write("PATCH", path, body, begin_by=begin_by)
+        if (refused := self.door(exchange, items)) is not None:
+            return refused
+        if exchange.status != 200 or not exchange.whole:
+            # Only 200 is documented, and the batch is not documented to be atomic: even a 400 has to be checked.
+            words = self.wording.words(exchange.body)
+            detail = unclear(exchange, words)
+            refusal = exchange.status is not None and 400 <= exchange.status < 500
+            pause = self.fault(words, exchange.status, sent=detail) if refusal else None
+            return unknown(exchange, items, detail, pause=pause)
+        outcomes, words = read_credentials(exchange.body, items, programme.destination.currency, self.wording)
+        pause = self.fault(words, exchange.status, sent="Some awards were not paid:")
+        told = told_of_credentials(exchange.body, legs)
+        return verdict(exchange, outcomes, tally(outcomes), pause=pause, told=told)
+
+    # --- reads -----------------------------------------------------------------------------------------------------
+
+    async def search(
+        self, kind: RecipientType, values: Sequence[str], *, tries: int = READ_TRIES
+    ) -> list[Mapping[str, Any]]:
+        """Members by at most 50 values of one type, every page of them. Raises ``ResolutionFailed``."""
+        if not is_object_id(self.account.realm_id):
+            raise ResolutionFailed(f"{self.wording.variable('DRIP_REALM_ID')} is no realm id (24 characters 0-9 a-f).")
+        members: list[Mapping[str, Any]] = []
+        page, pages = 1, 1
+        while page <= pages:
+            query = {"type": kind.value, "values": ",".join(values), "page": page, "limit": SEARCH_LIMIT}
+            path = f"{self.realm}/members/search?{urlencode(query, safe=',', quote_via=quote)}"
+            answer = await self.get(path, "look members up", tries=tries)
+            found = read_search(answer.body)
+            if found is None:
+                raise ResolutionFailed("Drip's answer to the member search cannot be read. Try again later.")
+            if found.denied is not None and kind is not RecipientType.DRIP_ID:
+                reason = self.wording.plain(found.denied)
+                raise ResolutionFailed(
+                    f"The key may not look members up by {looks_up_by(kind)} ({reason}); that says nothing about them.",
+                    hint="Let the API client read members' credentials, then try again.",
+                )
+            members.extend(found.members)
+            pages = found.pages
+            if pages > _MOST_PAGES:
+                raise ResolutionFailed("Drip's member search has no end of pages. Try again later.")
+            page += 1
+        return members
+
+    async def member_balance(self, drip_id: str, currency: str | None) -> int | None:
+        """One member's balance now; ``None`` when it cannot be read."""
+        try:
+            members = await self.search(RecipientType.DRIP_ID, [drip_id], tries=2)
+        except ResolutionFailed:
+            return None
+        own = [member for member in members if str(member.get("id", "")).lower() == drip_id.lower()]
+        return balance_in(own[0], currency) if len(own) == 1 else None
+
+    async def member_places(self, places: Sequence[Purse]) -> list[int | None]:
+        """What places of members hold; ``None`` where that cannot be read. A member without an entry in a currency has
+        never held any of it: here that is 0, because a lane shows at once when it is not."""
+        holders = sorted({place.holder for place in places})
+        try:
+            found = [one for values in slices(holders) for one in await self.search(RecipientType.DRIP_ID, values)]
+        except ResolutionFailed:
+            return [None] * len(places)
+        members = {str(member.get("id", "")).lower(): member for member in found}
+        return [held_in(members[place.holder], place.currency) if place.holder in members else None for place in places]
+
+    async def credential_places(self, twins: Sequence[Purse]) -> list[int | None]:
+        """The same of credentials, which are named as ``domain.places.credential`` reads them. The last one first: a
+        call that is worked off between the two requests then looks begun, and not ended without having begun."""
+        found = [await self.credential_balance(places.credential(one.holder), one.currency) for one in reversed(twins)]
+        return found[::-1]
+
+    async def account_balances(self, recipients: Sequence[Recipient], currency: str | None) -> dict[str, int | None]:
+        """What the accounts behind logins hold, by the recipients' keys; without those who have none. ``None``: there
+        is one, and what it holds is not told. Custom credentials are no logins. Raises ``ResolutionFailed``."""
+        found: dict[str, int | None] = {}
+        for kind in dict.fromkeys(one.type for one in recipients if one.type is not RecipientType.CUSTOM):
+            keys = {one.key for one in recipients if one.type is kind}
+            values = [one.value for one in recipients if one.type is kind and "," not in one.value]
+            for some in slices(values):
+                for key, members in index(await self.search(kind, some), kind).items():
+                    if key in keys:
+                        alone = next(iter(members.values())) if len(members) == 1 else {}
+                        found[key] = balance_in(alone, currency)
+        return found
+
+    async def credential_balance(self, recipient: Recipient, currency: str | None) -> int | None:
+        """One unlinked credential's balance now; ``None`` when it cannot be read."""
+        return (await self.find_credential(recipient, currency)).balance
+
+    async def find_credential(self, recipient: Recipient, currency: str | None) -> Credential:
+        """What the service says of an unlinked credential."""
+        if not is_object_id(self.account.realm_id):
+            return Credential(answered=False)
+        query = {"type": recipient.type.value, "value": recipient.value}
+        if recipient.source is not None:
+            query["source"] = recipient.source
+        path = f"{self.realm}/credentials/find?{urlencode(query, quote_via=quote)}"
+        answer = await self.line.read(path, tries=2)
+        if not answer.whole or answer.status not in (200, 404):
+            return Credential(answered=False)
+        if answer.status == 404:
+            # Whatever stands in front of Drip can say 404 as well, and that proves nothing about anybody.
+            words = self.wording.words(answer.body) or ""
+            return Credential(absent="credential" in words.lower())
+        return Credential(balance=balance_in(as_object(parse(answer.body)), currency))
+
+    async def currencies(self) -> list[Currency]:
+        """Every currency of the realm, archived ones included and marked. Raises ``ResolutionFailed``."""
+        found: dict[str, Currency] = {}
+        for page in range(1, _MOST_PAGES + 1):
+            query = urlencode({"page": page, "limit": _CURRENCY_LIMIT, "includeArchived": "true"})
+            answer = await self.get(f"{self.realm}/currencies?{query}", "list the currencies")
+            content = parse(answer.body)
+            data = content if isinstance(content, list) else as_object(content).get("data")
+            if not isinstance(data, list):
+                raise ResolutionFailed("Drip's list of currencies cannot be read. Try again later.")
+            known = len(found)
+            for currency in map(self._currency, data):
+                if currency is not None:
+                    found.setdefault(currency.id, currency)
+            pages = as_whole(as_object(as_object(content).get("meta")).get("totalPages"))
+            if (page >= pages) if pages is not None else len(data) < _CURRENCY_LIMIT or len(found) == known:
+                return list(found.values())
+        raise ResolutionFailed("Drip's list of currencies has no end. Try again later.")
+
+    def _currency(self, entry: object) -> Currency | None:
+        members = as_object(entry)
+        identity = as_text(members.get("id"))
+        if identity is None or not can_be_currency(identity):
+            return None
+        emoji = as_text(members.get("emoji"))
+        return Currency(
+            id=identity,
+            name=self.wording.plain(as_text(members.get("name")) or "") or identity,
+            emoji=self.wording.plain(emoji) if emoji else None,
+            default=members.get("default") is True,
+            archived=members.get("archived") is True,
+        )
+
+    async def get(self, path: str, purpose: str, *, tries: int = READ_TRIES) -> Exchange:
+        """A whole 200 to a read. Raises ``ResolutionFailed`` saying why it could not ``purpose``."""
+        if not is_object_id(self.account.realm_id):
+            raise ResolutionFailed(f"{self.wording.variable('DRIP_REALM_ID')} is no realm id (24 characters 0-9 a-f).")
+        exchange = await self.line.read(path, tries=tries)
+        if exchange.status == 200 and exchange.whole:
+            return exchange
+        raise ResolutionFailed(self._why(exchange, purpose))
+
+    def _why(self, exchange: Exchange, purpose: str) -> str:
+        start = f"Drip could not {purpose}"
+        if exchange.status is None or exchange.error is not None:
+            return f"{start}: {exchange.trouble}. Try again in a minute."
+        words = self.wording.words(exchange.body)
+        said = f"{exchange.status}: {words}" if words else str(exchange.status)
+        if exchange.status == 401:
+            return f"{start}: it does not accept {self.wording.variable('DRIP_API_KEY')} ({said})."
+        if exchange.status == 403:
+            return f"{start}: the key may not do that ({said}). Give its API client the scope members:read."
+        if exchange.status == 404:
+            return f"{start} ({said}). Check {self.wording.variable('DRIP_REALM_ID')} and DRIP_BASE_URL."
+        if exchange.status == 429:
+            wait = wait_seconds(exchange.headers, exchange.body, self.line.clock.now())
+            return f"{start}: its rate limit is reached. Try again in {wait:.0f} s."
+        return f"{start} ({said}). Try again in a minute."
+
+
+def build_credentials(
+    entries: Sequence[tuple[Recipient, int]], currency: str, initiator: str | None, legs: Sequence[Leg] = ()
+) -> bytes:
+    """The body of the credentials batch. Always an explicit ``realmPointId``: without it the realm's default
+    currency is paid."""
+    own = [_credential_update(places.credential(leg.purse.holder), leg.amount, leg.purse.currency) for leg in legs]
+    updates = [_credential_update(recipient, amount, currency) for recipient, amount in entries]
+    return encode([*own[:1], *updates, *own[1:]], initiator)
+
+
+def _credential_update(recipient: Recipient, amount: int, currency: str) -> dict[str, object]:
+    update: dict[str, object] = {"type": recipient.type, "value": recipient.value}
+    if recipient.source is not None:
+        update["source"] = recipient.source
+    update["realmPointId"] = currency
+    update["amount"] = amount
+    return update
+
+
+def encode(updates: Sequence[Mapping[str, object]], initiator: str | None) -> bytes:
+    """A batch body, compact, the same bytes for the same updates."""
+    body: dict[str, object] = {"updates": updates}
+    if initiator:
+        body["initiatorId"] = initiator
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def unclear(exchange: Exchange, words: str | None) -> str:
+    """The sentence for an answer that proves nothing."""
+    if exchange.error is not None:
+        return f"It is not known whether Drip acted on the call: {exchange.trouble}."
+    said = f"{exchange.status}: {words}" if words else str(exchange.status)
+    return f"It is not known whether Drip acted on the call, it answered {said}."
+
+
+def tally(outcomes: Mapping[int, Outcome]) -> str:
+    """A call's outcomes in one sentence."""
+    counts = Counter(outcome.kind for outcome in outcomes.values())
+    words = [f"{counts[kind]} {kind}" for kind in OutcomeKind if kind in counts]
+    return f"Drip answered: {', '.join(words)}."
+
+
+def _settings(message: str) -> Pause:
+    return Pause(PauseKind.SETTINGS, message)

@@ -1,0 +1,95 @@
+"""Drip by credential: ``PATCH /api/v1/realms/{realm}/credentials/transaction``. Partial success is the normal case.
+
+Recipients are named by type and value, so nothing has to be looked up. Source:
+docs.drip.re/api-reference/credentials-balances/batch-update-point-balances-for-multiple-credentials-by-their-identifiers
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from bot.domain.judging import Doubted, Judgements
+from bot.domain.model import ACCEPTED_TYPES, Item, Programme, ProviderKind, Recipient, RecipientType, Verdict
+from bot.domain.places import credential
+from bot.domain.probing import Leg, Purse
+from bot.errors import ResolutionFailed, SettingsError
+from bot.providers.base import FEW_READS, Currency, Finding, Foresight, JobReport, JobState, Pace, Reads, Resolution
+from bot.providers.common import OnLine
+from bot.providers.drip import DripAccess, build_credentials
+from bot.providers.drip_checks import examine_realm
+from bot.providers.drip_ids import spelled
+from bot.providers.drip_judging import foresee_credentials, judge_credentials
+
+
+class DripCredentials(OnLine):
+    """The credentials batch of one realm in one currency."""
+
+    def __init__(self, programme: Programme, access: DripAccess) -> None:
+        super().__init__(programme, access.line)
+        self._access = access
+        self._own = frozenset(credential(place.holder).key for course in programme.courses for place in course.places)
+
+    @property
+    def pace(self) -> Pace:
+        return self._access.pace()
+
+    @property
+    def needs_lookup(self) -> bool:
+        return False
+
+    def lookup_calls(self, recipients: int) -> int:
+        return 0
+
+    def target(self, recipient: Recipient) -> str | None:
+        if recipient.type not in ACCEPTED_TYPES[ProviderKind.DRIP_CREDENTIALS]:
+            raise ValueError(f"{recipient.type.value} cannot be paid by this programme; it pays credentials.")
+        if recipient.type is RecipientType.CUSTOM and not recipient.source:
+            raise ValueError("A custom credential needs its source as well.")
+        if recipient.key in self._own:
+            raise ValueError("This credential is one of the operator's twins (DRIP_TWINS) and is not paid.")
+        return spelled(recipient)
+
+    def build(self, items: Sequence[Item], token: str, legs: Sequence[Leg] = ()) -> bytes:
+        currency = self._programme.destination.currency
+        if not currency:
+            raise SettingsError(f"Set {self._access.wording.variable('DRIP_CURRENCY_ID')}: no currency is chosen.")
+        entries = [(item.recipient, item.amount) for item in items]
+        return build_credentials(entries, currency, self._access.account.initiator_id, legs)
+
+    async def send(
+        self, body: bytes, items: Sequence[Item], legs: Sequence[Leg] = (), *, begin_by: float | None = None
+    ) -> Verdict:
+        return await self._access.pay_credentials(self._programme, body, items, legs, begin_by=begin_by)
+
+    async def places(self, places: Sequence[Purse]) -> Sequence[int | None]:
+        return await self._access.credential_places(places)
+
+    async def resolve(self, recipients: Sequence[Recipient]) -> Resolution:
+        raise ResolutionFailed("Credentials are paid as they are named; there is nothing to look up.")
+
+    async def inspect(self, items: Sequence[Item]) -> Mapping[int, str]:
+        return {}
+
+    async def follow(self, job_id: str, items: Sequence[Item]) -> JobReport:
+        return JobReport(JobState.LOST, {}, "Drip has no jobs.")
+
+    async def stop(self, job_id: str) -> None:
+        """Drip has no jobs."""
+
+    async def look_ahead(
+        self, items: Sequence[Item], known: Collection[int], mark: int | None, reads: Reads = FEW_READS
+    ) -> Foresight:
+        return await foresee_credentials(self._access, items, known, self._programme.destination.currency, reads)
+
+    async def judge(self, doubted: Doubted) -> Judgements:
+        destination = self._programme.destination
+        return await judge_credentials(self._access, doubted, destination.currency, destination.unit)
+
+    async def balance(self, target: str, recipient: Recipient) -> int | None:
+        return await self._access.credential_balance(recipient, self._programme.destination.currency)
+
+    async def currencies(self) -> Sequence[Currency]:
+        return await self._access.currencies()
+
+    async def examine(self) -> Sequence[Finding]:
+        return await examine_realm(self._access, self._programme, searches=False)

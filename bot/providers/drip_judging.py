@@ -1,0 +1,234 @@
+"""Judging Drip's doubts by balances before and after. Each balance is read twice: one that moves proves nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from bot.domain.amounts import display
+from bot.domain.judging import NEWCOMERS_READ, Change, Doubted, Judged, Judgement, Judgements, judge_alone, judge_whole
+from bot.domain.model import Item, RecipientType, Unit
+from bot.errors import ResolutionFailed
+from bot.providers.base import NOTHING_READ, Foresight, Reads
+from bot.providers.drip import DripAccess
+from bot.providers.drip_search import SEARCH_VALUES, balance_in, slices
+
+SECOND_LOOK_SECONDS: Final = 0.5
+"""Between the two readings of a balance."""
+FINDS_AT_ONCE: Final = 4
+"""Credentials are found one by one; so many requests for them run side by side."""
+WITNESSES: Final = 3
+"""Members whose balance before a call should be known. One quiet recipient decides about a whole call, but not
+everybody is quiet."""
+SAMPLES: Final = 3
+"""Credentials that are compared with their accounts. Two stores of balances would not agree about three people."""
+
+Readings = Mapping[int, int | None]
+"""Balances by award id; ``None``: there was an answer without a usable balance. A missing id: nothing could be read."""
+
+
+async def foresee_members(
+    access: DripAccess, items: Sequence[Item], known: Collection[int], currency: str | None
+) -> Foresight:
+    """One search, when too few balances are known to count on a quiet recipient among them."""
+    if len(known) >= min(WITNESSES, len(items)):
+        return NOTHING_READ
+    unknown = [item for item in items if item.award_id not in known][:SEARCH_VALUES]
+    return _foresight(await member_balances(access, unknown, currency))
+
+
+async def foresee_credentials(
+    access: DripAccess, items: Sequence[Item], known: Collection[int], currency: str | None, reads: Reads
+) -> Foresight:
+    """Newcomers by search, 50 a request, where accounts and credentials share a balance; then a find each, for
+    a few of them or where there is time for all. Who does not exist yet has nothing."""
+    unknown = [item for item in items if item.award_id not in known]
+    found: dict[int, int] = {}
+    absent: frozenset[int] = frozenset()
+    asked = False
+    if len(unknown) > NEWCOMERS_READ and reads.by_account is not False and access.shares is not False:
+        asked = True
+        accounts = await _accounts(access, unknown, currency)
+        if accounts is None:
+            access.shares = False  # the key may not search: not asked again in this process
+        elif reads.by_account or await _share(access, unknown, accounts, currency):
+            told = ((item.award_id, accounts.get(item.recipient.key)) for item in unknown)
+            found = {one: balance for one, balance in told if balance is not None}
+    rest = [item for item in unknown if item.award_id not in found]
+    if rest and (len(rest) <= NEWCOMERS_READ or reads.one_by_one):
+        asked = True
+        read, absent = await credential_balances(access, rest, currency)
+        found |= {one: balance for one, balance in read.items() if balance is not None} | dict.fromkeys(absent, 0)
+    return Foresight(found, absent=absent) if asked else NOTHING_READ
+
+
+async def _share(
+    access: DripAccess, items: Sequence[Item], accounts: Mapping[str, int | None], currency: str | None
+) -> bool:
+    """Whether credentials hold what their accounts hold, as seen of a few that hold something."""
+    if access.shares is None:
+        some = [item for item in items if accounts.get(item.recipient.key)][:SAMPLES]
+        read, _ = await credential_balances(access, some, currency) if len(some) == SAMPLES else ({}, ())
+        if len(read) == SAMPLES:
+            access.shares = all(read[item.award_id] == accounts[item.recipient.key] for item in some)
+    return access.shares is True
+
+
+async def _accounts(access: DripAccess, items: Sequence[Item], currency: str | None) -> dict[str, int | None] | None:
+    """What the accounts behind these credentials hold, by key; ``None`` when nobody can say."""
+    try:
+        return await access.account_balances([item.recipient for item in items], currency)
+    except ResolutionFailed:
+        return None
+
+
+def _foresight(readings: Readings) -> Foresight:
+    return Foresight({one: balance for one, balance in readings.items() if balance is not None})
+
+
+async def member_balances(access: DripAccess, items: Sequence[Item], currency: str | None) -> Readings:
+    """Balances of members by search, 50 a request; empty when a request fails."""
+    found: dict[str, int | None] = {}
+    try:
+        for values in slices(sorted({item.target.lower() for item in items})):
+            for member in await access.search(RecipientType.DRIP_ID, values):
+                drip_id = str(member.get("id", "")).lower()
+                # Two members with one id are nobody.
+                found[drip_id] = None if drip_id in found else balance_in(member, currency)
+    except ResolutionFailed:
+        return {}
+    return {item.award_id: found.get(item.target.lower()) for item in items}
+
+
+async def credential_balances(
+    access: DripAccess, items: Sequence[Item], currency: str | None
+) -> tuple[Readings, frozenset[int]]:
+    """Balances of credentials, one find each, without those for which the request fails; and whom the service does not
+    know."""
+    gate = asyncio.Semaphore(FINDS_AT_ONCE)
+    found: dict[int, int | None] = {}
+    absent: set[int] = set()
+
+    async def find(item: Item) -> None:
+        async with gate:
+            read = await access.find_credential(item.recipient, currency)
+        if read.answered:
+            found[item.award_id] = read.balance
+        if read.absent:
+            absent.add(item.award_id)
+
+    async with asyncio.TaskGroup() as group:
+        for item in items:
+            group.create_task(find(item))
+    return found, frozenset(absent)
+
+
+async def judge_members(access: DripAccess, doubted: Doubted, currency: str | None) -> Judgements:
+    """An all-or-nothing call: every recipient whose balance before is known is a witness."""
+    witnesses = [item for item in doubted.items if item.award_id in doubted.before]
+    if not witnesses and not doubted.told_applied:
+        return _same(doubted, "No balance from before the call is known, so balances cannot prove anything.")
+    first = await member_balances(access, witnesses, currency) if witnesses else {}
+    await access.line.clock.sleep(SECOND_LOOK_SECONDS)
+    second = await member_balances(access, witnesses, currency) if witnesses else {}
+    if witnesses and not (first and second):
+        return _same(doubted, "Drip could not be asked for the balances.", again=True)
+    changes = {item.award_id: _change(doubted, item, first, second) for item in witnesses}
+    judgement = judge_whole(changes.values(), told_applied=doubted.told_applied)
+    moving = any(change.first != change.second for change in changes.values())
+    votes = [judge_alone(change) for change in changes.values()]
+    evidence = {
+        "landed_by": votes.count(Judgement.LANDED) + int(doubted.told_applied),
+        "not_landed_by": votes.count(Judgement.NOT_LANDED),
+        "read": len(votes),
+    }
+    detail = _WHOLE[judgement].format(**evidence)
+    return Judgements(
+        {
+            item.award_id: Judged(
+                judgement,
+                detail,
+                {**_numbers(doubted, item, second.get(item.award_id)), **evidence},
+                balance=second.get(item.award_id),
+                again=judgement is Judgement.CANNOT_TELL and moving,
+            )
+            for item in doubted.items
+        }
+    )
+
+
+_WHOLE: Final = {
+    Judgement.LANDED: "It landed: {landed_by} witnesses of the call say so ({read} balances read), none denies it.",
+    Judgement.NOT_LANDED: "It did not land: {not_landed_by} of {read} balances of the call stayed, none moved so.",
+    Judgement.CANNOT_TELL: "Balances prove nothing: {landed_by} witnesses for, {not_landed_by} against, {read} read.",
+}
+
+
+async def judge_credentials(access: DripAccess, doubted: Doubted, currency: str | None, unit: Unit) -> Judgements:
+    """Every award by its own balance."""
+    known = [item for item in doubted.items if item.award_id in doubted.before]
+    first, absent = await credential_balances(access, known, currency)
+    if known:
+        await access.line.clock.sleep(SECOND_LOOK_SECONDS)
+    second, still = await credential_balances(access, [item for item in known if item.award_id in first], currency)
+    gone = absent & still & doubted.absent
+    nobody = await _nobodies(access, [item for item in known if item.award_id in gone], currency)
+    first, second = {**first, **dict.fromkeys(nobody, 0)}, {**second, **dict.fromkeys(nobody, 0)}
+    return Judgements({item.award_id: _judge_credential(doubted, item, first, second, unit) for item in doubted.items})
+
+
+async def _nobodies(access: DripAccess, items: Sequence[Item], currency: str | None) -> set[int]:
+    """Of awards to credentials that the service knew neither before nor after: those whose recipient is no member's
+    login either, so that the award is nowhere. A login may be paid all the same, and not be shown as a credential."""
+    accounts = await _accounts(access, items, currency) if items else {}
+    if accounts is None:
+        return set()
+    return {item.award_id for item in items if item.recipient.key not in accounts}
+
+
+def _judge_credential(doubted: Doubted, item: Item, first: Readings, second: Readings, unit: Unit) -> Judged:
+    one = item.award_id
+    now = second.get(one)
+    evidence = _numbers(doubted, item, now)
+    if one not in doubted.before:
+        detail = "No balance from before the call is known, so the balance cannot prove anything."
+        return Judged(Judgement.CANNOT_TELL, detail, evidence)
+    if one not in second:
+        return Judged(Judgement.CANNOT_TELL, "Drip could not be asked for the balance.", evidence, again=True)
+    if now is None:
+        detail = "Drip shows no balance of this credential (it may belong to an account by now)."
+        return Judged(Judgement.CANNOT_TELL, detail, evidence)
+    change = _change(doubted, item, first, second)
+    judgement = judge_alone(change)
+    before, expected = (display(value, unit) for value in (doubted.before[one], doubted.before[one] + item.amount))
+    words = {
+        Judgement.LANDED: f"It landed: the balance was {before} and is {display(now, unit)}.",
+        Judgement.NOT_LANDED: f"It did not land: the balance was {before} and still is.",
+        Judgement.CANNOT_TELL: f"The balance was {before}, {expected} was expected, and {display(now, unit)} is there.",
+    }
+    moving = change.first != change.second
+    return Judged(judgement, words[judgement], evidence, balance=now, again=moving)
+
+
+def _change(doubted: Doubted, item: Item, first: Readings, second: Readings) -> Change:
+    one = item.award_id
+    between = doubted.between.get(one, 0)
+    return Change(item.amount, doubted.before.get(one), first.get(one), second.get(one), between)
+
+
+def _numbers(doubted: Doubted, item: Item, now: int | None) -> dict[str, object]:
+    """What a person wants to see of one award."""
+    before = doubted.before.get(item.award_id)
+    between = doubted.between.get(item.award_id, 0)
+    expected = None if before is None else before + between + item.amount
+    return {"before": before, "expected": expected, "now": now, "between": between}
+
+
+def _same(doubted: Doubted, detail: str, *, again: bool = False) -> Judgements:
+    return Judgements(
+        {
+            item.award_id: Judged(Judgement.CANNOT_TELL, detail, _numbers(doubted, item, None), again=again)
+            for item in doubted.items
+        }
+    )

@@ -1,0 +1,236 @@
+"""Drip by member: ``PATCH /api/v1/realms/{realm}/members/transaction``. All or nothing.
+
+Members are named by drip id, which a member search finds from a Discord id, wallet or e-mail address. Source:
+docs.drip.re/api-reference/realm-members-balances/batch-update-member-balance-of-a-currency
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from bot.domain.amounts import display
+from bot.domain.judging import Doubted, Judgements
+from bot.domain.model import (
+    ACCEPTED_TYPES,
+    Item,
+    Pause,
+    PauseKind,
+    Programme,
+    ProviderKind,
+    Recipient,
+    RecipientType,
+    Verdict,
+)
+from bot.domain.probing import Leg, Purse
+from bot.errors import ResolutionFailed, SettingsError
+from bot.providers.base import (
+    FEW_READS,
+    Currency,
+    Finding,
+    Foresight,
+    Found,
+    JobReport,
+    JobState,
+    Pace,
+    Reads,
+    Resolution,
+)
+from bot.providers.common import OnLine
+from bot.providers.drip import DripAccess, build_credentials, encode, tally, unclear
+from bot.providers.drip_checks import examine_realm
+from bot.providers.drip_ids import credential_target, is_credential_target, is_object_id, looks_up_by
+from bot.providers.drip_judging import foresee_credentials, foresee_members, judge_credentials, judge_members
+from bot.providers.drip_reading import read_members, told_of_members
+from bot.providers.drip_search import SEARCH_VALUES, balance_in, index, slices
+from bot.providers.http import Exchange
+from bot.providers.verdicts import not_sent, unknown, unsent, verdict
+
+_REFUSALS = frozenset({400, 404, 409, 422})
+"""With the batch being one transaction, each of these means that nothing of it was applied (drip-api.md 5.2)."""
+
+
+_OWN = "This Drip member is a place of the operator's (DRIP_RING, DRIP_WITNESS) and is not paid."
+
+
+class DripMembers(OnLine):
+    """The members batch of one realm in one currency."""
+
+    def __init__(self, programme: Programme, access: DripAccess) -> None:
+        super().__init__(programme, access.line)
+        self._access = access
+        self._own = frozenset(
+            place.holder
+            for course in programme.courses
+            for place in course.places
+            if place.currency.lower() == (programme.destination.currency or "").lower()
+        )
+
+    @property
+    def pace(self) -> Pace:
+        return self._access.pace()
+
+    @property
+    def needs_lookup(self) -> bool:
+        return True
+
+    def lookup_calls(self, recipients: int) -> int:
+        return math.ceil(recipients / SEARCH_VALUES)
+
+    def target(self, recipient: Recipient) -> str | None:
+        if recipient.type not in ACCEPTED_TYPES[ProviderKind.DRIP_MEMBERS]:
+            raise ValueError(f"{recipient.type.value} cannot be paid by this programme; it pays Drip members.")
+        if recipient.type is not RecipientType.DRIP_ID:
+            return None
+        if not is_object_id(recipient.value):
+            raise ValueError("A Drip id has exactly 24 characters 0-9 and a-f.")
+        if recipient.value.lower() in self._own:
+            raise ValueError(_OWN)
+        return recipient.value.lower()
+
+    # --- the call --------------------------------------------------------------------------------------------------
+
+    def build(self, items: Sequence[Item], token: str, legs: Sequence[Leg] = ()) -> bytes:
+        currency = self._programme.destination.currency
+        if not currency:
+            raise SettingsError(f"Set {self._access.wording.variable('DRIP_CURRENCY_ID')}: no currency is chosen.")
+        initiator = self._access.account.initiator_id
+        by_credential = [item for item in items if is_credential_target(item.target)]
+        if by_credential:
+            if len(by_credential) < len(items):
+                raise ValueError("members and credentials never share a call")
+            return build_credentials([(item.recipient, item.amount) for item in items], currency, initiator)
+        if not all(is_object_id(item.target) for item in items):
+            raise ValueError("a target is no Drip id")
+        own = [{"dripId": leg.purse.holder, "amount": leg.amount, "currencyId": leg.purse.currency} for leg in legs]
+        updates = [{"dripId": item.target, "amount": item.amount, "currencyId": currency} for item in items]
+        return encode([*own[:1], *updates, *own[1:]], initiator)
+
+    async def send(
+        self, body: bytes, items: Sequence[Item], legs: Sequence[Leg] = (), *, begin_by: float | None = None
+    ) -> Verdict:
+        access = self._access
+        if items and is_credential_target(items[0].target):
+            return await access.pay_credentials(self._programme, body, items, begin_by=begin_by)
+        if (pause := access.problem(self._programme)) is not None:
+            return unsent(items, pause.message, pause)
+        exchange = await access.line.write("PATCH", f"{access.realm}/members/transaction", body, begin_by=begin_by)
+        if (refused := access.door(exchange, items)) is not None:
+            return refused
+        if exchange.status in _REFUSALS:
+            return self._refused(exchange, items)
+        if exchange.status != 200 or not exchange.whole:
+            return unknown(exchange, items, unclear(exchange, access.wording.words(exchange.body)))
+        outcomes, balances = read_members(exchange.body, items, self._programme.destination.currency, legs)
+        told = told_of_members(exchange.body, legs)
+        evidence = {"balances": balances} if balances else None
+        return verdict(exchange, outcomes, tally(outcomes), evidence=evidence, told=told)
+
+    async def places(self, places: Sequence[Purse]) -> Sequence[int | None]:
+        return await self._access.member_places(places)
+
+    def _refused(self, exchange: Exchange, items: Sequence[Item]) -> Verdict:
+        words = self._access.wording.words(exchange.body)
+        pause = self._access.fault(words, exchange.status, sent="Nothing was sent:")
+        if pause is None and exchange.status == 404 and words is None:
+            # Drip's own 404 always says what is missing; this one comes from whatever stands at that address.
+            name = self._access.wording.variable("DRIP_BASE_URL")
+            message = f"Nothing was sent: Drip does not answer at that address (404). Check {name}."
+            pause = Pause(PauseKind.SETTINGS, message)
+        if pause is not None:
+            return not_sent(exchange, items, pause.message, pause=pause)
+        return not_sent(exchange, items, self._access.wording.refusal(words), refused_whole=True)
+
+    # --- reads -----------------------------------------------------------------------------------------------------
+
+    async def resolve(self, recipients: Sequence[Recipient]) -> Resolution:
+        found: dict[str, Found] = {}
+        missing: dict[str, str] = {}
+        by_type: dict[RecipientType, dict[str, Recipient]] = {}
+        for recipient in recipients:
+            if "," in recipient.value:
+                missing[recipient.key] = f"This {looks_up_by(recipient.type)} has a comma and cannot be looked up."
+            else:
+                by_type.setdefault(recipient.type, {})[recipient.key] = recipient
+        for kind, wanted in by_type.items():
+            for values in slices([recipient.value for recipient in wanted.values()]):
+                members = index(await self._access.search(kind, values), kind)
+                for value in values:
+                    recipient = Recipient(kind, value)
+                    self._settle(recipient, members.get(recipient.key, {}), found, missing)
+        return Resolution(found, missing)
+
+    def _settle(
+        self,
+        recipient: Recipient,
+        members: Mapping[str, Mapping[str, Any]],
+        found: dict[str, Found],
+        missing: dict[str, str],
+    ) -> None:
+        named = looks_up_by(recipient.type)
+        if len(members) > 1:
+            missing[recipient.key] = f"Drip has {len(members)} members with this {named}; pay by Drip id instead."
+        elif members and next(iter(members)) in self._own:
+            missing[recipient.key] = _OWN
+        elif members:
+            drip_id, member = next(iter(members.items()))
+            found[recipient.key] = Found(drip_id, balance_in(member, self._programme.destination.currency))
+        elif recipient.type is RecipientType.DISCORD_ID and self._access.account.unresolved == "credentials":
+            found[recipient.key] = Found(credential_target(recipient), None)
+        else:
+            missing[recipient.key] = f"Drip has no member with this {named} in this realm."
+
+    async def inspect(self, items: Sequence[Item]) -> Mapping[int, str]:
+        own = [item for item in items if is_object_id(item.target)]
+        members: dict[str, dict[str, Mapping[str, Any]]] = {}
+        try:
+            for values in slices(sorted({item.target for item in own})):
+                members.update(index(await self._access.search(RecipientType.DRIP_ID, values), RecipientType.DRIP_ID))
+        except ResolutionFailed:
+            return {}
+        if not members and len(own) > 1:
+            return {}  # a key that may not search by Drip id looks like a realm without members
+        return {item.award_id: reason for item in own if (reason := self._fault_of(item, members)) is not None}
+
+    def _fault_of(self, item: Item, members: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str | None:
+        entry = members.get(Recipient(RecipientType.DRIP_ID, item.target.lower()).key)
+        if not entry:
+            return "This Drip id is not a member of the realm (any more)."
+        balance = balance_in(next(iter(entry.values())), self._programme.destination.currency)
+        if item.amount < 0 and balance is not None and balance + item.amount < 0:
+            unit = self._programme.unit
+            return f"The balance is {display(balance, unit)}, {display(-item.amount, unit)} cannot be taken from it."
+        return None
+
+    async def follow(self, job_id: str, items: Sequence[Item]) -> JobReport:
+        return JobReport(JobState.LOST, {}, "Drip has no jobs.")
+
+    async def stop(self, job_id: str) -> None:
+        """Drip has no jobs."""
+
+    async def look_ahead(
+        self, items: Sequence[Item], known: Collection[int], mark: int | None, reads: Reads = FEW_READS
+    ) -> Foresight:
+        currency = self._programme.destination.currency
+        if items and is_credential_target(items[0].target):
+            return await foresee_credentials(self._access, items, known, currency, reads)
+        return await foresee_members(self._access, items, known, currency)
+
+    async def judge(self, doubted: Doubted) -> Judgements:
+        destination = self._programme.destination
+        if is_credential_target(doubted.items[0].target):
+            return await judge_credentials(self._access, doubted, destination.currency, destination.unit)
+        return await judge_members(self._access, doubted, destination.currency)
+
+    async def balance(self, target: str, recipient: Recipient) -> int | None:
+        currency = self._programme.destination.currency
+        if is_credential_target(target):
+            return await self._access.credential_balance(recipient, currency)
+        return await self._access.member_balance(target, currency)
+
+    async def currencies(self) -> Sequence[Currency]:
+        return await self._access.currencies()
+
+    async def examine(self) -> Sequence[Finding]:
+        return await examine_realm(self._access, self._programme, searches=True)
