@@ -1,0 +1,55 @@
+"""Gameball's transactions under an id of our own: one customer a call, and each id is taken once.
+
+``POST /transactions/manual``. Source: docs.gameball.co/api-reference/transactions/transaction-management/
+manual-transaction. That an id is taken once is told by the error catalogue only (9004), so a probe has to show it.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Final
+
+from bot.domain.amounts import display
+from bot.domain.model import Item, Outcome, OutcomeKind, Unit
+from bot.providers.gameball_jobs import ROOT
+from bot.providers.reading import as_hundredths, as_object, as_text, as_whole, parse
+
+PATH: Final = f"{ROOT}/transactions/manual"
+USERNAME: Final = "bursar"
+"""Who Gameball shows as the admin that made the transaction."""
+ID_TAKEN: Final = 9004
+SAME_MOMENT: Final = frozenset({2001, 9003})
+"""Another request for this customer is in progress; a transaction of this very moment exists."""
+TAKEN_BEFORE: Final = "Gameball had this award's transaction already, so an earlier call landed."
+
+
+def body_of(customer: str, transaction_id: str, amount: int, unit: Unit, reason: str) -> bytes:
+    """The exact body of a call. Points or money is said by the field's name, so no unit is guessed here."""
+    counted = f'"points":{amount}' if unit is Unit.POINTS else f'"amount":{money_text(amount)}'
+    return (
+        f'{{"customerId":{json.dumps(customer)},"transactionId":{json.dumps(transaction_id)},'
+        f'"username":{json.dumps(USERNAME)},"reason":{json.dumps(reason)},{counted}}}'
+    ).encode()
+
+
+def money_text(hundredths: int) -> str:
+    """Hundredths as an exact JSON number of money: ``12.5``."""
+    return format((Decimal(hundredths) / 100).normalize(), "f")
+
+
+def read_answer(body: bytes, item: Item, unit: Unit) -> Outcome | None:
+    """The outcome told by a 2xx; ``None`` when it does not name our transaction."""
+    answer = as_object(parse(body))
+    if as_text(answer.get("transactionId")) != item.transaction_id:
+        return None
+    taken = as_whole(answer.get("points")) if unit is Unit.POINTS else as_hundredths(answer.get("amount"))
+    return Outcome(OutcomeKind.APPLIED, in_part(taken, item.amount, unit))
+
+
+def in_part(moved: int | None, amount: int, unit: Unit) -> str | None:
+    """What to say where fewer points moved than were asked for (a deduction is capped at what is there)."""
+    if moved is None or unit is not Unit.POINTS or abs(moved) == abs(amount):
+        return None
+    really, asked = display(abs(moved), unit), display(abs(amount), unit)
+    return f"It landed in part: {really} of {asked} were {'taken' if amount < 0 else 'given'}."

@@ -1,0 +1,170 @@
+"""What Gameball's answers mean: the accepted call, the job's status in both documented contracts, a balance. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from bot.domain.model import Item, Outcome, OutcomeKind, Unit
+from bot.providers.base import JobState
+from bot.providers.reading import UNREADABLE, as_hundredths, as_list, as_object, as_text, as_whole, parse
+from bot.providers.wording import Wording
+
+NOT_IN_REPORT = "Gameball's report of the job does not name this award, so it is not known whether it was paid."
+CONTRADICTION = "Gameball's report of the job contradicts itself about this award, so it is not known what happened."
+REPORT_LOST = "Gameball has no report of the job (any more), so it is not known whether this was paid."
+
+_STATES: Final[Mapping[str, JobState]] = {
+    # Words of both contracts and of the pages around them, compared without case (gameball-api.md 3.2 and 10.3).
+    "queued": JobState.RUNNING,
+    "pending": JobState.RUNNING,
+    "running": JobState.RUNNING,
+    "processing": JobState.RUNNING,
+    "inprogress": JobState.RUNNING,
+    "completed": JobState.FINISHED,
+    "complete": JobState.FINISHED,
+    "finished": JobState.FINISHED,
+    "failed": JobState.FINISHED,
+    "stopped": JobState.LOST,
+    "cancelled": JobState.LOST,
+    "canceled": JobState.LOST,
+}
+_SWITCHED_OFF: Final = frozenset({"disabled"})
+"""``gameballStatus`` of an answer that proves that nothing was done (gameball-api.md 5.2). Any other word proves
+nothing, whatever the message beside it says."""
+_GOOD: Final = frozenset({"success", "successful", "succeeded", "completed", "processed", "ok"})
+_BAD: Final = frozenset({"failed", "failure", "error", "rejected"})
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a 2xx to the batch call says."""
+
+    job_id: str | None
+    switched_off: str | None
+    """The service's words, when it says that the programme is disabled and names no job."""
+
+
+def read_accepted(body: bytes, wording: Wording) -> Accepted:
+    """The job's id as text (a positive number, or any string), or that the loyalty programme is switched off."""
+    answer = as_object(parse(body))
+    job = answer.get("jobId")
+    number = as_whole(job)
+    if number is not None and number > 0:
+        return Accepted(str(number), None)
+    text = as_text(job)
+    if text is not None and text.strip() != "0" and len(text) <= 100:
+        return Accepted(text.strip(), None)
+    if (as_text(answer.get("gameballStatus")) or "").strip().lower() in _SWITCHED_OFF:
+        return Accepted(None, wording.words_of(answer) or "disabled")
+    return Accepted(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A job's status as read, before it is told what the call held."""
+
+    state: JobState
+    word: str
+    """The state as the service spells it."""
+    done: Mapping[str, _Mark]
+    """By customer id."""
+    words: Mapping[str, str]
+    """Why, by customer id."""
+
+
+class _Mark(Enum):
+    APPLIED = "applied"
+    REFUSED = "refused"
+    CONTRADICTORY = "contradictory"
+
+
+def read_status(body: bytes, wording: Wording) -> Status | None:
+    """A job's status in either contract's shape; ``None`` when the answer is neither.
+
+    B: ``{status, totalCount, …, response: {successful[], failed[]}}``; A: ``{status, …, results[], errors[]}`` whose
+    items are undefined: there an item may carry its own error.
+    """
+    answer = parse(body)
+    word = as_text(answer.get("status")) if isinstance(answer, dict) else None
+    if answer is UNREADABLE or word is None:
+        return None
+    state = _STATES.get("".join(mark for mark in word.lower() if mark.isalpha()), JobState.RUNNING)
+    response = as_object(answer.get("response"))
+    marks: dict[str, set[_Mark]] = {}
+    words: dict[str, str] = {}
+    good = [*as_list(response.get("successful")), *as_list(answer.get("results"))]
+    bad = [*as_list(response.get("failed")), *as_list(answer.get("errors"))]
+    _collect(good, _Mark.APPLIED, marks, words, wording)
+    _collect(bad, _Mark.REFUSED, marks, words, wording)
+    done = {name: kinds.pop() if len(kinds) == 1 else _Mark.CONTRADICTORY for name, kinds in marks.items()}
+    return Status(state, wording.plain(word) or "?", done, words)
+
+
+def _collect(
+    entries: Iterable[Any], default: _Mark, marks: dict[str, set[_Mark]], words: dict[str, str], wording: Wording
+) -> None:
+    for entry in map(as_object, entries):
+        name = entry.get("customerId")
+        if not isinstance(name, str):
+            continue
+        mark = _own_mark(entry, default)
+        marks.setdefault(name, set()).add(mark)
+        said = wording.words_of(entry)
+        if mark is not _Mark.APPLIED and said is not None:
+            words.setdefault(name, said)
+
+
+def _own_mark(entry: Mapping[str, Any], default: _Mark) -> _Mark:
+    """What an entry says about itself, else what its list says."""
+    state = (as_text(entry.get("status")) or "").lower()
+    good = entry.get("success") is True or state in _GOOD
+    bad = entry.get("success") is False or state in _BAD or bool(entry.get("error"))
+    if good and bad:
+        return _Mark.CONTRADICTORY
+    if default is _Mark.REFUSED:
+        return _Mark.CONTRADICTORY if good else _Mark.REFUSED
+    return _Mark.REFUSED if bad else _Mark.APPLIED
+
+
+def outcomes_of(status: Status, items: Sequence[Item], wording: Wording) -> dict[int, Outcome]:
+    """Outcomes of a job's awards. While it runs only what is surely done; afterwards every award has one."""
+    running = status.state is JobState.RUNNING
+    named = Counter(item.target for item in items)
+    outcomes: dict[int, Outcome] = {}
+    for item in items:
+        mark = status.done.get(item.target)
+        if mark is not None and named[item.target] > 1:
+            mark = _Mark.CONTRADICTORY  # two awards of one customer cannot be told apart
+        if mark is _Mark.APPLIED:
+            outcomes[item.award_id] = Outcome(OutcomeKind.APPLIED)
+        elif running:
+            continue  # a failure may still be retried by the service itself
+        elif mark is _Mark.REFUSED:
+            detail = wording.refusal(status.words.get(item.target))
+            outcomes[item.award_id] = Outcome(OutcomeKind.REJECTED, detail)
+        elif mark is _Mark.CONTRADICTORY:
+            outcomes[item.award_id] = Outcome(OutcomeKind.UNKNOWN, CONTRADICTION)
+        else:
+            lost = status.state is JobState.LOST
+            outcomes[item.award_id] = Outcome(OutcomeKind.UNKNOWN, REPORT_LOST if lost else NOT_IN_REPORT)
+    return outcomes
+
+
+def read_balance(body: bytes, unit: Unit) -> int | None:
+    """The available balance in the programme's unit. The live service misspells the field (gameball-api.md 8.3);
+    without either spelling, or with two that differ, the balance is not known."""
+    answer = as_object(parse(body))
+    kind = "PointsBalance" if unit is Unit.POINTS else "PointsValue"
+    found = {answer[name] for name in (f"available{kind}", f"avaliable{kind}") if _is_number(answer.get(name))}
+    if len(found) != 1:
+        return None
+    value = found.pop()
+    return as_whole(value) if unit is Unit.POINTS else as_hundredths(value)
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, (bool, str, list, dict)) and value is not None

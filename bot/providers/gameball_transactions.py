@@ -1,0 +1,308 @@
+"""Gameball's transaction list, searched for what a call of ours left in it.
+
+Source: docs.gameball.co/api-reference/transactions/transaction-management/list-transactions. Rows come in the order of
+their numbers, from behind ``startAfter``; that is not promised, so it is checked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+from urllib.parse import quote
+
+from bot.domain.judging import Doubted, Judged, Judgement, Judgements
+from bot.domain.model import Item, Unit
+from bot.providers.base import Foresight
+from bot.providers.gameball_jobs import ROOT
+from bot.providers.gameball_once import in_part
+from bot.providers.line import READ_TRIES, Line
+from bot.providers.reading import as_hundredths, as_list, as_object, as_text, as_whole, parse
+
+PAGE: Final = 200
+"""Transactions on one page, the documented maximum."""
+PAGES_TO_JUDGE: Final = 500
+"""Pages that one look at a doubt may read: 100,000 transactions, 42 seconds at Gameball's limits."""
+PAGES_OF_CUSTOMER: Final = 50
+"""The same of one customer's own list, where the whole one is too long."""
+PAGES_AHEAD: Final = 25
+"""Pages by which the mark is moved on before a call."""
+_ANY_TAG: Final = re.compile(r"\[bursar [0-9a-z]{4,}\]")
+_UNDONE: Final = frozenset({"cancelled", "canceled", "failed", "rejected", "reversed", "refunded", "voided"})
+"""Words for a transaction that does not count. None is documented; each would contradict what the row is there for."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A walk through the list."""
+
+    rows: Sequence[Row]
+    """Those that were wanted."""
+    last: int
+    """Number of the newest transaction that was seen, or where the walk began."""
+    pages: int
+    ended: bool
+    """The end of the list was reached, and nothing was unreadable on the way."""
+    failed: bool = False
+    """A page could not be had."""
+
+
+def tag_of(token: str) -> str:
+    """What every reason of a call carries."""
+    return f"[bursar {token}]"
+
+
+_TAG: Final = re.compile(r"\[bursar ([0-9a-z]{10})\]")
+
+
+async def walk(
+    line: Line,
+    after: int,
+    pages: int,
+    take: Callable[[Row], bool],
+    enough: Callable[[], bool],
+    *,
+    tries: int = READ_TRIES,
+    customer: str | None = None,
+) -> Search:
+    """Read the list (of one ``customer``) from behind ``after``, keeping the rows that ``take`` wants, until it has
+    ``enough`` or ends."""
+    of = "" if customer is None else f"&customerId={quote(customer, safe='')}"
+    rows: list[Row] = []
+    last = after
+    for page in range(1, pages + 1):
+        answer = await line.read(f"{ROOT}/transactions?startAfter={last}&limit={PAGE}{of}", tries=tries)
+        content = parse(answer.body) if answer.status == 200 and answer.whole else None
+        listed = as_object(content).get("transactions")
+        numbers = [_number(row) for row in as_list(listed)]
+        if not isinstance(listed, list) or any(number is None for number in numbers):
+            return Search(rows, last, page, ended=False, failed=True)
+        for number, row in zip(numbers, listed, strict=True):
+            if number is None or number <= last:
+                return Search(rows, last, page, ended=False, failed=True)
+            last = number
+            if take(row):
+                rows.append(row)
+        more = as_object(content).get("hasMore")
+        if more is False or (more is None and len(listed) < PAGE):
+            return Search(rows, last, page, ended=True)
+        if enough() or not listed:
+            return Search(rows, last, page, ended=False)
+    return Search(rows, last, pages, ended=False)
+
+
+async def look_ahead(line: Line, mark: int | None) -> Foresight:
+    """Move the mark on: a later search for a call of ours then has less to read. Whose calls were listed tells whether
+    another ledger is at work, too."""
+    tokens: dict[str, int | None] = {}
+
+    def note(row: Row) -> bool:
+        for token in _TAG.findall(as_text(row.get("reason")) or ""):
+            tokens[token] = _time(row)
+        return False
+
+    search = await walk(line, mark or 0, PAGES_AHEAD, note, lambda: False, tries=1)
+    return Foresight({}, None if search.failed and search.last == (mark or 0) else search.last, tokens=tokens)
+
+
+async def judge(line: Line, doubted: Doubted, sent: Mapping[int, str], unit: Unit) -> Judgements:
+    """Awards by their call's token in the list. ``sent``: the reason as it was sent, by award id."""
+    tag = tag_of(doubted.token)
+    return await _judge(line, doubted, unit, _ByTag(tag, sent, doubted.reasons_whole))
+
+
+async def judge_once(line: Line, doubted: Doubted, unit: Unit) -> Judgements:
+    """An award that went under a transaction id, by that id in the list."""
+    (item,) = doubted.items
+    return await _judge(line, doubted, unit, _ById(item.transaction_id or ""))
+
+
+class _Sign(Protocol):
+    """How a row of the list is known for an award."""
+
+    @property
+    def name(self) -> str:
+        """What was looked for."""
+
+    def is_on(self, row: Row) -> bool:
+        """Whether the row is one of ours, for certain."""
+
+    def may_lack(self, row: Row, item: Item, unit: Unit) -> bool:
+        """Whether the row may be this award's although it does not show it."""
+
+
+class _ByTag:
+    """By the token in its reason. How reasons reach the list is not documented."""
+
+    def __init__(self, tag: str, sent: Mapping[int, str], whole: bool) -> None:
+        self.name = tag
+        self._sent = sent
+        self._whole = whole
+        self._longest = 0
+        """Of the reasons with a token of ours, as far as they were seen whole."""
+
+    def is_on(self, row: Row) -> bool:
+        reason = as_text(row.get("reason")) or ""
+        if _ANY_TAG.search(reason):
+            self._longest = max(self._longest, len(reason))
+        return self.name in reason
+
+    def may_lack(self, row: Row, item: Item, unit: Unit) -> bool:
+        reason = as_text(row.get("reason"))
+        if self._whole or (reason is not None and _ANY_TAG.search(reason)):
+            return False  # with its own token it would be found; with another one it is another call's
+        if self._longest:
+            # Reasons do reach the list, up to a length perhaps.
+            sent = self._sent[item.award_id]
+            return reason is not None and len(sent) > self._longest and sent.startswith(reason.strip())
+        if reason is not None and self._sent[item.award_id].startswith(reason.strip()):
+            return True
+        return _fits(row, item, unit)
+
+
+class _ById:
+    """By the transaction id that it was sent under, which the list shows by its documentation."""
+
+    def __init__(self, transaction_id: str) -> None:
+        self.name = transaction_id
+
+    def is_on(self, row: Row) -> bool:
+        return as_text(row.get("transactionId")) == self.name
+
+    def may_lack(self, row: Row, item: Item, unit: Unit) -> bool:
+        return as_text(row.get("transactionId")) is None and _fits(row, item, unit)
+
+
+async def _judge(line: Line, doubted: Doubted, unit: Unit, sign: _Sign) -> Judgements:
+    customers = Counter(item.target.casefold() for item in doubted.items)
+    missing, witnesses = set(customers), {target.casefold() for target in doubted.witnesses}
+
+    def take(row: Row) -> bool:
+        customer = _customer(row)
+        if sign.is_on(row):
+            missing.discard(customer)
+            witnesses.discard(customer)
+        return not customer or customer in customers
+
+    mark = doubted.mark or 0
+    search = await walk(line, mark, min(PAGES_TO_JUDGE, 5 + len(missing)), take, lambda: not missing)
+    if not search.ended and not search.failed and missing:
+        search = await _walk_customers(line, doubted, search, take)
+    found = _Found(sign, search, sorted(witnesses), mark)
+    judged = {item.award_id: _judged(doubted, item, found, unit, customers) for item in doubted.items}
+    return Judgements(judged, search.last if search.last > mark else None)
+
+
+async def _walk_customers(line: Line, doubted: Doubted, before: Search, take: Callable[[Row], bool]) -> Search:
+    """The list is long, so only what it has of each customer, from the mark to the end."""
+    rows, pages = [row for row in before.rows if not _customer(row)], before.pages
+    for target in dict.fromkeys(item.target for item in doubted.items):
+        own = await walk(line, doubted.mark or 0, PAGES_OF_CUSTOMER, take, lambda: False, customer=target)
+        rows += own.rows
+        pages += own.pages
+        if not own.ended:
+            return Search(rows, before.last, pages, ended=False, failed=own.failed)
+    return Search(rows, before.last, pages, ended=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a look at the list brought."""
+
+    sign: _Sign
+    search: Search
+    unseen: Sequence[str]
+    """Customers for whom awards of the call surely landed and of whom the list shows nothing."""
+    mark: int
+
+
+def _judged(doubted: Doubted, item: Item, found: _Found, unit: Unit, customers: Mapping[str, int]) -> Judged:
+    sign, search = found.sign, found.search
+    key = item.target.casefold()
+    own = [row for row in search.rows if _customer(row) in (key, "")]
+    if customers[key] > 1:  # customers that differ in their letters' case only
+        own = [row for row in own if row.get("customerId") in (item.target, None)]
+    ours = [row for row in own if _customer(row) and sign.is_on(row)]
+    evidence: dict[str, object] = {
+        "token": sign.name,
+        "found": [_number(row) for row in ours],
+        "pages": search.pages,
+        "from": found.mark,
+    }
+    if ours:
+        return _landed(item, ours, evidence, unit)
+    if any(_direction_fits(row, item) and sign.may_lack(row, item, unit) for row in own):
+        detail = "The list has a transaction of this customer that could be this award with its token cut off."
+        return Judged(Judgement.CANNOT_TELL, detail, evidence)
+    if not search.ended:
+        detail = "Gameball's list of transactions could not be read to its end."
+        return Judged(Judgement.CANNOT_TELL, detail, evidence, again=search.failed)
+    if found.unseen:
+        detail = "The list of transactions does not show it, but neither does it show awards of the call that landed."
+        return Judged(Judgement.CANNOT_TELL, detail, evidence, again=True)
+    if doubted.job_open:
+        detail = "It is not in the list of transactions (yet), and the job has not ended."
+        return Judged(Judgement.CANNOT_TELL, detail, evidence, again=True)
+    return Judged(Judgement.NOT_LANDED, "It did not land: the list of transactions does not have its token.", evidence)
+
+
+def _landed(item: Item, found: Sequence[Row], evidence: dict[str, object], unit: Unit) -> Judged:
+    name, read = ("points", as_whole) if unit is Unit.POINTS else ("amount", as_hundredths)
+    taken = [read(row.get(name)) for row in found]
+    if any(not _direction_fits(row, item) or _status(row) in _UNDONE for row in found):
+        detail = "The list has a transaction with its token that was undone, or goes the other way."
+        return Judged(Judgement.CANNOT_TELL, detail, {**evidence, "moved": taken})
+    detail = "It landed: the list of transactions has its token."
+    if len(found) > 1:
+        detail = f"It landed {len(found)} times: the list of transactions has its token so often."
+    else:
+        detail = in_part(taken[0], item.amount, unit) or detail
+    balance = as_whole(found[-1].get("pointsBalanceAfter")) if unit is Unit.POINTS else None
+    return Judged(Judgement.LANDED, detail, {**evidence, "moved": taken}, balance=balance)
+
+
+def _direction_fits(row: Row, item: Item) -> bool:
+    direction = row.get("direction")
+    return direction not in ("+", "-") or (direction == "+") == (item.amount > 0)
+
+
+def _fits(row: Row, item: Item, unit: Unit) -> bool:
+    """Whether the amount of a row may be this award's. A deduction may be capped; money is worth points that are not
+    known here."""
+    points = as_whole(row.get("points"))
+    if unit is not Unit.POINTS or points is None:
+        return True
+    return abs(points) == abs(item.amount) or (item.amount < 0 and abs(points) < abs(item.amount))
+
+
+def _customer(row: Row) -> str:
+    """Whose row it is, without case; empty where it does not say."""
+    name = row.get("customerId")
+    if isinstance(name, int) and not isinstance(name, bool):
+        name = str(name)
+    return (as_text(name) or "").casefold()
+
+
+def _status(row: Row) -> str:
+    return (as_text(row.get("status")) or "").strip().lower()
+
+
+def _time(row: Row) -> int | None:
+    """When a transaction was made, in Unix milliseconds; Gameball's times are UTC, with or without saying so."""
+    try:
+        at = datetime.fromisoformat(as_text(row.get("transactionTime")) or "")
+        return round((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(row: Any) -> int | None:
+    number = as_object(row).get("gameballTransactionId")
+    if isinstance(number, str) and number.isascii() and number.isdigit() and len(number) <= 18:
+        return int(number)
+    return as_whole(number)
