@@ -1,0 +1,310 @@
+"""Gameball against a real local server: what is sent, what an answer means, and following the job to its end."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.model import OutcomeKind, PauseKind, ProviderKind, Recipient, RecipientType, Unit, Verdict
+from bot.errors import ResolutionFailed
+from bot.providers.gameball import LONGEST_REASON, number_text, tagged
+
+from .support import (
+    API_KEY,
+    D1,
+    D2,
+    SECRET_KEY,
+    Reply,
+    Service,
+    SteppingClock,
+    check,
+    discord,
+    item,
+    provider_of,
+)
+
+KIND = ProviderKind.GAMEBALL
+APPLIED, REJECTED, NOT_SENT, UNKNOWN, ACCEPTED = (
+    OutcomeKind.APPLIED, OutcomeKind.REJECTED, OutcomeKind.NOT_SENT, OutcomeKind.UNKNOWN, OutcomeKind.ACCEPTED,
+)  # fmt: skip
+TWO = [item(1, discord(D1), 50, reason="Weekly quiz"), item(2, discord(D2), -20)]
+ROOT = "/api/v4.0/integrations"
+
+
+def envelope(code: int, message: str = "no") -> dict[str, Any]:
+    return {"code": code, "type": "PAYLOAD_ERROR", "message": message, "documentationUrl": "u", "requestId": "r-1"}
+
+
+async def judged(service: Service, reply: Reply, items: Any = TWO, **about: Any) -> Verdict:
+    service.replies(reply)
+    async with provider_of(KIND, service, **about) as provider:
+        verdict = await provider.send(provider.build(items, "7K3F9A"), items)
+    assert len(service.calls) == 1, "a write is sent once, whatever comes back"
+    assert set(verdict.outcomes) == {one.award_id for one in items}
+    assert API_KEY not in repr(verdict)
+    assert SECRET_KEY not in repr(verdict)
+    return verdict
+
+
+def kinds(verdict: Verdict) -> list[OutcomeKind]:
+    return [verdict.outcomes[award].kind for award in sorted(verdict.outcomes)]
+
+
+# --- the call ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_call_carries_both_keys_and_the_token_in_every_reason(service: Service) -> None:
+    check("gameball-answer", {"jobId": 5003})
+    verdict = await judged(service, Reply(body={"jobId": 5003}))
+    call = service.calls[0]
+    assert (call.method, call.path) == ("POST", f"{ROOT}/batch/balance-adjustment")
+    assert (call.headers["apikey"], call.headers["secretkey"]) == (API_KEY, SECRET_KEY)
+    check("gameball-request", call.json)
+    assert call.json == {
+        "body": [
+            {"customerId": D1, "amount": 50, "reason": "Weekly quiz [bursar 7K3F9A]"},
+            {"customerId": D2, "amount": -20, "reason": "Adjustment [bursar 7K3F9A]"},
+        ]
+    }
+    assert kinds(verdict) == [ACCEPTED, ACCEPTED]
+    assert verdict.job_id == "5003"
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit", "text"),
+    [
+        (5, Unit.POINTS, "5"), (-5, Unit.POINTS, "-5"), (2**53, Unit.POINTS, "9007199254740992"),
+        (1250, Unit.MONEY, "12.5"), (1200, Unit.MONEY, "12"), (1205, Unit.MONEY, "12.05"), (-1, Unit.MONEY, "-0.01"),
+        (100000000, Unit.MONEY, "1000000"), (901, Unit.MONEY, "9.01"), (29, Unit.MONEY, "0.29"),
+    ],
+)  # fmt: skip
+def test_an_amount_is_an_exact_json_number(amount: int, unit: Unit, text: str) -> None:
+    assert number_text(amount, unit) == text
+
+
+@given(st.integers(-(2**53), 2**53))
+def test_money_keeps_every_hundredth(amount: int) -> None:
+    text = number_text(amount, Unit.MONEY)
+    assert json.loads(text, parse_float=Decimal, parse_int=Decimal) * 100 == amount
+
+
+async def test_money_is_sent_as_a_number(service: Service) -> None:
+    async with provider_of(KIND, service, unit=Unit.MONEY) as provider:
+        body = provider.build([item(1, discord(D1), 1250, reason='"quoted"\n')], "T")
+    assert body == b'{"body":[{"customerId":"' + D1.encode() + b'","amount":12.5,"reason":"\\"quoted\\" [bursar T]"}]}'
+
+
+@given(st.text(max_size=600) | st.none())
+def test_a_reason_keeps_its_tag_and_stays_short_whatever_it_says(reason: str | None) -> None:
+    text = tagged(reason, "7K3F9A")
+    assert text.endswith("[bursar 7K3F9A]")
+    assert "\n" not in text
+    assert len(text.encode("utf-16-le")) // 2 <= LONGEST_REASON
+
+
+def test_a_long_reason_is_cut_between_characters() -> None:
+    text = tagged("x" + "🎉" * 300, "T")
+    assert len(text.encode("utf-16-le")) // 2 <= LONGEST_REASON
+    assert "�" not in text
+
+
+ACCEPTED_ANSWERS: list[tuple[object, str]] = [
+    ({"jobId": 1}, "1"),
+    ({"jobId": 1.0}, "1"),
+    ({"jobId": " j-1 "}, "j-1"),
+    ({"jobId": 7, "gameballStatus": "disabled"}, "7"),
+]
+
+
+@pytest.mark.parametrize(("body", "job"), ACCEPTED_ANSWERS)
+async def test_a_job_is_accepted_when_it_has_an_id(service: Service, body: object, job: str) -> None:
+    verdict = await judged(service, Reply(body=body))
+    assert kinds(verdict) == [ACCEPTED, ACCEPTED]
+    assert verdict.job_id == job
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {}, [], {"jobId": None}, {"jobId": 0}, {"jobId": -1}, {"jobId": True}, {"jobId": ""}, {"jobId": "0"},
+        {"jobId": [1]}, {"jobId": 1.5}, {"jobId": "x" * 200}, b"", b"5003", b"<html>", b'{"jobId":',
+        {"gameballStatus": "active"}, {"gameballStatus": 5}, {"gameballStatus": False},
+        {"gameballStatus": "active", "message": "2 paused campaigns, 1 inactive customer"},
+        {"gameballStatus": "partially disabled"}, {"gameballStatus": "inactive"}, {"message": "disabled"},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_200_without_a_job_proves_nothing(service: Service, body: object) -> None:
+    verdict = await judged(service, Reply(body=body))
+    assert kinds(verdict) == [UNKNOWN, UNKNOWN]
+    assert verdict.job_id is None
+
+
+@pytest.mark.parametrize(
+    "body", [{"gameballStatus": "disabled", "message": "Program off"}, {"jobId": 0, "gameballStatus": "Disabled"}]
+)
+async def test_a_programme_that_is_switched_off_pauses(service: Service, body: object) -> None:
+    verdict = await judged(service, Reply(body=body))
+    assert kinds(verdict) == [NOT_SENT, NOT_SENT]
+    assert verdict.pause is not None
+    assert verdict.pause.kind is PauseKind.ACCESS
+
+
+STATUSES: list[tuple[int, object, OutcomeKind, PauseKind | None, bool]] = [
+    # status, body, outcome, pause, to be halved
+    (401, envelope(1000), NOT_SENT, PauseKind.KEY, False),
+    (401, b"", NOT_SENT, PauseKind.KEY, False),
+    (403, envelope(1002), NOT_SENT, PauseKind.ACCESS, False),
+    (403, envelope(8000), NOT_SENT, PauseKind.ACCESS, False),
+    (422, envelope(6000), NOT_SENT, PauseKind.ACCESS, False),
+    (404, b"", NOT_SENT, PauseKind.SETTINGS, False),
+    (415, envelope(3013), NOT_SENT, PauseKind.SETTINGS, False),
+    (400, envelope(3000), NOT_SENT, None, True),
+    (400, envelope(3016), NOT_SENT, None, True),
+    (404, envelope(7000), NOT_SENT, None, True),
+    (409, envelope(9999), NOT_SENT, None, True),
+    (412, envelope(2000), NOT_SENT, None, True),
+    (413, b"", NOT_SENT, None, True),
+    (422, envelope(9008), NOT_SENT, None, True),
+    (422, envelope(3009), NOT_SENT, None, True),
+    (400, {"error": 400, "message": "A rewarding criteria is required"}, NOT_SENT, None, True),
+    (422, envelope(2001), NOT_SENT, None, False),
+    (400, envelope(4000), UNKNOWN, None, False),
+    (400, envelope(4500), UNKNOWN, None, False),
+    (400, b"<html>bad gateway</html>", UNKNOWN, None, False),
+    (404, b"<html>not here</html>", UNKNOWN, None, False),
+    (422, {}, UNKNOWN, None, False),
+    (405, b"", UNKNOWN, None, False),
+    (408, envelope(3000), UNKNOWN, None, False),
+    (303, {}, UNKNOWN, None, False),
+    (500, envelope(5000), UNKNOWN, None, False),
+    (502, b"<html>", UNKNOWN, None, False),
+    (503, envelope(5003), UNKNOWN, None, False),
+    (504, b"", UNKNOWN, None, False),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "outcome", "pause", "halved"), STATUSES)
+async def test_a_refusal_is_definite_only_with_the_services_own_words(
+    service: Service, status: int, body: object, outcome: OutcomeKind, pause: PauseKind | None, halved: bool
+) -> None:
+    verdict = await judged(service, Reply(status, body))
+    assert kinds(verdict) == [outcome, outcome]
+    assert (verdict.pause.kind if verdict.pause else None) is pause
+    assert verdict.refused_whole is halved
+    assert verdict.detail
+    assert "<" not in verdict.detail
+    if isinstance(body, dict) and "requestId" in body:
+        assert verdict.request_id == "r-1"
+
+
+async def test_a_busy_customer_is_waited_for(service: Service) -> None:
+    verdict = await judged(service, Reply(422, envelope(2001)))
+    assert verdict.wait_seconds is not None
+    assert verdict.wait_seconds > 0
+
+
+async def test_a_rate_limit_without_any_word_means_a_minute(service: Service) -> None:
+    verdict = await judged(service, Reply(429, b""))
+    assert kinds(verdict) == [NOT_SENT, NOT_SENT]
+    assert verdict.wait_seconds == 60
+
+
+async def test_a_programme_without_a_unit_sends_nothing(service: Service) -> None:
+    from dataclasses import replace
+
+    from .support import gameball_account, make_providers, programme, settings
+
+    providers = make_providers(settings(gameball=[gameball_account(service.url)]), SteppingClock())
+    provider = providers.make(replace(programme(KIND), unusable="Set GAMEBALL_AMOUNT_UNIT."))
+    verdict = await provider.send(provider.build(TWO, "T"), TWO)
+    await providers.close()
+    assert verdict.pause is not None
+    assert "GAMEBALL_AMOUNT_UNIT" in verdict.pause.message
+    assert service.calls == []
+
+
+@pytest.mark.parametrize("status", [404, 422])
+async def test_a_cut_refusal_proves_nothing_by_itself(status: int) -> None:
+    from .raw_server import Peer, RawServer
+
+    async def cut(peer: Peer) -> None:
+        await peer.request()
+        await peer.say(b'HTTP/1.1 %d No\r\nContent-Length: 100\r\n\r\n{"code":3000,' % status)
+        peer.close()
+
+    async with RawServer(cut) as server:
+        service = Service()
+        service.url = server.url
+        async with provider_of(KIND, service) as provider:
+            verdict = await provider.send(provider.build(TWO, "T"), TWO)
+    assert kinds(verdict) == [UNKNOWN, UNKNOWN]
+    assert verdict.status == status
+    assert verdict.pause is None
+
+
+async def test_customers_are_named_by_id_template_or_map(service: Service) -> None:
+    async with provider_of(KIND, service, account={"customer_id_template": "discord_{discord_id}"}) as provider:
+        assert provider.target(discord(D1)) == f"discord_{D1}"
+        assert provider.target(Recipient(RecipientType.CUSTOMER_ID, "c/1")) == "c/1"
+        with pytest.raises(ValueError, match="cannot be paid"):
+            provider.target(Recipient(RecipientType.EMAIL, "a@b.c"))
+    async with provider_of(KIND, service, account={"customer_map": {D1: "me"}}) as provider:
+        assert provider.target(discord(D1)) == "me"
+        with pytest.raises(ValueError, match="GAMEBALL_CUSTOMER_MAP"):
+            provider.target(discord(D2))
+
+
+# --- reads ------------------------------------------------------------------------------------------------------------
+
+
+BALANCES: list[tuple[Unit, object, int | None]] = [
+    (Unit.POINTS, {"availablePointsBalance": 120, "totalPointsBalance": 200}, 120),
+    (Unit.POINTS, {"avaliablePointsBalance": 120}, 120),
+    (Unit.POINTS, {"avaliablePointsBalance": 120.0, "availablePointsBalance": 120}, 120),
+    (Unit.POINTS, {"avaliablePointsBalance": 120, "availablePointsBalance": 5}, None),
+    (Unit.POINTS, {"totalPointsBalance": 200}, None),
+    (Unit.POINTS, {"availablePointsBalance": "120"}, None),
+    (Unit.POINTS, {"availablePointsBalance": 1.5}, None),
+    (Unit.POINTS, {"availablePointsBalance": None}, None),
+    (Unit.MONEY, {"avaliablePointsValue": 12.5, "avaliablePointsBalance": 125}, 1250),
+    (Unit.MONEY, {"availablePointsValue": 12}, 1200),
+    (Unit.POINTS, [], None),
+]
+
+
+@pytest.mark.parametrize(("unit", "body", "balance"), BALANCES)
+async def test_the_balance_is_read_in_both_spellings_and_never_guessed(
+    service: Service, unit: Unit, body: object, balance: int | None
+) -> None:
+    service.replies(Reply(body=body))
+    async with provider_of(KIND, service, unit=unit) as provider:
+        assert await provider.balance("me@x/y", discord(D1)) == balance
+    assert service.calls[0].path == f"{ROOT}/customers/me%40x%2Fy/balance"
+
+
+async def test_an_unknown_customer_has_no_balance(service: Service) -> None:
+    service.replies(Reply(404, envelope(7000)))
+    async with provider_of(KIND, service) as provider:
+        assert await provider.balance("me", discord(D1)) is None
+        assert await provider.balance("..", discord(D1)) is None
+    assert len(service.calls) == 1
+
+
+async def test_what_gameball_does_not_have_is_said_quietly(service: Service) -> None:
+    async with provider_of(KIND, service) as provider:
+        assert not provider.needs_lookup
+        assert provider.lookup_calls(5000) == 0
+        assert await provider.inspect(TWO) == {}
+        assert await provider.currencies() == ()
+        with pytest.raises(ResolutionFailed):
+            await provider.resolve([discord(D1)])
+        pace = provider.pace
+        assert (pace.plan, pace.calls_per_window, pace.window_seconds, pace.per_month) == (
+            "Gameball, 360 requests in 30 seconds", 360, 30.0, None,
+        )  # fmt: skip

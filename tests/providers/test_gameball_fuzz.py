@@ -1,0 +1,210 @@
+"""Gameball's answers in any shape whatever: nothing raises, nothing hangs, and nothing is proved that is not said."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from bot.domain.judging import Doubted, Judgement
+from bot.domain.model import Item, OutcomeKind, Recipient, RecipientType, Unit
+from bot.providers import gameball_once, gameball_transactions
+from bot.providers.base import JobState
+from bot.providers.gameball_reading import outcomes_of, read_accepted, read_balance, read_status
+from bot.providers.http import Client
+from bot.providers.line import Line
+from bot.providers.pacing import Pacer
+from bot.providers.wording import Wording
+from tests.services.virtual import VirtualClock
+
+WORDING = Wording("Gameball")
+TOKEN, ID = "k3x9k3x9k3", "bursar-1-0011223344556677"
+NAMES = (
+    *("jobId", "gameballStatus", "message", "status", "response", "successful", "failed", "results", "errors"),
+    *("customerId", "error", "success", "transactions", "hasMore", "gameballTransactionId", "transactionId", "code"),
+    *("reason", "points", "amount", "direction", "availablePointsBalance", "avaliablePointsBalance"),
+)
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(("ada", "bob", ID, f"Quiz [bursar {TOKEN}]", f"[bursar {TOKEN}", "completed", "stopped", "+", "-")),
+    st.text(max_size=12),
+)
+ANY = st.recursive(
+    VALUES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.one_of(st.sampled_from(NAMES), st.text(max_size=4)), inner)
+    ),
+    max_leaves=25,
+)
+BODIES = st.one_of(
+    ANY.map(lambda value: json.dumps(value).encode()),
+    st.tuples(ANY, st.integers(0, 40)).map(lambda pair: json.dumps(pair[0]).encode()[: pair[1]]),
+    st.binary(max_size=60),
+)
+DEEP = b"[" * 100_000
+HUGE = b'{"transactions":[' + b'{"reason":"x"},' * 20_000 + b"{}]}"
+
+
+def item(number: int, customer: str, amount: int = 10, *, once: bool = False) -> Item:
+    who = Recipient(RecipientType.CUSTOMER_ID, customer)
+    return Item(number, who, customer, amount, "Quiz", ID if once else None)
+
+
+ITEMS = (item(1, "ada"), item(2, "bob"))
+
+
+class Answering(Client):
+    """The real client whose socket answers every request with the next of these bodies, the last one for ever."""
+
+    def __init__(self, *bodies: bytes) -> None:
+        super().__init__("http://127.0.0.1:1", {}, timeout=5)
+        self.bodies = list(bodies)
+        self.asked = 0
+
+    async def _run(self, method: str, path: str, gate: Any, flags: SimpleNamespace, answer: Any) -> None:
+        self.asked += 1
+        flags.headers_sent = True
+        answer.status, answer.headers = 200, {}
+        answer.body = self.bodies.pop(0) if len(self.bodies) > 1 else self.bodies[0]
+
+
+def judged(*bodies: bytes, once: bool = False, amount: int = 10, **known: Any) -> Mapping[int, Any]:
+    """What is made of such a list."""
+
+    async def look() -> Mapping[int, Any]:
+        clock = VirtualClock()
+        line = Line(Answering(*bodies), Pacer(clock, ((10_000, 1.0),)), clock)
+        items = (item(1, "ada", amount, once=once),) if once else (item(1, "ada", amount), item(2, "bob", amount))
+        doubted = Doubted(1, 1, TOKEN, 0, 0, items, **known)
+        if once:
+            return (await gameball_transactions.judge_once(line, doubted, Unit.POINTS)).awards
+        sent = {1: f"Quiz [bursar {TOKEN}]", 2: f"Quiz [bursar {TOKEN}]"}
+        return (await gameball_transactions.judge(line, doubted, sent, Unit.POINTS)).awards
+
+    return asyncio.run(look())
+
+
+@settings(deadline=None, max_examples=300)
+@given(BODIES)
+@example(DEEP)
+@example(HUGE)
+def test_whatever_a_call_is_answered(body: bytes) -> None:
+    accepted = read_accepted(body, WORDING)
+    assert accepted.job_id is None or 0 < len(accepted.job_id) <= 100
+    outcome = gameball_once.read_answer(body, item(1, "ada", once=True), Unit.POINTS)
+    assert outcome is None or ID.encode() in body
+    for unit in Unit:
+        read_balance(body, unit)
+
+
+@settings(deadline=None, max_examples=400)
+@given(BODIES)
+@example(DEEP)
+@example(HUGE)
+def test_whatever_a_job_is_said_to_be(body: bytes) -> None:
+    status = read_status(body, WORDING)
+    if status is None:
+        return
+    outcomes = outcomes_of(status, ITEMS, WORDING)
+    if status.state is not JobState.RUNNING:
+        assert set(outcomes) == {1, 2}
+    for one in ITEMS:
+        told = outcomes.get(one.award_id)
+        if told is not None and told.kind in (OutcomeKind.APPLIED, OutcomeKind.REJECTED):
+            assert json.dumps(one.target).encode() in body
+
+
+def _is_last(body: bytes) -> bool:
+    try:
+        page = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(page, dict) and page.get("transactions") == []
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(BODIES, min_size=1, max_size=3), st.booleans())
+@example([b'{"transactions": []}', b"null"], False)
+@example([DEEP], False)
+@example([HUGE], True)
+def test_whatever_the_list_looks_like(bodies: list[bytes], once: bool) -> None:
+    mark = ID if once else TOKEN
+    for one in judged(*bodies, once=once).values():
+        if one.judgement is Judgement.LANDED:
+            assert any(mark.encode() in body for body in bodies)
+        if one.judgement is Judgement.NOT_LANDED:
+            # Only a list that was understood to its end says that; an empty page is its end.
+            pages = list(itertools.takewhile(lambda body: not _is_last(body), bodies))
+            assert all(isinstance(json.loads(body), dict) for body in bodies[: len(pages) + 1])
+
+
+# --- what the list may look like, and what follows ------------------------------------------------------------------
+
+OURS = f"Quiz [bursar {TOKEN}]"
+OTHERS = "Quiz [bursar othertoken]"
+LANDED, NOT, CANNOT = Judgement.LANDED, Judgement.NOT_LANDED, Judgement.CANNOT_TELL
+ROWS: list[tuple[str, list[dict[str, Any]], dict[str, Any], Judgement]] = [
+    ("ours", [{"reason": OURS}], {}, LANDED),
+    ("ours, the customer in capitals", [{"reason": OURS, "customerId": "ADA"}], {}, LANDED),
+    ("another call's", [{"reason": OTHERS}], {}, NOT),
+    ("nothing", [], {}, NOT),
+    ("reasons are replaced, the points are ours", [{"reason": "Adjustment by batch"}], {}, CANNOT),
+    ("reasons are replaced, the points are not ours", [{"reason": "Adjustment by batch", "points": 3}], {}, NOT),
+    ("the same, but reasons were proved to arrive", [{"reason": "Order 7"}], {"reasons_whole": True}, NOT),
+    ("the same, and one of ours arrived there", [{"reason": "Order 7"}, {"reason": OTHERS}], {}, NOT),
+    ("no reason", [{"reason": None}], {}, CANNOT),
+    ("cut", [{"reason": "Quiz [bur", "points": 3}], {}, CANNOT),
+    ("cut, and longer ones are not", [{"reason": "Quiz [bur"}, {"reason": "x" * 40 + OTHERS}], {}, NOT),
+    ("a row of nobody's", [{"customerId": None, "reason": "Order"}], {}, CANNOT),
+    ("a row of nobody's with other points", [{"customerId": None, "reason": "Order", "points": 2}], {}, NOT),
+    ("the other direction", [{"reason": "Order", "direction": "-"}], {}, NOT),
+    ("ours, and taken back", [{"reason": OURS}, {"reason": OURS, "direction": "-"}], {}, CANNOT),
+    ("ours, cancelled", [{"reason": OURS, "status": "Cancelled"}], {}, CANNOT),
+    ("nothing, not even what landed", [], {"witnesses": ("bob",)}, CANNOT),
+    ("what landed is there", [{"customerId": "bob", "reason": OURS}], {"witnesses": ("bob",)}, NOT),
+    ("nothing yet, and the job runs", [], {"job_open": True}, CANNOT),
+]
+
+
+def listed(rows: list[dict[str, Any]]) -> bytes:
+    full = [
+        {"gameballTransactionId": str(7 + place), "customerId": "ada", "points": 10, "direction": "+", **row}
+        for place, row in enumerate(rows)
+    ]
+    return json.dumps({"transactions": full, "hasMore": False}).encode()
+
+
+@pytest.mark.parametrize(("name", "rows", "known", "expected"), ROWS, ids=[row[0] for row in ROWS])
+def test_what_the_list_proves(
+    name: str, rows: list[dict[str, Any]], known: dict[str, Any], expected: Judgement
+) -> None:
+    assert judged(listed(rows), **known)[1].judgement is expected
+
+
+ONCE: list[tuple[str, list[dict[str, Any]], Judgement]] = [
+    ("ours", [{"transactionId": ID}], LANDED),
+    ("another one's", [{"transactionId": "order-7", "reason": OURS}], NOT),
+    ("without an id", [{"transactionId": None}], CANNOT),
+    ("without an id, other points", [{"transactionId": None, "points": 3}], NOT),
+    ("nothing", [], NOT),
+]
+
+
+@pytest.mark.parametrize(("name", "rows", "expected"), ONCE, ids=[row[0] for row in ONCE])
+def test_what_the_list_proves_of_a_transaction_id(name: str, rows: list[dict[str, Any]], expected: Judgement) -> None:
+    assert judged(listed(rows), once=True)[1].judgement is expected
+
+
+def test_a_capped_deduction_without_its_reason_may_still_be_ours() -> None:
+    rows = [{"reason": "Adjustment", "points": 4, "direction": "-"}]
+    assert judged(listed(rows), amount=-10)[1].judgement is CANNOT

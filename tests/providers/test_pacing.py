@@ -1,0 +1,243 @@
+"""The limiter: full windows used, never one call too many, corrected by what the service says."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+
+import pytest
+
+from bot.providers.pacing import Pacer
+from bot.providers.waiting import DEFAULT_WAIT, wait_seconds
+
+from .support import SteppingClock
+
+DRIP = [(24, 60.0)]
+GAMEBALL = [(30, 1.0), (360, 30.0)]
+
+
+async def call(
+    pacer: Pacer, clock: SteppingClock, seconds: float = 0.2, headers: Mapping[str, str] | None = None
+) -> float:
+    async with pacer.slot() as slot:
+        started = clock.elapsed
+        clock.elapsed += seconds
+        slot.headers = headers or {}
+    return started
+
+
+async def test_a_whole_window_goes_at_once_and_the_next_call_waits_for_the_first_answer_to_grow_old() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, DRIP)
+    starts = [await call(pacer, clock) for _ in range(25)]
+    assert starts[23] == pytest.approx(23 * 0.2)
+    assert starts[24] == pytest.approx(0.2 + 60)
+
+
+@pytest.mark.parametrize("windows", [DRIP, GAMEBALL, [(300, 60.0)]], ids=str)
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_service_never_counts_one_call_too_many_whenever_requests_arrive(
+    windows: list[tuple[int, float]], seed: int
+) -> None:
+    clock, dice = SteppingClock(), random.Random(seed)  # noqa: S311 (a repeatable test, no secret)
+    pacer = Pacer(clock, windows)
+    arrivals = []
+    for _ in range(windows[-1][0] * 3):
+        async with pacer.slot():
+            under_way = dice.choice([0.01, 0.3, 2.0])
+            clock.elapsed += under_way * dice.random()
+            arrivals.append(clock.elapsed)
+            clock.elapsed += under_way * dice.random()
+    for limit, seconds in windows:
+        for later, earlier in zip(arrivals[limit:], arrivals, strict=False):
+            assert later - earlier >= seconds - 1e-6
+
+
+async def test_calls_in_flight_hold_their_places_until_they_are_answered() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, [(2, 10.0)])
+    order: list[str] = []
+    let_go = asyncio.Event()
+
+    async def slow(name: str) -> None:
+        async with pacer.slot():
+            order.append(name)
+            await let_go.wait()
+
+    first = [asyncio.ensure_future(slow(name)) for name in "ab"]
+    third = asyncio.ensure_future(slow("c"))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert order == ["a", "b"]
+    assert pacer.until() is None  # how long is not known: nothing is answered yet
+    clock.elapsed = 5.0
+    let_go.set()
+    await asyncio.gather(*first, third)
+    assert order == ["a", "b", "c"]
+    assert clock.elapsed == pytest.approx(15.0)
+
+
+async def test_waiters_go_in_the_order_in_which_they_came() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, [(1, 10.0)])
+    order: list[int] = []
+
+    async def one(number: int) -> None:
+        async with pacer.slot():
+            order.append(number)
+
+    await asyncio.gather(*(one(number) for number in range(6)))
+    assert order == [0, 1, 2, 3, 4, 5]
+
+
+async def test_a_cancelled_waiter_takes_no_place() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, [(1, 10.0)])
+    release = asyncio.Event()
+
+    async def hold() -> None:
+        async with pacer.slot():
+            await release.wait()
+
+    holder = asyncio.ensure_future(hold())
+    await asyncio.sleep(0)
+    waiter = asyncio.ensure_future(pacer.ready())
+    await asyncio.sleep(0)
+    waiter.cancel()
+    release.set()
+    await asyncio.gather(holder, waiter, return_exceptions=True)
+    await call(pacer, clock)
+    assert clock.elapsed == pytest.approx(10.2)
+
+
+async def test_a_call_that_never_left_gives_its_place_back() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, [(1, 60.0)])
+    async with pacer.slot() as slot:
+        slot.used = False
+    await call(pacer, clock)
+    assert clock.elapsed == pytest.approx(0.2)
+
+
+async def test_a_failure_inside_a_call_still_counts_it() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, [(1, 60.0)])
+    with pytest.raises(RuntimeError):
+        async with pacer.slot():
+            raise RuntimeError
+    assert pacer.until() == clock.now() + 60
+
+
+async def test_the_services_own_limit_replaces_the_plans() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, DRIP, follow_headers=True)
+    assert not pacer.announced
+    await call(pacer, clock, headers={"x-ratelimit-limit": "300", "x-ratelimit-window": "30"})
+    assert pacer.window == (300, 30.0)
+    assert pacer.announced
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "none", "", "99999999999999", "NaN"])
+async def test_a_senseless_limit_is_ignored(limit: str) -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, DRIP, follow_headers=True)
+    await call(pacer, clock, headers={"x-ratelimit-limit": limit, "x-ratelimit-window": "0"})
+    assert pacer.window == (24, 60.0)
+
+
+async def test_headers_are_not_followed_where_they_are_not_documented() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, GAMEBALL)
+    await call(pacer, clock, headers={"x-ratelimit-limit": "1", "x-ratelimit-remaining": "0"})
+    assert pacer.until() is None
+
+
+async def test_calls_of_others_on_the_same_account_are_seen_in_what_remains() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, DRIP, follow_headers=True)
+    headers = {"x-ratelimit-limit": "24", "x-ratelimit-remaining": "2", "x-ratelimit-window": "60"}
+    await call(pacer, clock, headers=headers)
+    for _ in range(2):
+        await call(pacer, clock)
+    before = clock.elapsed
+    await call(pacer, clock)
+    assert clock.elapsed - before > 50
+
+
+async def test_an_exhausted_window_waits_for_the_announced_reset() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, DRIP, follow_headers=True)
+    reset = str(int(clock.now()) + 7)
+    await call(pacer, clock, headers={"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset})
+    assert pacer.until() == pytest.approx(clock._start + 7, abs=0.5)
+
+
+@pytest.mark.parametrize("reset", ["0", "99999999999", "soon"])
+async def test_a_reset_outside_the_window_is_not_believed(reset: str) -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, DRIP, follow_headers=True)
+    await call(pacer, clock, headers={"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset})
+    assert pacer.until() == pytest.approx(clock.now() + 60)
+
+
+async def test_a_larger_plan_lets_waiting_calls_through_at_once() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, [(2, 60.0)], follow_headers=True)
+    answered = asyncio.Event()
+
+    async def open_call() -> None:
+        async with pacer.slot() as slot:
+            await answered.wait()
+            slot.headers = {"x-ratelimit-limit": "300"}
+
+    under_way = [asyncio.ensure_future(open_call()) for _ in range(2)]
+    waiter = asyncio.ensure_future(pacer.ready())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not waiter.done()
+    answered.set()
+    await asyncio.gather(*under_way, waiter)
+    assert clock.elapsed == 0
+
+
+async def test_a_hold_stops_everybody_and_can_be_read() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, DRIP)
+    pacer.hold(30)
+    pacer.hold(10)
+    assert pacer.until() == clock.now() + 30
+    await pacer.ready()
+    assert clock.elapsed == pytest.approx(30)
+    assert pacer.until() is None
+
+
+NOW = 1_800_000_000.0
+WAITS = [
+    ({"retry-after": "30"}, b"", 30),
+    ({"retry-after": "30, 31"}, b"", 30),
+    ({"retry-after": "0"}, b"", 1),
+    ({"retry-after": "1.5"}, b"", 1.5),
+    ({"retry-after": "Fri, 15 Jan 2027 08:01:00 GMT"}, b"", 60),
+    ({"retry-after": "Fri, 15 Jan 2027 09:01:00 GMT", "date": "Fri, 15 Jan 2027 09:00:30 GMT"}, b"", 30),
+    ({"retry-after": "Fri, 15 Jan 2027 07:59:00 GMT"}, b"", 1),
+    ({"retry-after": "soon"}, b'{"retryAfter":12}', 12),
+    ({}, b'{"error":"Rate limit exceeded","retryAfter":30}', 30),
+    ({}, b'{"retryAfter":"45"}', 45),
+    ({}, b'{"retryAfter":true}', DEFAULT_WAIT),
+    ({}, b'{"retryAfter":-5}', DEFAULT_WAIT),
+    ({}, b'{"error":"RateLimitExceeded","details":{"limit":100,"window":60,"retryAfter":61}}', 61),
+    ({"x-ratelimit-reset": str(int(NOW) + 20)}, b"<html>", 20),
+    ({"x-ratelimit-reset": "1"}, b"", DEFAULT_WAIT),
+    ({"retry-after": "5", "x-ratelimit-reset": str(int(NOW) + 20)}, b'{"retryAfter":30}', 5),
+    ({}, b"", DEFAULT_WAIT),
+    ({"retry-after": "Sat, 99 Foo 2027"}, b"[]", DEFAULT_WAIT),
+    ({"retry-after": "9999999999999999999999"}, b"", DEFAULT_WAIT),
+]
+
+
+@pytest.mark.parametrize(("headers", "body", "seconds"), WAITS)
+def test_every_way_of_asking_for_patience_is_understood(
+    headers: Mapping[str, str], body: bytes, seconds: float
+) -> None:
+    assert wait_seconds(headers, body, NOW) == seconds
