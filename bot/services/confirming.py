@@ -1,0 +1,133 @@
+"""The last look at a draft before it is recorded, and the recording itself."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from bot import checkpoints
+from bot.clock import Clock, milliseconds
+from bot.domain.approving import Approval
+from bot.domain.model import Actor, ProviderKind, Recipient, RecipientType
+from bot.domain.planning import matches_are_harmless
+from bot.errors import LimitExceeded, MatchedEarlier, NotAllowed, Refused, ResolutionFailed
+from bot.ledger.drafts import Draft
+from bot.ledger.ledger import Ledger
+from bot.ledger.recording import Confirmation, Recorded, StaleMatches
+from bot.providers.base import Provider
+from bot.services.previewing import describe_matches, over_award_limit
+from bot.services.rules import Limits
+from bot.services.staging import CREDENTIAL, MEMBER_AGE_MAX_SECONDS
+from bot.services.wishes import Choice
+
+
+class Confirmer:
+    """Turns drafts into batches, one at a time. There is one for each ledger."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._recording = asyncio.Lock()
+
+    async def check(self, draft: Draft, provider: Provider, actor: Actor, limits: Limits) -> None:
+        """What was judged for the person who made the draft, judged for the one who confirms it, as of now.
+
+        Raises ``LimitExceeded``, ``NotAllowed`` for an award to the person who confirms, and ``Refused`` when that
+        cannot be told.
+        """
+        largest = await self._ledger.drafts.largest(draft.id, 1)
+        over = None if draft.source == "undo" else over_award_limit(largest, provider.programme, limits)
+        if over is not None:
+            raise LimitExceeded(f"{over}; nothing was sent", hint="Upload the file again to see which rows.")
+        if limits.may_award_self:
+            return
+        own = Recipient(RecipientType.DISCORD_ID, actor.id)
+        target = await self._own_target(draft, provider, own)
+        rows = await self._ledger.drafts.of_recipient(draft.id, own.key, target)
+        if any(row.amount > 0 and row.unresolved is None for row in rows):
+            raise NotAllowed(
+                "this draft has an award for yourself; nothing was sent", hint="Let somebody else confirm it."
+            )
+
+    async def record(
+        self, draft: Draft, choice: Choice, actor: Actor, limits: Limits, *, once_up_to: int = 0
+    ) -> Recorded:
+        """Record the draft; ``once_up_to`` is its programme's. Raises as ``Recording.record_batch`` does, but
+        ``MatchedEarlier`` for stale matches."""
+        # One at a time: the matches that are judged here are then those that the transaction finds.
+        async with self._recording:
+            confirmation = await self._confirmation(draft, choice, actor, limits)
+            confirmation = replace(confirmation, once_up_to=once_up_to)
+            checkpoints.reached("before-record")
+            try:
+                recorded = await self._ledger.recording.record_batch(draft.id, confirmation)
+            except StaleMatches as stale:
+                raise _matched(stale) from stale
+        checkpoints.reached("recorded")
+        return recorded
+
+    async def ask(self, draft: Draft, choice: Choice, actor: Actor, limits: Limits) -> Approval:
+        """Ask for a second person's leave to record it. Raises as ``record`` does."""
+        async with self._recording:
+            confirmation = await self._confirmation(draft, choice, actor, limits)
+            try:
+                return await self._ledger.approvals.ask(draft.id, confirmation)
+            except StaleMatches as stale:
+                raise _matched(stale) from stale
+
+    async def _confirmation(self, draft: Draft, choice: Choice, actor: Actor, limits: Limits) -> Confirmation:
+        matches = await self._ledger.drafts.matches(draft.id)
+        totals = await self._ledger.drafts.totals(draft.id)
+        now_ms = milliseconds(self._clock.now())
+        harmless = matches_are_harmless(matches, totals, draft.label, now_ms)
+        return Confirmation(
+            actor=actor,
+            content_hash=choice.content_hash,
+            good_rows=choice.good_rows,
+            skip_matched=choice.skip_matched,
+            again=choice.again,
+            difference=choice.difference,
+            matches_are_harmless=harmless,
+            matches_seen=matches.mark if harmless else choice.matches_seen,
+            start_delay_seconds=limits.start_delay_seconds,
+            roles=limits.roles,
+            # What was let out may be taken back, also where the limit was lowered since.
+            max_total=None if draft.source == "undo" else limits.max_batch,
+        )
+
+    async def _own_target(self, draft: Draft, provider: Provider, own: Recipient) -> str | None:
+        """What a call would name for the person, however a row names them; ``None`` where only the Discord id tells."""
+        if provider.needs_lookup:
+            account = provider.programme.destination.account
+            known = await self._ledger.members.known(account, [own.key], max_age_seconds=MEMBER_AGE_MAX_SECONDS)
+            if own.key in known or await self._ledger.drafts.types_paid(draft.id) <= {RecipientType.DISCORD_ID}:
+                return known.get(own.key)
+            return await self._looked_up(provider, own)
+        if provider.programme.kind is ProviderKind.GAMEBALL:
+            try:
+                return provider.target(own)
+            except ValueError:
+                return None  # not in the customer map
+        return None
+
+    async def _looked_up(self, provider: Provider, own: Recipient) -> str | None:
+        """The person as the service knows them; ``None`` when it does not. Raises ``Refused`` when it cannot say."""
+        try:
+            found = (await provider.resolve([own])).found.get(own.key)
+        except ResolutionFailed as failed:
+            raise Refused(
+                f"nothing was sent: it cannot be checked whether a row pays yourself. {failed.message}",
+                hint="Try again later, or let somebody who may award themselves confirm it.",
+            ) from failed
+        if found is None:
+            return None
+        if not found.target.startswith(CREDENTIAL):
+            await self._ledger.members.remember(provider.programme.destination.account, {own.key: found.target})
+        return found.target
+
+
+def _matched(stale: StaleMatches) -> MatchedEarlier:
+    return MatchedEarlier(
+        describe_matches(stale.matches),
+        hint="Send only the rows that were not yet paid, or say that they are to be paid again.",
+    )

@@ -1,0 +1,83 @@
+"""Before a call: read what a doubt about it would be judged by. Reads only, and no reason not to send."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from bot.clock import Clock, milliseconds
+from bot.domain.judging import CREDENTIAL_TARGET, NEWCOMERS_READ, holder_of
+from bot.domain.lanes import LaneKind, Plan
+from bot.domain.model import Batch, ProviderKind
+from bot.ledger.ledger import Ledger
+from bot.providers.base import FEW_READS, NOTHING_READ, Provider, Reads
+
+log = logging.getLogger(__name__)
+
+MARK_MAX_AGE_SECONDS: Final = 3600.0
+"""How old a mark in Gameball's list may be. An older one costs only pages, should there be a doubt."""
+
+
+LONGEST_READ_SECONDS: Final = 300.0
+"""How long reading the balances of a whole list of new credentials may take, one request each, under the rate limit in
+force: 120 of them on Drip's free plan, 1,500 on the next."""
+LONGEST_LIST: Final = 10_000
+"""Awards of a batch above which newcomers are paid without being read at all: two searches for each call would take
+three times as long as the calls."""
+
+
+async def look_ahead(ledger: Ledger, provider: Provider, clock: Clock, batch: Batch, plan: Plan) -> bool:
+    """Look at what the batch's next call would carry; whether anything was asked of the service."""
+    if batch.destination.kind is ProviderKind.GAMEBALL:
+        return await _look_at_list(ledger, provider, clock, batch)
+    # Of a long list of strangers nothing is read, and whether a call goes to one is quickly found.
+    long = batch.destination.kind is ProviderKind.DRIP_CREDENTIALS and batch.awards > LONGEST_LIST
+    few = NEWCOMERS_READ if long else None
+    upcoming = await ledger.evidence.upcoming(batch.id, plan.awards_per_call, few=few)
+    if len(upcoming.known) == len(upcoming.items):
+        return False
+    by_member = batch.destination.kind is ProviderKind.DRIP_MEMBERS
+    by_member = by_member and not upcoming.items[0].target.startswith(CREDENTIAL_TARGET)
+    if plan.kind in (LaneKind.RING, LaneKind.WITNESS) and by_member:
+        return False  # the call's own rows will tell what became of all of it
+    reads = FEW_READS if by_member else await _reads(ledger, provider, batch)
+    began = clock.now()
+    try:
+        seen = await provider.look_ahead(upcoming.items, upcoming.known, None, reads)
+    except Exception:
+        log.exception("batch %d: balances could not be read before the call", batch.id)
+        return True
+    if seen is NOTHING_READ or batch.destination.currency is None:
+        return False
+    holders = {item.award_id: holder_of(batch.destination.kind, item) for item in upcoming.items}
+    readings = {holders[one]: balance for one, balance in seen.balances.items()}
+    account, currency = batch.destination.account, batch.destination.currency
+    nobody = [holders[one] for one in seen.absent]
+    await ledger.evidence.remember_balances(account, currency, readings, read_at=began, nobody=nobody)
+    return True
+
+
+async def _reads(ledger: Ledger, provider: Provider, batch: Batch) -> Reads:
+    if batch.awards > LONGEST_LIST:
+        return FEW_READS
+    pace = provider.pace
+    seconds = batch.awards * pace.window_seconds / max(1, pace.calls_per_window)
+    known = await ledger.capabilities.all(batch.destination.account, ProviderKind.DRIP_CREDENTIALS)
+    probed = known.get("account-balance")
+    shared = None if probed is None else probed.value == "shared"
+    return Reads(by_account=shared, one_by_one=seconds <= LONGEST_READ_SECONDS)
+
+
+async def _look_at_list(ledger: Ledger, provider: Provider, clock: Clock, batch: Batch) -> bool:
+    account = batch.destination.account
+    mark = await ledger.evidence.mark(account)
+    if mark is not None and milliseconds(clock.now()) - mark.read_at < MARK_MAX_AGE_SECONDS * 1000:
+        return False
+    try:
+        seen = await provider.look_ahead((), (), None if mark is None else mark.transaction_id)
+    except Exception:
+        log.exception("batch %d: the list of transactions could not be read before the call", batch.id)
+        return True
+    if seen.mark is not None:
+        await ledger.evidence.advance_mark(account, seen.mark)
+    return True

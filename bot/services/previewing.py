@@ -1,0 +1,194 @@
+"""Everything a person has to see before confirming, gathered from the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bot.domain.amounts import display
+from bot.domain.approving import Approval
+from bot.domain.budgets import BudgetUse
+from bot.domain.drafting import NO_MATCHES, NOBODY_PAID, CampaignPaid, DraftTotals, Matches, StagedRow
+from bot.domain.intake import FileFacts
+from bot.domain.model import Actor, Notice, Problem, Programme, ProviderKind, RecipientType, Refusal
+from bot.domain.planning import Schedule, matches_are_harmless, month_begins, schedule
+from bot.errors import LimitExceeded
+from bot.ledger.approvals import Standing
+from bot.ledger.budgets import exceeded
+from bot.ledger.drafts import Draft, DraftState
+from bot.ledger.ledger import Ledger
+from bot.providers.base import Pace, Provider
+from bot.services import records
+from bot.services.proving import awards_in_call
+from bot.services.rules import Limits
+
+_SPOKEN: Final[Mapping[RecipientType, str]] = {
+    RecipientType.WALLET: "wallets",
+    RecipientType.EMAIL: "e-mail addresses",
+    RecipientType.TWITTER_ID: "Twitter ids",
+    RecipientType.CUSTOM: "custom credentials",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A draft as it is shown. The same for the card, the terminal and the JSON."""
+
+    draft: Draft
+    programme: Programme
+    pace: Pace
+    facts: FileFacts | None
+    """``None`` for a list of members, or when the file was refused early."""
+    refused: Refusal | None
+    totals: DraftTotals
+    warnings: tuple[Notice, ...]
+    largest: tuple[StagedRow, ...]
+    """At most three."""
+    sample: tuple[StagedRow, ...]
+    """The first five."""
+    problems: tuple[Problem, ...]
+    """The first ten; ``totals.problems`` counts the lines."""
+    unresolved: tuple[StagedRow, ...]
+    """The first ten."""
+    matches: Matches
+    matches_harmless: bool
+    schedule: Schedule
+    over_limit: str | None
+    """Why the batch as a whole is above a limit; it then cannot be confirmed."""
+    start_delay_seconds: float
+    budgets: tuple[BudgetUse, ...] = ()
+    """What it would take of the budgets of who looks at it."""
+    approval_why: str | None = None
+    """Why it needs the leave of a second person."""
+    approval: Approval | None = None
+    """What was asked of a second person for it as it is."""
+    campaign: CampaignPaid = NOBODY_PAID
+    """Rows for recipients who were paid under the same label before."""
+
+    @property
+    def good_rows(self) -> int:
+        """Awards that would be sent."""
+        return self.totals.rows - self.totals.unresolved
+
+    @property
+    def blocking_matches(self) -> int:
+        """Rows that would be paid again."""
+        return 0 if self.matches_harmless else self.matches.rows
+
+
+async def make_preview(
+    ledger: Ledger, provider: Provider, draft: Draft, actor: Actor, limits: Limits, now_ms: int
+) -> Preview:
+    """The preview of a draft for who looks at it, with matches and limits judged now."""
+    drafts = ledger.drafts
+    programme = provider.programme
+    totals = await drafts.totals(draft.id)
+    refused = records.refusal_from(draft.summary)
+    uses: Sequence[BudgetUse] = ()
+    standing, campaign = Standing(None, None), NOBODY_PAID
+    asked = draft.state is DraftState.READY and totals.rows > 0
+    matches = await drafts.matches(draft.id) if asked else NO_MATCHES
+    harmless = matches_are_harmless(matches, totals, draft.label, now_ms)
+    pace = provider.pace
+    largest = tuple(await drafts.largest(draft.id, 3))
+    over = None if draft.source == "undo" else _over_limit(totals, largest, programme, limits)
+    if asked:
+        skip = not harmless and 0 < matches.rows < totals.rows
+        standing = await ledger.approvals.standing(draft.id, actor.server_id, skip_matched=skip)
+        if draft.source != "undo":
+            campaign = await drafts.campaign_paid(draft.id, actor.server_id)
+        try:
+            uses = await drafts.budget_uses(draft.id, actor, limits.roles, skip_matched=skip)
+        except LimitExceeded as unreadable:
+            over = over or unreadable.message
+        over = over or next((exceeded(use, draft.destination) for use in uses if use.exceeded), None)
+    plan = schedule(
+        totals.rows - totals.unresolved,
+        await awards_in_call(ledger, programme, totals.rows - totals.unresolved),
+        provider.lookup_calls(totals.pending),
+        per_window=pace.calls_per_window,
+        window_seconds=pace.window_seconds,
+        per_month=pace.per_month,
+    )
+    warnings = (
+        *records.warnings_from(draft.summary),
+        *await _about_oneself(ledger, draft, limits),
+        *await _about_the_month(ledger, draft, plan, now_ms),
+    )
+    return Preview(
+        draft=draft,
+        programme=programme,
+        pace=pace,
+        facts=records.facts_from(draft.request),
+        refused=refused,
+        totals=totals,
+        warnings=warnings,
+        largest=largest,
+        sample=tuple(await drafts.sample(draft.id, 5)),
+        problems=tuple(await drafts.problems(draft.id, 10)),
+        unresolved=tuple(await drafts.unresolved(draft.id, 10)),
+        matches=matches,
+        matches_harmless=harmless,
+        schedule=plan,
+        over_limit=over,
+        start_delay_seconds=limits.start_delay_seconds,
+        budgets=tuple(uses),
+        approval_why=standing.why,
+        approval=standing.approval,
+        campaign=campaign,
+    )
+
+
+async def _about_oneself(ledger: Ledger, draft: Draft, limits: Limits) -> tuple[Notice, ...]:
+    """Credentials are paid without being looked up: nobody can say that a wallet is not one's own."""
+    if limits.may_award_self or draft.destination.kind is not ProviderKind.DRIP_CREDENTIALS:
+        return ()
+    others = await ledger.drafts.types_paid(draft.id) - {RecipientType.DISCORD_ID}
+    if not others:
+        return ()
+    named = " and ".join(sorted(_SPOKEN[one] for one in others))
+    message = f"{named} cannot be compared with whoever confirms, who may not award themselves; make sure of those rows"
+    return (Notice("self-award", message),)
+
+
+async def _about_the_month(ledger: Ledger, draft: Draft, plan: Schedule, now_ms: int) -> tuple[Notice, ...]:
+    """No header tells what is left of the month, so the calls that the ledger knows of are counted. Look-ups, and what
+    others use, come on top."""
+    if not plan.per_month or not plan.calls:
+        return ()
+    used = await ledger.queries.calls_since(draft.destination.account, month_begins(now_ms))
+    lacking = plan.short_of(used)
+    if not lacking:
+        return ()
+    message = (
+        f"requests needed: {plan.requests:,}, and at most {max(0, plan.per_month - used):,} of this month's"
+        f" {plan.per_month:,} are left: the batch will stop part way until the month is over or the plan is changed"
+    )
+    return (Notice("month-quota", message),)
+
+
+def _over_limit(totals: DraftTotals, largest: Sequence[StagedRow], programme: Programme, limits: Limits) -> str | None:
+    if limits.max_batch is not None and totals.total_absolute > limits.max_batch:
+        asked, allowed = (display(amount, programme.unit) for amount in (totals.total_absolute, limits.max_batch))
+        return f"the batch moves {asked} in total, above the limit of {allowed} for one batch"
+    return over_award_limit(largest, programme, limits)
+
+
+def over_award_limit(largest: Sequence[StagedRow], programme: Programme, limits: Limits) -> str | None:
+    """Why the largest row is above the limit of one award. Rows are judged when they are read; the limit may have been
+    lowered since."""
+    if limits.max_award is None or not largest or abs(largest[0].amount) <= limits.max_award:
+        return None
+    asked, allowed = (display(amount, programme.unit) for amount in (abs(largest[0].amount), limits.max_award))
+    return f"the award in line {largest[0].line} moves {asked}, above the limit of {allowed} for one award"
+
+
+def describe_matches(matches: Matches) -> str:
+    """One sentence: how many rows were paid lately, where and by whom."""
+    rows = "1 row was" if matches.rows == 1 else f"{matches.rows:,} rows were"
+    where = ", ".join(
+        f"batch {batch.batch_id} ({batch.actor_name}{f', {batch.label}' if batch.label else ''}: {batch.rows:,})"
+        for batch in matches.batches[:3]
+    )
+    return f"{rows} already paid in the last 30 days: {where}"

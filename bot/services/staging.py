@@ -1,0 +1,266 @@
+"""Reading a file, or a list of members, into the rows of a draft. Parsing happens in a worker thread, in slices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from bot.domain.amounts import canonical, display
+from bot.domain.drafting import LeftOut, StagedRow
+from bot.domain.intake import Ending, Reading, ReadingOptions, read
+from bot.domain.model import (
+    Actor,
+    Award,
+    Duplicates,
+    Notice,
+    Problem,
+    Programme,
+    ProviderKind,
+    Recipient,
+    RecipientType,
+    Row,
+    Unit,
+)
+from bot.domain.states import COUNTS_AS_PAID, AwardState
+from bot.ledger.ledger import Ledger
+from bot.providers.base import Provider
+from bot.services.merging import Choosing, merge_staged, repeated_award
+from bot.services.rules import Limits
+
+SLICE_ROWS: Final = 1000
+"""Rows a slice: a worker thread is left, and SQL is committed, every so many rows."""
+
+SELF_AWARD: Final = "you may not award yourself; ask somebody else to do it"
+CLEAR_THE_CELL: Final = "clear the award_id cell to send this row as a new award"
+
+_NO_AWARD_OF: Final[Mapping[str, str]] = {
+    "nothing-to-pay": "nothing to pay: the amount is blank or zero",
+    "control-total": "read as the file's own total",
+}
+"""What a result file says of the rows of a notice that become no award."""
+
+CREDENTIAL: Final = "credential:"
+"""How the target of a member award begins that goes to a credential instead (``DRIP_UNRESOLVED``)."""
+
+MEMBER_AGE_MAX_SECONDS: Final = 7 * 24 * 3600
+"""A member found at Drip is looked up again after a week: people leave, and link other accounts."""
+
+
+@dataclass(slots=True)
+class Stager:
+    """Turns good rows into staged ones for one draft and one person."""
+
+    ledger: Ledger
+    provider: Provider
+    actor: Actor
+    limits: Limits
+    draft_id: int
+    lines: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    """Every original line behind a row, by its line, where that is more than one."""
+    paid_lines: list[LeftOut] = field(default_factory=list)
+    """Lines that continue an award which is paid or under way; they are never sent from here."""
+    continued: dict[int, str] = field(default_factory=dict)
+    """Awards that rows continue, with the key of the first such row."""
+
+    async def stage(self, entries: Sequence[Row | Problem]) -> None:
+        """Store a slice."""
+        awards = await self._awards(entries)
+        already = len(self.paid_lines)
+        staged, problems = await asyncio.to_thread(self._sorted, entries, awards)
+        if self.provider.needs_lookup:
+            staged = await self._with_known_members(staged)
+        await self.ledger.drafts.stage(self.draft_id, staged, problems, self.paid_lines[already:])
+
+    async def _awards(self, entries: Sequence[Row | Problem]) -> Mapping[int, tuple[Award, Award]]:
+        """By id: the award as it is called in a row, and the last one that continues it (itself where none does)."""
+        award_ids = [row.award_id for row in entries if isinstance(row, Row) and row.award_id is not None]
+        if not award_ids:
+            return {}
+        newest = await self.ledger.queries.continued(award_ids, self.actor.server_id)
+        moved = [award_id for award_id, award in newest.items() if award.id != award_id]
+        named = await self.ledger.queries.awards_by_id(moved) if moved else {}
+        return {award_id: (named.get(award_id, award), award) for award_id, award in newest.items()}
+
+    def _sorted(
+        self, entries: Sequence[Row | Problem], awards: Mapping[int, tuple[Award, Award]]
+    ) -> tuple[list[StagedRow], list[Problem]]:
+        """What may be sent, and what may not and why. Off the event loop: a slice takes a hundredth of a second."""
+        staged: list[StagedRow] = []
+        problems: list[Problem] = []
+        for entry in entries:
+            verdict = self._judge(entry, awards) if isinstance(entry, Row) else entry
+            if isinstance(verdict, Problem):
+                problems.append(verdict)
+            elif verdict is not None:
+                staged.append(verdict)
+        return staged, problems
+
+    def _judge(self, row: Row, awards: Mapping[int, tuple[Award, Award]]) -> StagedRow | Problem | None:
+        continues = None
+        if row.award_id is not None:
+            if row.award_id not in awards:
+                return _unknown_award(row)
+            named, award = awards[row.award_id]
+            if award.reverses is not None:
+                return _reversal(row, award)
+            if award.state in COUNTS_AS_PAID:
+                if not any(self._is_of(row, one) and _is_amount_of(row, one) for one in (named, award)):
+                    return _other_award(row, award)
+                self.paid_lines.append(LeftOut(row.line, "", award.id))
+                return None
+            if award.state is AwardState.WRITTEN_OFF:
+                return _written_off(row)
+            first = self.continued.setdefault(award.id, row.recipient.key)
+            if first != row.recipient.key and not (len(award.lines) > 1 and self._is_of(row, award)):
+                return repeated_award(row.line, award.id)
+            continues = award.id
+        if self._is_self_award(row):
+            return Problem(row.line, None, "self-award", SELF_AWARD)
+        try:
+            target = self.provider.target(row.recipient)
+        except ValueError as error:
+            return Problem(row.line, None, "wrong-type", str(error))
+        lines = self.lines.get(row.line)
+        return StagedRow(row.line, lines, row.recipient, target, row.amount, row.reason, continues)
+
+    def _is_of(self, row: Row, award: Award) -> bool:
+        """Whether the row names the award's recipient, in whatever way. The rows of a merged award may each have named
+        them in another one; where only a look-up could tell, that is believed: it keeps the row from being paid."""
+        if row.recipient.key == award.recipient.key:
+            return True
+        if self.provider.programme.kind is ProviderKind.DRIP_CREDENTIALS:
+            return False
+        try:
+            target = self.provider.target(row.recipient)
+        except ValueError:
+            return False
+        return target == award.target if target is not None else len(award.lines) > 1
+
+    def _is_self_award(self, row: Row) -> bool:
+        return (
+            not self.limits.may_award_self
+            and row.amount > 0
+            and row.recipient.type is RecipientType.DISCORD_ID
+            and row.recipient.value == self.actor.id
+        )
+
+    async def _with_known_members(self, rows: Sequence[StagedRow]) -> list[StagedRow]:
+        pending = [row.recipient.key for row in rows if row.target is None]
+        if not pending:
+            return list(rows)
+        account = self.provider.programme.destination.account
+        known = await self.ledger.members.known(account, pending, max_age_seconds=MEMBER_AGE_MAX_SECONDS)
+        return [
+            row if row.target is not None or row.recipient.key not in known else _with_target(row, known)
+            for row in rows
+        ]
+
+
+def _with_target(row: StagedRow, known: Mapping[str, str]) -> StagedRow:
+    return StagedRow(
+        row.line, row.lines, row.recipient, known[row.recipient.key], row.amount, row.reason, row.continues
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """What reading a whole file gave."""
+
+    reading: Reading
+    ending: Ending
+    warnings: tuple[Notice, ...]
+
+
+async def stage_file(stager: Stager, content: bytes, options: ReadingOptions, duplicates: Duplicates) -> FileRead:
+    """Read ``content`` into the stager's draft, merge duplicates, and say what was found."""
+    reading = await asyncio.to_thread(read, content, options)
+    entries: Iterator[Row | Problem] = iter(()) if reading.refusal else reading.entries()
+    part = await asyncio.to_thread(_next_slice, entries)
+    while part:
+        # The next slice is read while this one is stored: SQLite's work needs no interpreter.
+        following = asyncio.create_task(asyncio.to_thread(_next_slice, entries))
+        try:
+            await stager.stage(part)
+        finally:
+            await asyncio.wait({following})
+        part = following.result()
+    ending = await asyncio.to_thread(reading.finish)
+    refused = reading.refusal or ending.refusal
+    choosing = Choosing(duplicates, options.unit, options.max_award)
+    merged = () if refused else await merge_staged(stager.ledger, stager.draft_id, choosing)
+    # These may be every line of the file, so they are listed in a thread, too.
+    await stager.ledger.drafts.stage(stager.draft_id, (), (), await asyncio.to_thread(_without_award, ending.warnings))
+    paid = await asyncio.to_thread(_already_paid, stager.paid_lines)
+    return FileRead(reading, ending, (*ending.warnings, *merged, *paid))
+
+
+def _without_award(notices: Sequence[Notice]) -> list[LeftOut]:
+    return [
+        LeftOut(line, _NO_AWARD_OF[notice.kind])
+        for notice in notices
+        if notice.kind in _NO_AWARD_OF
+        for line in notice.lines
+    ]
+
+
+def _is_amount_of(row: Row, award: Award) -> bool:
+    return row.amount == award.amount or len(award.lines) > 1
+
+
+def _next_slice(entries: Iterator[Row | Problem]) -> list[Row | Problem]:
+    return list(islice(entries, SLICE_ROWS))
+
+
+def _unknown_award(row: Row) -> Problem:
+    message = f"there is no award {row.award_id} here; clear the award_id cell to send the row as a new one"
+    return Problem(row.line, "award_id", "unknown-award", message)
+
+
+def _other_award(row: Row, award: Award) -> Problem:
+    """The row names an award that is paid, or may be, and that was not made of it."""
+    message = f"award {award.id} is somebody else's, or of another amount; " + CLEAR_THE_CELL
+    return Problem(row.line, "award_id", "other-award", message)
+
+
+def _reversal(row: Row, award: Award) -> Problem:
+    message = f"award {row.award_id} took award {award.reverses} back; only /batch undo sends that again"
+    return Problem(row.line, "award_id", "reversal", message)
+
+
+def _written_off(row: Row) -> Problem:
+    message = f"award {row.award_id} was written off: it may have been paid after all; look, or " + CLEAR_THE_CELL
+    return Problem(row.line, "award_id", "written-off", message)
+
+
+def _already_paid(left_out: Sequence[LeftOut]) -> tuple[Notice, ...]:
+    if not left_out:
+        return ()
+    rows = "1 row is" if len(left_out) == 1 else f"{len(left_out):,} rows are"
+    message = f"{rows} paid, under way or in doubt by its award_id and not sent again"
+    return (Notice("already-awarded", message, tuple(one.line for one in left_out)),)
+
+
+def within_limit(rows: Sequence[Row], programme: Programme, limits: Limits) -> list[Row | Problem]:
+    """Rows that did not come from a file, judged as one would be: above the limit, or nothing to pay, is a problem."""
+    return [_limit_problem(row, programme.unit, limits) or row for row in rows]
+
+
+def _limit_problem(row: Row, unit: Unit, limits: Limits) -> Problem | None:
+    if row.amount == 0:
+        return Problem(row.line, None, "nothing-to-pay", "the amount is 0, so there is nothing to pay")
+    if limits.max_award is None or abs(row.amount) <= limits.max_award:
+        return None
+    limit = display(limits.max_award, unit)
+    message = f"{canonical(row.amount, unit)} is above the limit of {limit} for one award"
+    return Problem(row.line, None, "over-limit", message)
+
+
+def member_rows(members: Sequence[tuple[str, int]]) -> list[Row]:
+    """Discord ids with amounts as rows 1, 2, 3, …"""
+    return [
+        Row(number, Recipient(RecipientType.DISCORD_ID, discord_id), amount)
+        for number, (discord_id, amount) in enumerate(members, start=1)
+    ]

@@ -1,0 +1,407 @@
+"""From a file or a list of members to a draft, from a confirmed draft to a recorded batch. No Discord in here."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from typing import Final
+from weakref import WeakValueDictionary
+
+from bot import checkpoints
+from bot.clock import Clock, milliseconds
+from bot.domain.amounts import parse_amount
+from bot.domain.approving import Approval
+from bot.domain.intake import ReadingOptions, original_records
+from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Notice, Programme, Recipient, Row
+from bot.domain.planning import propose_label
+from bot.domain.reporting import problems_csv
+from bot.domain.states import AwardState
+from bot.errors import DestinationChanged, Refused, UsageError
+from bot.ledger.drafts import Draft, DraftState, NewDraft
+from bot.ledger.ledger import Ledger
+from bot.ledger.recording import Recorded
+from bot.providers.base import Provider
+from bot.services import records
+from bot.services.confirming import Confirmer
+from bot.services.merging import Choosing, merge_resolved, merge_staged
+from bot.services.previewing import Preview, make_preview
+from bot.services.programmes import Programmes
+from bot.services.rules import Limits, ServerRules
+from bot.services.staging import CREDENTIAL, Stager, member_rows, stage_file, within_limit
+from bot.services.undoing import label_of, stage_undo
+from bot.services.wishes import Choice, Upload, Wish
+
+LOOKUP_ROWS: Final = 50
+"""Recipients a look-up: what one member search takes (docs.drip.re/developer/rate-limits)."""
+
+
+class Submitting:
+    """Drafts and their confirmation."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        programmes: Programmes,
+        clock: Clock,
+        *,
+        max_rows: int,
+        max_file_bytes: int,
+        recorded: Callable[[int], None],
+    ) -> None:
+        """``recorded`` is told the id of every recorded batch (it wakes the dispatcher)."""
+        self._ledger = ledger
+        self._programmes = programmes
+        self._clock = clock
+        self._max_rows = max_rows
+        self._max_file_bytes = max_file_bytes
+        self._recorded = recorded
+        self._confirmer = Confirmer(ledger, clock)
+        self._changing: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    # --- drafts -------------------------------------------------------------------------------------------------
+
+    async def draft_file(self, upload: Upload, wish: Wish, actor: Actor, limits: Limits) -> Preview:
+        """Check a file and store it as a draft.
+
+        A refused file is a draft too (state REFUSED), so that it can be read again another way. Raises ``UsageError``
+        for an amount that is none.
+        """
+        content = upload.content if len(upload.content) <= self._max_file_bytes else b""
+        sha256 = (await asyncio.to_thread(hashlib.sha256, content)).hexdigest() if content else None
+        wish = replace(wish, label=wish.label or propose_label(upload.name))
+        options = self._options(wish, limits)
+        draft_id = await self._ledger.drafts.create(
+            NewDraft(
+                source=upload.source,
+                actor=actor,
+                programme=wish.programme.name,
+                destination=wish.programme.destination,
+                reason=wish.reason,
+                label=wish.label,
+                file_name=upload.name,
+                file_content=content or None,
+                file_sha256=sha256,
+                parent_id=None,
+                request=records.request_json(wish, options),
+            )
+        )
+        return await self._read(draft_id, upload.content, wish, options, actor, limits)
+
+    async def reread(self, draft_id: int, wish: Wish, actor: Actor, limits: Limits) -> Preview:
+        """Read the draft's file again in another way (columns, duplicates, amount, label, reason).
+
+        The programme stays the draft's own; another one is another draft.
+        """
+        draft = await self._ledger.drafts.get(draft_id, actor.server_id)
+        if draft.file_sha256 is None:
+            raise UsageError("this draft has no file to read again", hint="Start over with the command.")
+        wish = replace(wish, programme=await self._programme_of(draft))
+        options = self._options(wish, limits)
+        content = await self._ledger.drafts.file(draft.file_sha256)
+        async with self._change_of(draft_id):
+            await self._ledger.drafts.clear(draft_id)
+            request = records.request_json(wish, options)
+            await self._ledger.drafts.update(draft_id, request=request, label=wish.label, reason=wish.reason)
+            return await self._read(draft_id, content, wish, options, actor, limits)
+
+    async def draft_members(
+        self,
+        members: Sequence[tuple[str, int]],
+        wish: Wish,
+        actor: Actor,
+        limits: Limits,
+        notices: Sequence[Notice] = (),
+    ) -> Preview:
+        """A draft from Discord ids with amounts (smallest unit), repeats summed. ``notices`` are shown with it."""
+        options = self._options(wish, limits)
+        draft_id = await self._create_bare("award", wish, actor, options, parent_id=None)
+        stager = self._stager(draft_id, wish.programme, actor, limits)
+        await stager.stage(within_limit(member_rows(members), wish.programme, limits))
+        choosing = Choosing(Duplicates.SUM, wish.programme.unit, limits.max_award)
+        warnings = await merge_staged(self._ledger, draft_id, choosing)
+        summary = records.summary_json(None, None, (*notices, *warnings))
+        await self._ledger.drafts.finish(draft_id, refused=False, summary=summary)
+        return await self._saved(draft_id, actor, limits)
+
+    async def draft_retry(self, batch_id: int, programme: Programme, actor: Actor, limits: Limits) -> Preview:
+        """A linked draft with the definitely rejected awards of a batch that no later batch has taken up.
+
+        Judged as new rows are (limits, own awards, what the programme takes). Raises ``Refused`` when there is none.
+        """
+        batch = await self._ledger.queries.batch(batch_id, actor.server_id)
+        if batch.source == "undo":
+            raise Refused(
+                f"batch {batch_id} took points back; what was refused is not simply sent again",
+                hint=f"/batch undo of batch {batch.parent_id} takes up what was not taken back.",
+            )
+        if programme.destination != batch.destination:
+            raise DestinationChanged(
+                f"the settings of {batch.programme} are not the ones that batch {batch_id} was recorded for;"
+                " nothing was sent",
+                hint="Restore them and retry, or upload its result file to send the rows with the settings of now.",
+            )
+        if not await self._ledger.queries.retryable(batch_id):
+            raise Refused(f"batch {batch_id} has no rejected award that was not already sent again")
+        wish = Wish(programme, reason=batch.reason, label=batch.label)
+        draft_id = await self._create_bare("retry", wish, actor, self._options(wish, limits), batch_id)
+        stager = self._stager(draft_id, programme, actor, limits)
+        async for awards in self._ledger.queries.awards(batch_id, states=(AwardState.REJECTED,)):
+            newest = await self._ledger.queries.continued([award.id for award in awards], actor.server_id)
+            again = [award for award in awards if newest[award.id].id == award.id]
+            stager.lines = {award.line: award.lines for award in again if len(award.lines) > 1}
+            rows = [Row(award.line, award.recipient, award.amount, award.reason, award.id) for award in again]
+            await stager.stage(within_limit(rows, programme, limits))
+        await self._ledger.drafts.finish(draft_id, refused=False, summary=records.summary_json(None, None, ()))
+        return await self._saved(draft_id, actor, limits)
+
+    async def draft_undo(self, batch_id: int, actor: Actor, limits: Limits) -> Preview:
+        """A linked draft that takes back what a batch paid: only what landed, at most once an award.
+
+        Raises ``DestinationChanged`` when the settings point elsewhere now, ``Refused`` when the batch is not over, has
+        awards in doubt, is an undo itself, or nothing is left to take back.
+        """
+        batch = await self._ledger.queries.batch(batch_id, actor.server_id)
+        rules = await self._rules_of(batch.actor.server_id)
+        programme = self._programmes.for_batch(batch, currency=rules.currencies.get(batch.programme)).programme
+        wish = Wish(programme, reason=batch.reason, label=label_of(batch))
+        draft_id = await self._create_bare("undo", wish, actor, self._options(wish, limits), batch_id)
+        try:
+            notices = await stage_undo(self._ledger, draft_id, batch)
+        except Refused:
+            await self._ledger.drafts.cancel(draft_id, actor)
+            raise
+        await self._ledger.drafts.finish(draft_id, refused=False, summary=records.summary_json(None, None, notices))
+        return await self._saved(draft_id, actor, limits)
+
+    async def relabel(self, draft_id: int, label: str | None, actor: Actor, limits: Limits) -> Preview:
+        """Change the period label only; an empty one is left as it was."""
+        await self._ledger.drafts.get(draft_id, actor.server_id)
+        if label and label.strip():
+            await self._ledger.drafts.update(draft_id, label=label.strip()[:60])
+        return await self.preview(draft_id, actor, limits)
+
+    async def preview(self, draft_id: int, actor: Actor, limits: Limits) -> Preview:
+        """What the draft looks like now (matches and limits judged afresh)."""
+        draft = await self._ledger.drafts.get(draft_id, actor.server_id)
+        programme = await self._programme_of(draft)
+        provider = self._programmes.provider(programme)
+        return await make_preview(self._ledger, provider, draft, actor, limits, milliseconds(self._clock.now()))
+
+    async def draft(self, draft_id: int, actor: Actor) -> Draft:
+        """A stored draft without its rows, to know its programme. Raises ``NotFound``, ``DraftGone``."""
+        return await self._ledger.drafts.get(draft_id, actor.server_id)
+
+    async def open_drafts(self, actor: Actor) -> Sequence[Draft]:
+        """Drafts that can still be confirmed in this server, newest first."""
+        return await self._ledger.drafts.open_drafts(actor.server_id)
+
+    async def wish_of(self, draft: Draft) -> Wish:
+        """What the draft was asked for, to change a part of it and ``reread``."""
+        return records.wish_from(draft, await self._programme_of(draft))
+
+    def asks_amount(self, draft: Draft) -> bool:
+        """Whether the draft's file has no amounts of its own."""
+        facts = records.facts_from(draft.request)
+        return facts is None or facts.amount_column is None
+
+    async def cancel(self, draft_id: int, actor: Actor) -> None:
+        """Cancel a draft. Raises ``DraftGone`` when it became a batch."""
+        await self._ledger.drafts.get(draft_id, actor.server_id)
+        await self._ledger.drafts.cancel(draft_id, actor)
+
+    async def problems_file(self, draft_id: int, actor: Actor) -> AsyncIterator[bytes]:
+        """CSV: the original columns plus ``problem``, one line per bad row, safe to open in a spreadsheet."""
+        draft = await self._ledger.drafts.get(draft_id, actor.server_id)
+        facts = records.facts_from(draft.request)
+        if facts is None or draft.file_sha256 is None:
+            return
+        by_line: dict[int, str] = {}
+        for problem in await self._ledger.drafts.problems(draft_id):
+            said = f"{problem.column}: {problem.message}" if problem.column else problem.message
+            by_line[problem.line] = f"{by_line[problem.line]}; {said}" if problem.line in by_line else said
+        content = await self._ledger.drafts.file(draft.file_sha256)
+        pieces = problems_csv(facts.columns, original_records(content, facts), by_line)
+        while piece := await asyncio.to_thread(next, pieces, b""):
+            yield piece
+
+    # --- looking recipients up ----------------------------------------------------------------------------------
+
+    async def look_up(
+        self, draft_id: int, actor: Actor, limits: Limits, progress: Callable[[int, int], None] | None = None
+    ) -> Preview:
+        """Resolve recipients that are still pending, told to ``progress`` as (done, of). Rows that turn out to be one
+        recipient are then treated as the choice about duplicates says.
+
+        Can be called again after a failure: what was found is kept. Raises ``ResolutionFailed``.
+        """
+        draft = await self._ledger.drafts.get(draft_id, actor.server_id)
+        provider = self._programmes.provider(await self._programme_of(draft))
+        async with self._change_of(draft_id):
+            of = (await self._ledger.drafts.totals(draft_id)).pending
+            done, line = 0, 0
+            while part := await self._ledger.drafts.pending_recipients(draft_id, line, LOOKUP_ROWS):
+                await self._resolve(draft_id, provider, part)
+                done, line = done + len(part), part[-1][0]
+                if progress is not None:
+                    progress(done, of)
+            await merge_resolved(self._ledger, draft, limits)
+        return await self.preview(draft_id, actor, limits)
+
+    async def _resolve(self, draft_id: int, provider: Provider, part: Sequence[tuple[int, Recipient]]) -> None:
+        began = self._clock.now()
+        resolution = await provider.resolve([recipient for _, recipient in part])
+        found = {key: one.target for key, one in resolution.found.items()}
+        targets = {row: found[who.key] for row, who in part if who.key in found}
+        missing = {row: resolution.missing[who.key] for row, who in part if who.key in resolution.missing}
+        await self._ledger.drafts.set_targets(draft_id, targets, missing)
+        # A credential that is paid because there is no member is no finding: the next look-up may find one.
+        members = {key: target for key, target in found.items() if not target.startswith(CREDENTIAL)}
+        destination = provider.programme.destination
+        await self._ledger.members.remember(destination.account, members)
+        if destination.currency is not None:
+            # Free evidence, should a call end in doubt: what they had before it.
+            balances = {one.target: one.balance for one in resolution.found.values() if one.balance is not None}
+            await self._ledger.evidence.remember_balances(
+                destination.account, destination.currency, balances, read_at=began
+            )
+
+    # --- confirming ---------------------------------------------------------------------------------------------
+
+    async def confirm(self, draft_id: int, choice: Choice, actor: Actor, limits: Limits) -> Recorded:
+        """Record the draft as a batch.
+
+        Raises ``DraftGone`` (somebody was first, or it changed), ``MatchedEarlier``, ``LimitExceeded``, ``NotAllowed``,
+        ``Refused``.
+        """
+        draft = await self._ledger.drafts.get(draft_id, actor.server_id)
+        once_up_to = 0
+        if draft.state is DraftState.READY:
+            provider = self._programmes.provider(await self._programme_of(draft))
+            once_up_to = provider.programme.once_up_to
+            if provider.needs_lookup:
+                await self._merge_if_missed(draft, limits)
+            await self._confirmer.check(draft, provider, actor, limits)
+        recorded = await self._confirmer.record(draft, choice, actor, limits, once_up_to=once_up_to)
+        self._recorded(recorded.batch_id)
+        return recorded
+
+    async def ask_approval(self, draft_id: int, choice: Choice, actor: Actor, limits: Limits) -> Approval:
+        """Ask for the leave of a second person to confirm the draft with this choice.
+
+        Raises as ``confirm`` does: what could not be sent anyway is not asked for.
+        """
+        draft = await self._ledger.drafts.get(draft_id, actor.server_id)
+        if draft.state is DraftState.READY:
+            provider = self._programmes.provider(await self._programme_of(draft))
+            await self._confirmer.check(draft, provider, actor, limits)
+        return await self._confirmer.ask(draft, choice, actor, limits)
+
+    async def check_second(self, draft_id: int, actor: Actor, limits: Limits) -> None:
+        """Whether this person may be the second one: leave for an award to oneself is no leave.
+
+        Raises ``NotAllowed``, ``Refused`` when that cannot be told, ``DraftGone``.
+        """
+        draft = await self._ledger.drafts.get(draft_id, actor.server_id)
+        if draft.state is DraftState.READY:
+            await self._confirmer.check(
+                draft, self._programmes.provider(await self._programme_of(draft)), actor, limits
+            )
+
+    async def _merge_if_missed(self, draft: Draft, limits: Limits) -> None:
+        """A crash right after the last look-up leaves rows of one recipient unmerged. What is merged here has another
+        content hash than was shown, so that it has to be looked at before it can be confirmed."""
+        if not (await self._ledger.drafts.totals(draft.id)).pending:
+            async with self._change_of(draft.id):
+                await merge_resolved(self._ledger, draft, limits)
+
+    # --- inner parts --------------------------------------------------------------------------------------------
+
+    async def _read(
+        self, draft_id: int, content: bytes, wish: Wish, options: ReadingOptions, actor: Actor, limits: Limits
+    ) -> Preview:
+        stager = self._stager(draft_id, wish.programme, actor, limits)
+        done = await stage_file(stager, content, options, wish.duplicates)
+        refusal = done.reading.refusal or done.ending.refusal
+        request = records.request_json(wish, options, done.reading.facts)
+        await self._ledger.drafts.update(draft_id, request=request)
+        summary = records.summary_json(done.reading.facts, refusal, done.warnings)
+        await self._ledger.drafts.finish(draft_id, refused=refusal is not None, summary=summary)
+        return await self._saved(draft_id, actor, limits)
+
+    async def _saved(self, draft_id: int, actor: Actor, limits: Limits) -> Preview:
+        checkpoints.reached("draft-saved")
+        return await self.preview(draft_id, actor, limits)
+
+    async def _create_bare(
+        self, source: str, wish: Wish, actor: Actor, options: ReadingOptions, parent_id: int | None
+    ) -> int:
+        return await self._ledger.drafts.create(
+            NewDraft(
+                source=source,
+                actor=actor,
+                programme=wish.programme.name,
+                destination=wish.programme.destination,
+                reason=wish.reason,
+                label=wish.label,
+                file_name=None,
+                file_content=None,
+                file_sha256=None,
+                parent_id=parent_id,
+                request=records.request_json(wish, options),
+            )
+        )
+
+    def _stager(self, draft_id: int, programme: Programme, actor: Actor, limits: Limits) -> Stager:
+        return Stager(self._ledger, self._programmes.provider(programme), actor, limits, draft_id)
+
+    def _change_of(self, draft_id: int) -> asyncio.Lock:
+        """Two people, or a double click, must not change the rows of one draft at the same time."""
+        return self._changing.setdefault(draft_id, asyncio.Lock())
+
+    def _options(self, wish: Wish, limits: Limits) -> ReadingOptions:
+        amount = None
+        if wish.amount is not None:
+            try:
+                amount = parse_amount(wish.amount, wish.programme.unit)
+            except ValueError as error:
+                raise UsageError(f"the amount {wish.amount} cannot be used: {error}") from error
+            if amount == 0:
+                raise UsageError("the amount is 0, so there is nothing to pay")
+        return ReadingOptions(
+            unit=wish.programme.unit,
+            now_ms=milliseconds(self._clock.now()),
+            max_rows=self._max_rows,
+            max_bytes=self._max_file_bytes,
+            max_award=limits.max_award,
+            accepts=ACCEPTED_TYPES[wish.programme.kind],
+            amount=amount,
+            recipient_column=wish.recipient_column,
+            amount_column=wish.amount_column,
+        )
+
+    async def _programme_of(self, draft: Draft) -> Programme:
+        """The draft's programme as the settings have it now; raises ``DestinationChanged`` if that is another place."""
+        rules = await self._rules_of(draft.actor.server_id)
+        programme = self._programmes.get(draft.programme, currency=rules.currencies.get(draft.programme))
+        if programme.destination != draft.destination:
+            raise DestinationChanged(
+                f"the settings of {draft.programme} changed after this draft was made",
+                hint="Upload the file again.",
+            )
+        return programme
+
+    async def _rules_of(self, server_id: str | None) -> ServerRules:
+        """A server's rules; of the command line, which has none, the defaults."""
+        return (
+            ServerRules() if server_id is None else ServerRules.from_stored(await self._ledger.settings.all(server_id))
+        )
+
+
+def template_file() -> bytes:
+    """The CSV template that ``/bulk`` offers: the columns, and one line of example that is no real member."""
+    return "\ufeffdiscord_id,amount,reason\r\n".encode()
+
+
+__all__ = ["Choice", "Draft", "Preview", "Recorded", "Submitting", "Upload", "Wish", "template_file"]
