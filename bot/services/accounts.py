@@ -1,0 +1,501 @@
+"""The worker of one remote account: takes its open batches in turn, one call each, and follows their jobs.
+
+Calls go side by side as far as the evidence allows (``Flights``); intents are written one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Final
+
+from bot import checkpoints
+from bot.clock import Clock
+from bot.domain.lanes import Plan
+from bot.domain.model import Actor, Batch, NoLane, Pause, PauseKind
+from bot.domain.retrying import PAUSE_AFTER_UNCLEAR, delay_after_not_sent
+from bot.domain.states import BatchState
+from bot.errors import LedgerError, Refused
+from bot.ledger.ledger import Ledger
+from bot.ledger.restorations import Why
+from bot.providers.base import Provider
+from bot.services.comparing import Comparer
+from bot.services.flights import Flight, Flights
+from bot.services.following import Follower
+from bot.services.foresight import look_ahead
+from bot.services.gate import Gate
+from bot.services.programmes import Programmes
+from bot.services.proving import disturbed
+from bot.services.sending import Called, CallResult, make_call
+from bot.services.settling import Settler
+from bot.services.standing import Standing
+from bot.services.tasks import cancelled, first_of, to_its_end
+from bot.services.watching import IDLE, Activity, Doing, Watcher
+from bot.services.work import Work
+
+log = logging.getLogger(__name__)
+
+JOBS_IN_FLIGHT_MAX: Final = 10
+"""Accepted and unfinished jobs of one account, above which no further one is posted: how many run side by side is not
+documented, and rows of posted jobs can no longer be stopped."""
+
+LOOK_AGAIN_SECONDS: Final = 0.25
+"""How often a batch that waits for jobs to end looks whether there is room."""
+
+BURSAR: Final = Actor("bursar", "Bursar", None)
+"""Who pauses a batch when no person does."""
+
+
+class AccountWorker:
+    """One account's loop."""
+
+    def __init__(
+        self,
+        account: str,
+        ledger: Ledger,
+        programmes: Programmes,
+        clock: Clock,
+        watcher: Watcher,
+        tell: Callable[[], None],
+        may_start: Callable[[Batch], Awaitable[Pause | None]],
+        standing: Standing,
+        began: int,
+        *,
+        job_wait_seconds: float,
+        settle_after_seconds: float | None,
+        linger_seconds: float,
+        reopened: Callable[[], None],
+        patient: bool,
+    ) -> None:
+        """``reopened`` hears when a finished batch has something to send again."""
+        self._account = account
+        self._ledger = ledger
+        self._gate = Gate(ledger, programmes, clock, may_start, linger_seconds)
+        self._clock = clock
+        self._watcher = watcher
+        self._tell = tell
+        self._patient = patient
+        self._standing = standing
+        self._follower = Follower(
+            *(ledger, clock, account, self._job_changed, self._job_paused),
+            job_wait_seconds=job_wait_seconds,
+            stop_after_seconds=settle_after_seconds,
+        )
+        self._settler = Settler(
+            *(ledger, clock, account, self._doubts_looked_at, self._job_paused, self._is_going),
+            settle_after_seconds=settle_after_seconds,
+            patient=patient,
+        )
+        self._comparer = Comparer(ledger, clock, began)
+        self._reopened = reopened
+        self._work: dict[int, Work] = {}
+        self._turn = 0
+        self._flights = Flights(self._landed)
+        self._woken = asyncio.Event()
+        self._stop = asyncio.Event()
+
+    # --- told from outside --------------------------------------------------------------------------------------
+
+    def look(self, batches: Sequence[Batch]) -> None:
+        """These are the account's batches at work now."""
+        now = {batch.id: batch for batch in batches}
+        for batch_id in set(self._work) - set(now):
+            del self._work[batch_id]
+        for batch in batches:
+            work = self._work.setdefault(batch.id, Work(batch))
+            if work.batch.state is not batch.state:
+                work.hear()
+            work.batch = batch
+        self._woken.set()
+
+    def forget(self, batch_id: int | None) -> None:
+        """Something about this batch (or any) changed: look at it afresh.
+
+        The others look again too: a doubt that was settled in one batch may free rows of another.
+        """
+        for work in self._work.values():
+            if batch_id is None or work.batch.id == batch_id:
+                work.begin_anew()
+            else:
+                work.hear()
+        self._follower.forget()
+        self._settler.forget()
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Begin no new call."""
+        self._stop.set()
+
+    def _is_going(self) -> bool:
+        return not self._stop.is_set() and self._standing.refusal() is None
+
+    def activity(self, batch_id: int) -> Activity | None:
+        """What is going on with a batch; ``None`` when it is not this account's."""
+        work = self._work.get(batch_id)
+        if work is None:
+            return None
+        why = self._standing.refusal()
+        if why is not None and work.is_open and not work.idle and not self._flights.any_of((batch_id,)):
+            return Activity(Doing.STANDING_BY, detail=why)
+        activity = work.doing(self._clock)
+        if activity is IDLE and self._follower.follows(batch_id):
+            return Activity(Doing.FOLLOWING)
+        until = self._settler.until(batch_id) if activity is IDLE else None
+        return activity if until is None else Activity(Doing.SETTLING, until=until)
+
+    def is_busy(self, batch_ids: Collection[int] | None) -> bool:
+        """Whether something is, or can be, done now for one of these batches (any when ``None``)."""
+        if self._flights.any_of(batch_ids):
+            return True  # whatever became of the batch: the call is not recorded
+        if self._settler.recording or self._follower.recording:
+            return True  # what others read in the ledger now was not told to the batches that it concerns
+        if self._standing.is_settled and self._standing.refusal() is not None:
+            return False
+        return any(
+            work.beside or not (work.idle or work.away)
+            for work in self._work.values()
+            if batch_ids is None or work.batch.id in batch_ids
+        )
+
+    async def is_quiet(self, batch_id: int, *, settled: bool) -> bool:
+        """Whether nothing more can be done for the batch now; with ``settled`` not even about its doubts."""
+        if batch_id not in self._work or self.is_busy((batch_id,)) or not await self._follower.settled(batch_id):
+            return False
+        return not settled or (await self._follower.stopped(batch_id) and await self._settler.settled(batch_id))
+
+    # --- the loop -----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work until ``stop``; calls under way are seen to their end even when the task is cancelled.
+
+        Raises what keeps it from working (``LedgerError``), unless it is patient: then it tries again, more and more
+        slowly.
+        """
+        loop = asyncio.ensure_future(self._loop())
+        stop = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({loop, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # Everything but a call may be left half-way: it only reads, waits, or writes whole transactions.
+            await cancelled(loop, stop)
+            await self._flights.all_landed()
+        if not loop.cancelled():
+            loop.result()
+
+    async def _loop(self) -> None:
+        troubles = 0
+        while True:
+            self._woken.clear()
+            try:
+                waits = await self._one_turn()
+                troubles = 0
+            except Exception:
+                if not self._patient:
+                    raise
+                troubles += 1
+                log.exception("account %s cannot be worked for; it will be tried again", self._account)
+                waits = [delay_after_not_sent(troubles)]
+            if waits is not None:
+                self._tell()
+                await self._wait(waits)
+
+    async def _one_turn(self) -> list[float] | None:
+        """Poll what is due and begin one call: ``None``. With no call to make: seconds until something may be due."""
+        self._flights.raise_failure()
+        waits = [await self._follower.poll_due(self._provider_of_job)]
+        if await self._settler.is_overdue():
+            await self._settle()
+        work = await self._next()
+        if work is not None and not self._has_room(work):
+            return [wait for wait in waits if wait is not None]  # the end of a call wakes
+        if work is not None:
+            self._turn = work.batch.id
+            provider = await self._admitted(work)
+            plan = work.plan
+            if plan is None:
+                return None  # settings changed since it was ready
+            if provider is not None and self._comparer.is_due(work.batch):
+                if await self._paid_elsewhere(work, provider):
+                    return None
+                provider = await self._admitted(work)
+            if provider is not None and await look_ahead(self._ledger, provider, self._clock, work.batch, plan):
+                provider = await self._admitted(work)  # the look may have cost the call its turn
+            if provider is not None:
+                await self._begin(work, provider, plan)
+            return None
+        if await self._settle():
+            return None
+        if self._standing.refusal() is None:  # else its end is told
+            due = await self._settler.seconds_until_due()
+            waits.append(None if self._flights and not due else due)  # what is due now waits for a call to end
+            waits += [work.seconds_until_call(self._clock, patient=self._patient) for work in self._work.values()]
+        return [wait for wait in waits if wait is not None]
+
+    async def _settle(self) -> bool:
+        """See to the oldest doubt that is due: by a call once more where that is safe, else by reading; whether there
+        was one. Not while another ledger may be at work: what it moves would be taken for our own calls' doing."""
+        if self._standing.refusal() is not None:
+            return False
+        again = await self._settler.due_to_repeat()
+        provider = None if again is None else await self._provider_of_job(again.batch_id)
+        work = None if again is None else self._work.get(again.batch_id)
+        if again is None or provider is None or work is None or self._standing.refusal() is not None:
+            with self._standing.calling():  # a look may send its call once more, on a ring
+                return await self._settler.settle_due(self._provider_of_job)
+        plan = Plan(1)
+        if not self._flights.have_room(work, provider, plan):
+            return False  # a call has to end first, and its end wakes
+        await provider.wait_for_turn()
+        flight = Flight(work, provider, plan, work.begin(), self._tell_unrecorded, again.attempt_id)
+        await asyncio.wait({self._flights.take_off(flight, self._call(flight))})
+        self._settler.repeated(again)
+        return True
+
+    async def _wait(self, waits: Sequence[float]) -> None:
+        sleeping = [self._clock.sleep(min(waits))] if waits else []
+        await first_of(self._woken.wait(), *sleeping)
+
+    # --- before a call ------------------------------------------------------------------------------------------
+
+    async def _next(self) -> Work | None:
+        """The next batch that may make a call, in turn, so that a small batch never waits behind a large one."""
+        for batch_id in sorted(self._work, key=lambda batch_id: (batch_id <= self._turn, batch_id)):
+            work = self._work.get(batch_id)  # may have gone while another one was looked at
+            if work is None or work.idle:
+                continue
+            if not work.is_open:
+                await self._rest_closed(work)
+            elif self._standing.refusal() is not None:
+                continue  # its end is told
+            elif work.seconds_until_call(self._clock, patient=self._patient) == 0.0 and await self._is_ready(work):
+                return work
+        return None
+
+    def _has_room(self, work: Work) -> bool:
+        if work.provider is None or work.plan is None:
+            return False
+        return self._flights.have_room(work, work.provider, work.plan)
+
+    async def _rest_closed(self, work: Work) -> None:
+        """Paused, stopped or finished. A paused batch whose last call or job came back in the meantime is finished."""
+        heard = work.news
+        if work.batch.state is not BatchState.PAUSED or not await self._finish(work, heard):
+            self._rest(work, heard, beside=self._flights.any_of((work.batch.id,)))
+
+    async def _is_ready(self, work: Work) -> bool:
+        """Settings still point to where the batch was recorded for, the person still may, jobs leave room."""
+        heard = work.news
+        try:
+            refused = await self._gate.refusal(work)
+        except LedgerError:
+            raise
+        except Exception:
+            await self._pause_for_defect(work, heard, "nothing was sent by it")
+            return False
+        if refused is not None:
+            await self._pause(work, heard, refused)
+            return False
+        jobs = await self._follower.in_flight()
+        if jobs and jobs + len(self._flights) >= JOBS_IN_FLIGHT_MAX:
+            work.activity = Activity(Doing.FOLLOWING, detail="waiting for earlier jobs to end")
+            work.next_call = self._clock.monotonic() + LOOK_AGAIN_SECONDS
+            return False
+        return True
+
+    async def _admitted(self, work: Work) -> Provider | None:
+        """Wait for the rate limit before anything is claimed; ``None`` when the batch has to be looked at afresh."""
+        provider = work.provider
+        if provider is None:
+            return None  # settings changed since it was ready
+        heard = work.news
+        until = provider.waiting_until
+        if until is not None:
+            # Nobody waits for the limit only to learn that there is nothing left to send.
+            if await self._finish(work, heard):
+                return None
+            work.activity = Activity(Doing.WAITING_FOR_LIMIT, until=until)
+        try:
+            await provider.wait_for_turn()
+        except Exception:
+            await self._pause_for_defect(work, heard, "nothing was sent by it")
+            return None
+        return provider if work.provider is provider else None
+
+    async def _paid_elsewhere(self, work: Work, provider: Provider) -> bool:
+        """Whether another ledger seems to have paid from here, so that no call is made."""
+        heard = work.news
+        found = await self._comparer.paid_elsewhere(provider, work.batch)
+        if found is not None:
+            await self._pause(work, heard, found)
+        elif await self._comparer.strangers(provider, work.batch):
+            pause = Pause(PauseKind.RESTORED, (await self._ledger.restorations.suspect(Why.STRANGER)).message)
+            for one in self._work.values():
+                self._rest(one, one.news)
+            for batch in await self._ledger.queries.batches_at_work():
+                if batch.pause is not None and batch.pause.kind is PauseKind.RESTORED:
+                    self._tell_pause(batch, pause)
+            self._reopened()  # the batches of other accounts are paused, too
+        else:
+            return False
+        return True
+
+    # --- a call -------------------------------------------------------------------------------------------------
+
+    async def _begin(self, work: Work, provider: Provider, plan: Plan) -> None:
+        """Let the next call of the batch go, if it still may; return when its intent is written."""
+        if work.seconds_until_call(self._clock, patient=self._patient) != 0.0 or not self._has_room(work):
+            return  # a call beside it has ended meanwhile
+        flight = Flight(work, provider, plan, work.begin(), self._tell_unrecorded)
+        self._flights.take_off(flight, self._call(flight))
+        await flight.is_decided.wait()
+
+    async def _call(self, flight: Flight) -> None:
+        # Asked again: the rate limit may have been waited for in between.
+        if self._stop.is_set() or self._standing.refusal() is not None:
+            return
+        work, heard = flight.work, flight.work.news
+        try:
+            with self._standing.calling():
+                called = await make_call(
+                    *(self._ledger, flight.provider, self._clock, work.batch, flight.plan, flight),
+                    for_ever=self._patient,
+                    going=self._is_going,
+                    again=flight.again,
+                )
+            if called.no_lane is not None:
+                await self._no_lane(flight, heard, called.no_lane)
+            elif called.result is CallResult.NOTHING_TO_CLAIM:
+                await self._nothing_left(flight, heard)
+            else:
+                await self._judge(flight, heard, called)
+            if flight.again is not None:
+                self._job_changed(work.batch.id)  # the end of a doubt may free rows of any batch
+        except LedgerError:
+            raise
+        except Exception:
+            # A defect of ours must not stop other batches, and must not be tried again and again with this one.
+            sent = "rows in flight are in doubt" if flight.is_claimed else "nothing was sent by it"
+            await self._pause_for_defect(work, heard, sent)
+        finally:
+            self._watcher.changed(work.batch.id)
+
+    def _landed(self, flight: Flight) -> None:
+        if flight.is_claimed:
+            for work in self._work.values():
+                work.hear_landing()
+        self._woken.set()
+        self._tell()
+
+    def _tell_unrecorded(self, batch: Batch, error: LedgerError) -> None:
+        """The bot's staff are told at once: nothing goes on at this account until the ledger takes what is known."""
+        message = f"a call was made whose outcome cannot be written down, so nothing more is sent: {error.message}"
+        self._watcher.paused(batch, Pause(PauseKind.UNCLEAR, message))
+
+    async def _judge(self, flight: Flight, heard: int, called: Called) -> None:
+        work, verdict = flight.work, called.verdict
+        assert verdict is not None  # only NOTHING_TO_CLAIM comes without
+        work.count(flight.number, called.result, verdict, self._clock)
+        self._settler.forget()
+        if verdict.job_id is not None:
+            self._follower.forget()
+            # Stopped while its call was under way, the batch has gone from the list; its job brings it back.
+            self._work.setdefault(work.batch.id, work)
+        if verdict.pause is not None:
+            # Recorded with the outcome; but somebody may have stopped the batch meanwhile.
+            batch = await self._ledger.queries.batch(work.batch.id, None)
+            if batch.state is BatchState.PAUSED and work.told is not verdict.pause.kind:
+                work.told = verdict.pause.kind
+                self._tell_pause(batch, verdict.pause)
+            self._rest(work, heard)
+        elif work.unclear >= PAUSE_AFTER_UNCLEAR:
+            message = f"{work.unclear} calls in a row ended without a clear answer: {verdict.detail or 'no answer'}"
+            await self._pause(work, heard, Pause(PauseKind.UNCLEAR, message))
+
+    async def _nothing_left(self, flight: Flight, heard: int) -> None:
+        """Nothing could be claimed: finished, paused by somebody, or waiting for calls, jobs or doubts to end."""
+        work = flight.work
+        if await self._finish(work, heard) or work.seconds_until_start(self._clock) > 0:
+            return  # in the second case the clock was set back; it will be time again
+        self._rest(work, heard, beside=await self._waits_for_call(flight))
+
+    async def _no_lane(self, flight: Flight, heard: int, no_lane: NoLane) -> None:
+        """Every lane is taken, or not yet free, or a person has to look at it."""
+        work, kind = flight.work, flight.plan.kind
+        if no_lane.trouble is not None and kind is not None:
+            await self._pause(work, heard, disturbed(kind, no_lane.trouble))
+        elif no_lane.until is not None:
+            work.activity = Activity(Doing.SETTLING, until=no_lane.until)
+            work.next_call = self._clock.monotonic() + max(0.0, no_lane.until - self._clock.now())
+        else:
+            self._rest(work, heard, beside=bool(self._flights.but(flight)))  # the end of what has it is heard of
+
+    async def _waits_for_call(self, flight: Flight) -> bool:
+        """Whether the end of a call under way may bring the batch something to do."""
+        others = self._flights.but(flight)
+        if any(other.work is flight.work for other in others):
+            return True
+        return bool(others) and await self._ledger.claims.waits_for_call(flight.batch_id)
+
+    def _rest(self, work: Work, heard: int, *, beside: bool = False) -> None:
+        work.rest(heard, beside=beside)
+        self._tell()
+
+    async def _finish(self, work: Work, heard: int) -> bool:
+        if not await self._ledger.claims.finish_if_done(work.batch.id):
+            return False
+        checkpoints.reached("finished")
+        work.batch = replace(work.batch, state=BatchState.FINISHED)
+        self._settler.forget()  # what could not be read while the batch was paused can be now
+        self._rest(work, heard)
+        self._watcher.changed(work.batch.id)
+        return True
+
+    # --- pausing ------------------------------------------------------------------------------------------------
+
+    async def _pause(self, work: Work, heard: int, pause: Pause) -> None:
+        await to_its_end(self._pause_and_tell(work.batch, pause))
+        self._rest(work, heard)
+
+    async def _pause_for_defect(self, work: Work, heard: int, what: str) -> None:
+        error_id = secrets.token_hex(4)
+        log.exception("error %s while sending batch %d", error_id, work.batch.id)
+        message = f"an internal error (id {error_id} in the log) stopped this batch; {what}"
+        await self._pause(work, heard, Pause(PauseKind.UNCLEAR, message))
+
+    async def _pause_and_tell(self, batch: Batch, pause: Pause) -> None:
+        try:
+            steered = await self._ledger.steering.pause(batch.id, BURSAR, pause)
+        except Refused:
+            return  # finished, or stopped by somebody: nothing is left to pause
+        if steered.changed:
+            self._tell_pause(await self._ledger.queries.batch(batch.id, None), pause)
+
+    def _tell_pause(self, batch: Batch, pause: Pause) -> None:
+        log.warning("batch %d paused: %s", batch.id, pause.message)
+        self._watcher.paused(batch, pause)
+
+    # --- jobs ---------------------------------------------------------------------------------------------------
+
+    def _job_changed(self, batch_id: int) -> None:
+        self._settler.forget()
+        for work in self._work.values():
+            work.hear()
+        self._tell()
+        self._watcher.changed(batch_id)
+
+    def _doubts_looked_at(self, batch_id: int, reopened: bool) -> None:
+        self._job_changed(batch_id)
+        if reopened:
+            self._reopened()
+
+    async def _job_paused(self, batch_id: int, pause: Pause) -> None:
+        work = self._work.get(batch_id)
+        if work is not None and work.is_open:
+            await self._pause(work, work.news, pause)
+
+    async def _provider_of_job(self, batch_id: int) -> Provider | None:
+        # A job of a batch that is none of the worker's is followed too, but nothing more is done for that batch.
+        work = self._work.get(batch_id) or Work(await self._ledger.queries.batch(batch_id, None))
+        return await self._gate.provider(work)

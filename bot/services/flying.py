@@ -1,0 +1,244 @@
+"""A call on a lane: sent again while that is safe, looked after where its places stand, and concluded.
+
+The rules are pure (``bot.domain.lanes``); here they meet a provider. Nothing leaves from here: ``Send`` is handed in by
+``sending``, which is the only place that writes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from bot import checkpoints
+from bot.clock import Clock
+from bot.domain.judging import Doubted, Judged, Judgement, Judgements
+from bot.domain.lanes import ENDS, START_WITHIN, Landing, LaneKind, Passage
+from bot.domain.model import Item, Outcome, OutcomeKind, Verdict
+from bot.domain.retrying import delay_after_unclear
+from bot.domain.ring import Step
+from bot.errors import LedgerError
+from bot.ledger.ledger import Ledger
+from bot.providers.base import Provider
+from bot.providers.drip_reading import NOT_NAMED
+from bot.services.proving import disturbed
+
+log = logging.getLogger(__name__)
+
+MOST_SENDS: Final = 6
+"""Sends of one call without a clear answer, after which it is left to be looked after later: 15 seconds and more. At
+30 % unclear answers chance alone does this once in 1,400 calls."""
+LONGEST_WAIT: Final = 30.0
+"""Seconds that a call waits between two sends because the service asked for it; longer, and it is left for later."""
+
+Send = Callable[[float], Awaitable[Verdict]]
+"""Sends the call's bytes once, before this time (Unix seconds)."""
+
+LANDED: Final = "The answer was lost; its ring shows that it landed, once."
+NOT_LANDED: Final = "The answer was lost; its {kind} shows that it did not land, and cannot any more."
+UNREADABLE: Final = "It was refused, but whether its {kind} is in order could not be read: it is sent again later."
+
+
+@dataclass(frozen=True, slots=True)
+class Flying:
+    """What a call on a lane is sent with."""
+
+    ledger: Ledger
+    provider: Provider
+    clock: Clock
+    attempt_id: int
+    items: tuple[Item, ...]
+    linger: float
+    going: Callable[[], bool]
+    """Whether a call may still be sent again: not once Bursar is to end."""
+    doubted: bool = False
+    """It is sent again out of a doubt: its awards are not under way."""
+
+
+async def fly(flying: Flying, passage: Passage, send: Send, begin_by: float) -> tuple[Verdict, Landing]:
+    """Send the call, again and again where the lane allows it; what is known in the end.
+
+    ``passage`` is the lane without the send to come, which is recorded already, as one that begins by ``begin_by``.
+    """
+    sends = 0
+    while True:
+        clock = flying.clock
+        verdict = await send(begin_by)
+        sends += 1
+        passage = _after(passage, verdict, clock.now(), flying.linger)
+        step, seen = await _step(flying, passage, verdict)
+        if step is not Step.AGAIN or sends >= MOST_SENDS or verdict.pause is not None or not flying.going():
+            break
+        wait = max(verdict.wait_seconds or 0.0, delay_after_unclear(sends))
+        if wait > LONGEST_WAIT:
+            break
+        await clock.sleep(wait)
+        begin_by = clock.now() + START_WITHIN
+        if not flying.going() or not await _may_go_again(flying, passage, begin_by):
+            break
+        checkpoints.reached("again-recorded")
+    return _concluded(flying, passage, verdict, step, seen)
+
+
+async def _may_go_again(flying: Flying, passage: Passage, begin_by: float) -> bool:
+    """Record one more send before it leaves."""
+    lost = passage.gave_up(begin_by + flying.linger)
+    try:
+        return await flying.ledger.lanes.send_again(flying.attempt_id, lost, doubted=flying.doubted)
+    except LedgerError as error:
+        log.warning("attempt %d is not sent again, because that cannot be recorded: %s", flying.attempt_id, error)
+        return False
+
+
+def _is_success(verdict: Verdict) -> bool:
+    return bool(verdict.told) or any(one.kind is OutcomeKind.APPLIED for one in verdict.outcomes.values())
+
+
+def _is_unclear(verdict: Verdict) -> bool:
+    return not _is_success(verdict) and any(one.kind is OutcomeKind.UNKNOWN for one in verdict.outcomes.values())
+
+
+def _after(passage: Passage, verdict: Verdict, now: float, linger: float) -> Passage:
+    """What the answer means for the sends so far."""
+    if _is_unclear(verdict):
+        sent_at = verdict.evidence.get("sent_at")
+        return passage.gave_up((sent_at / 1000 if isinstance(sent_at, int) else now) + linger)
+    return passage.refuse() if verdict.refused_whole else passage
+
+
+async def _step(flying: Flying, passage: Passage, verdict: Verdict) -> tuple[Step, tuple[int | None, ...]]:
+    """What follows from an answer, with a look at the places where that is needed."""
+    if _is_success(verdict):
+        step = passage.told(verdict.told)
+        if step is not Step.LOOK:
+            return step, ()
+        passage = passage.gave_up(flying.clock.now())  # it landed; what it left is told by the places
+    elif _is_unclear(verdict):
+        return (Step.AGAIN if passage.lane.kind is LaneKind.RING else Step.WAIT), ()
+    elif not passage.lost and not passage.refused:
+        return Step.GONE, ()
+    # A refusal may be of the lane's own rows: the point is spent, or a place is gone. What the places hold tells which,
+    # also for the first send: a ledger that is not the newest would take it for a refusal of its awards.
+    began = flying.clock.now()
+    seen = tuple(await flying.provider.places(passage.lane.places))
+    return passage.looked(seen, began), seen
+
+
+def _concluded(
+    flying: Flying, passage: Passage, verdict: Verdict, step: Step, seen: tuple[int | None, ...]
+) -> tuple[Verdict, Landing]:
+    """The verdict on the awards, and what is recorded of the lane."""
+    if step is Step.DISTURBED:
+        return _disturbed(flying, passage, verdict, seen)
+    if _is_success(verdict):
+        if step is Step.LOOK:
+            passage = passage.gave_up(flying.clock.now())
+        whole = step is Step.APPLIED and passage.lane.kind is not LaneKind.TWINS
+        return (_completed(verdict) if whole else verdict), Landing(step, passage, seen)
+    if step is Step.APPLIED:
+        return _all(flying, verdict, OutcomeKind.APPLIED, LANDED), Landing(step, passage, seen)
+    if step is Step.REFUSED or (step is Step.GONE and not passage.lost):
+        return verdict, Landing(step, passage, seen)
+    if step is Step.GONE:
+        detail = NOT_LANDED.format(kind=passage.lane.kind.value)
+        return _all(flying, verdict, OutcomeKind.NOT_SENT, detail), Landing(step, passage, seen)
+    if not passage.lost:
+        # The first refusal, and the places cannot be read.
+        detail = UNREADABLE.format(kind=passage.lane.kind.value)
+        return _all(flying, verdict, OutcomeKind.NOT_SENT, detail), Landing(Step.GONE, passage, seen)
+    return _all(flying, verdict, OutcomeKind.UNKNOWN, verdict.detail), Landing(step, passage, seen)
+
+
+def _disturbed(
+    flying: Flying, passage: Passage, verdict: Verdict, seen: tuple[int | None, ...]
+) -> tuple[Verdict, Landing]:
+    """The places stand as they never could. What the answer itself proves still holds, unless a send was lost."""
+    stand = ", ".join("?" if held is None else str(held) for held in seen or verdict.told)
+    trouble = f"its places hold {stand} after attempt {flying.attempt_id}"
+    log.error("lane %d (%s): %s", passage.lane.id, passage.lane.kind.value, trouble)
+    pause = verdict.pause or disturbed(passage.lane.kind, trouble)
+    if passage.lost:
+        unknown = _all(flying, verdict, OutcomeKind.UNKNOWN, f"Its {passage.lane.kind.value} is disturbed: {trouble}.")
+        return replace(unknown, pause=pause), Landing(Step.DISTURBED, passage, seen, trouble)
+    if _is_success(verdict):
+        return replace(verdict, pause=pause), Landing(Step.APPLIED, passage, seen, trouble)
+    refused = _all(flying, verdict, OutcomeKind.NOT_SENT, verdict.detail)
+    return replace(refused, pause=pause), Landing(Step.GONE, passage, seen, trouble)
+
+
+def _completed(verdict: Verdict) -> Verdict:
+    """What the answer forgot to name was carried out with the rest."""
+    applied = Outcome(OutcomeKind.APPLIED)
+    return replace(
+        verdict,
+        outcomes={one: applied if told.detail == NOT_NAMED else told for one, told in verdict.outcomes.items()},
+    )
+
+
+def _all(flying: Flying, verdict: Verdict, kind: OutcomeKind, detail: str | None) -> Verdict:
+    outcome = Outcome(kind, detail)
+    return replace(
+        verdict, outcomes={item.award_id: outcome for item in flying.items}, refused_whole=False, detail=detail
+    )
+
+
+# --- doubts ----------------------------------------------------------------------------------------------------------
+
+
+async def look(provider: Provider, clock: Clock, doubted: Doubted) -> tuple[Judgements, Step]:
+    """What the places say of a call in doubt."""
+    passage = doubted.passage
+    assert passage is not None  # that is what it is asked for
+    began = clock.now()
+    seen = tuple(await provider.places(passage.lane.places))
+    step = passage.looked(seen, began)
+    trouble = None
+    if step is Step.DISTURBED:
+        trouble = f"its places hold {', '.join(map(str, seen))} after attempt {doubted.attempt_id}"
+        log.error("lane %d (%s): %s", passage.lane.id, passage.lane.kind.value, trouble)
+    landing = Landing(step, passage, seen, trouble)
+    if passage.lane.kind is LaneKind.TWINS and step in (Step.APPLIED, Step.PARTLY) and doubted.items:
+        # Some of its rows, or all, were worked off: which of them landed is told by each balance.
+        return replace(await provider.judge(doubted), landing=landing), step
+    return Judgements(_judged(doubted.items, passage, step, seen), landing=landing), step
+
+
+_SAYS: Final = {
+    Step.APPLIED: (Judgement.LANDED, "It landed: its {kind} moved on."),
+    Step.PARTLY: (Judgement.CANNOT_TELL, "A part of its call was worked off."),
+    Step.REFUSED: (Judgement.NOT_LANDED, "It did not land: its {kind} did not move, and the service refused it."),
+    Step.GONE: (Judgement.NOT_LANDED, "It did not land: its {kind} did not move, and it cannot arrive any more."),
+    Step.DISTURBED: (Judgement.CANNOT_TELL, "Its {kind} stands as no call of Bursar's could leave it."),
+    Step.LOOK: (Judgement.CANNOT_TELL, "Its {kind} cannot be read."),
+    Step.WAIT: (Judgement.CANNOT_TELL, "Its {kind} did not move yet."),
+    Step.AGAIN: (Judgement.CANNOT_TELL, "Its {kind} did not move yet."),
+}
+
+
+def _judged(items: Sequence[Item], passage: Passage, step: Step, seen: Sequence[int | None]) -> dict[int, Judged]:
+    judgement, words = _SAYS[step]
+    evidence: dict[str, object] = {"lane": passage.lane.id, "held": list(passage.lane.held), "seen": list(seen)}
+    again = step in (Step.LOOK, Step.WAIT, Step.AGAIN)
+    judged = Judged(judgement, words.format(kind=passage.lane.kind.value), evidence, again=again)
+    return {item.award_id: judged for item in items}
+
+
+def judgements_of(verdict: Verdict, landing: Landing) -> Judgements:
+    """What a call that was sent again out of a doubt proved, as evidence on that doubt."""
+    kinds = {
+        OutcomeKind.APPLIED: Judgement.LANDED,
+        OutcomeKind.NOT_SENT: Judgement.NOT_LANDED,
+        OutcomeKind.REJECTED: Judgement.NOT_LANDED,
+    }
+    judged = {
+        award_id: Judged(
+            kinds.get(outcome.kind, Judgement.CANNOT_TELL),
+            outcome.detail or "It was sent again on its ring, and landed once.",
+            {"lane": landing.passage.lane.id, "sent_again": True},
+            balance=outcome.balance,
+            again=landing.trouble is None and landing.step not in ENDS,
+        )
+        for award_id, outcome in verdict.outcomes.items()
+    }
+    return Judgements(judged, landing=landing)

@@ -1,0 +1,113 @@
+"""How the calls of a programme are proved: chosen from settings, probe and ledger, and compared with the service."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bot.domain.lanes import Course, LaneKind, Plan, compare
+from bot.domain.model import Pause, PauseKind, Programme
+from bot.domain.promises import TAKEN_ONCE
+from bot.domain.proving import BEST_FIRST, awards_per_call, objection
+from bot.ledger.lanes import Standing
+from bot.ledger.ledger import Ledger
+from bot.providers.base import Provider
+
+log = logging.getLogger(__name__)
+
+NAMES: Final = {LaneKind.RING: "ring", LaneKind.WITNESS: "witness", LaneKind.TWINS: "pair of twins"}
+CLAIMED: Final = (
+    "Somebody else uses its places, or this ledger is not the one that paid last. Find out which, set it up again by"
+    " `bursar doctor --evidence`, then resume."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A lane of the settings, as it stands."""
+
+    course: Course
+    objection: str | None
+    standing: Standing | None
+
+
+async def courses_of(ledger: Ledger, programme: Programme) -> Sequence[Configured]:
+    """Every lane that the settings name for a programme."""
+    if not programme.courses:
+        return ()
+    account, currency = programme.destination.account, programme.destination.currency
+    known = {name: one.value for name, one in (await ledger.capabilities.all(account, programme.kind)).items()}
+    standing = await ledger.lanes.standing(account, programme.courses)
+    return [
+        Configured(course, objection(course, currency, known), stands)
+        for course, stands in zip(programme.courses, standing, strict=True)
+    ]
+
+
+async def plan_of(ledger: Ledger, programme: Programme, linger: float = 0.0) -> Plan:
+    """The best evidence that is in force. A lane is when the settings name it, the probe allows it, and the operator
+    has set it up in this ledger; one in trouble still is, so that nothing is paid with less evidence unnoticed."""
+    found = await courses_of(ledger, programme)
+    for kind in BEST_FIRST:
+        lanes = tuple(
+            one.standing.lane.id
+            for one in found
+            if one.course.kind is kind and one.objection is None and one.standing is not None
+        )
+        if lanes:
+            return Plan(awards_per_call(programme, kind), kind, lanes, linger)
+    return Plan(awards_per_call(programme, None), linger=linger)
+
+
+async def awards_in_call(ledger: Ledger, programme: Programme, awards: int) -> int:
+    """How many awards share a call in a batch of so many: beside the rows of a lane, or each alone where small Gameball
+    batches go one by one."""
+    if 0 < awards <= programme.once_up_to:
+        known = await ledger.capabilities.all(programme.destination.account, programme.kind)
+        if (found := known.get(TAKEN_ONCE.name)) is not None and found.value == TAKEN_ONCE.value:
+            return 1
+    return (await plan_of(ledger, programme)).awards_per_call
+
+
+class LaneCheck:
+    """Before the first call on a lane: its places are compared with what the ledger expects. A ledger that was put back
+    from a copy, or a second one, stands elsewhere, and stops instead of paying."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._seen: set[int] = set()
+
+    async def refusal(self, provider: Provider, plan: Plan) -> Pause | None:
+        """Why nothing may be sent; ``None``: every lane stands where it should, or nobody can say (the lane itself then
+        shows it at the first call)."""
+        if plan.kind is None or self._seen.issuperset(plan.lanes):
+            return None
+        trouble: str | None = None
+        for one in await courses_of(self._ledger, provider.programme):
+            standing = one.standing
+            if standing is None or standing.lane.id not in plan.lanes or standing.lane.id in self._seen:
+                continue
+            strays = standing.trouble or await strays_of(self._ledger, provider, standing)
+            if strays is not None:
+                trouble = strays
+        self._seen.update(plan.lanes)
+        return None if trouble is None else disturbed(plan.kind, trouble)
+
+
+async def strays_of(ledger: Ledger, provider: Provider, standing: Standing) -> str | None:
+    """Whether a lane is where the ledger expects it: what is not as it should be, which is then marked; ``None``: it
+    is, or its places cannot be read."""
+    lane = standing.lane
+    legs = lane.legs if standing.attempt_id is not None else ()
+    strays = compare(lane, legs, await provider.places(lane.places))
+    if strays is not None:
+        log.error("lane %d (%s): %s", lane.id, lane.kind.value, strays)
+        await ledger.lanes.mark(lane.id, strays)
+    return strays
+
+
+def disturbed(kind: LaneKind, trouble: str) -> Pause:
+    """The pause of a batch whose lane does not stand where it should."""
+    return Pause(PauseKind.DISTURBED, f"Nothing more is sent: the {NAMES[kind]} is disturbed: {trouble}. {CLAIMED}")
