@@ -1,0 +1,300 @@
+"""What people ask of recorded batches. Every look-up by id checks the server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from bot.clock import Clock
+from bot.domain.amounts import canonical
+from bot.domain.intake import original_records
+from bot.domain.judging import Numbers
+from bot.domain.model import Actor, Award, Batch, Counts, Decision, Pause, PauseKind, ProviderKind, Steered
+from bot.domain.planning import schedule
+from bot.domain.reporting import result_csv
+from bot.domain.states import AwardState, BatchState
+from bot.errors import DestinationChanged, UsageError
+from bot.ledger.ledger import Ledger
+from bot.ledger.queries import NOTHING_HELD_BACK, Attempt, Calls, Event, HeldBack
+from bot.services import records
+from bot.services.dispatching import Dispatcher
+from bot.services.programmes import Programmes
+from bot.services.proving import awards_in_call
+from bot.services.rules import ServerRules
+from bot.services.watching import Activity, Doing
+
+REASON_MAX: Final = 400
+"""Characters of the reason that a person gives for a decision."""
+LISTED_MAX: Final = 1000
+"""Batches that ``/batch list`` can turn back to."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """A batch as a card shows it."""
+
+    batch: Batch
+    counts: Counts
+    sums: Mapping[AwardState, int]
+    activity: Activity
+    calls_left: int
+    seconds_left: float | None
+    """``None`` when it cannot be told (paused, service away, job running)."""
+    children: tuple[Batch, ...]
+    retryable: int
+    """Rejected awards that no later batch has taken up."""
+    held_back: HeldBack = NOTHING_HELD_BACK
+    """What waits for awards in doubt, while no call is under way."""
+    code: str = ""
+    """Of its receipt, for ``/verify``."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPage:
+    """A part of a server's list."""
+
+    views: tuple[BatchView, ...]
+    total: int
+    """Batches that the whole list has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Awards in doubt that share one answer: one award, or every award of one all-or-nothing call."""
+
+    awards: tuple[Award, ...]
+    attempt: Attempt
+    whole_call: bool
+    """One answer for all of them: the call was all-or-nothing."""
+    numbers: Mapping[int, Numbers] = field(default_factory=dict)
+    """The evidence on each, by award id."""
+
+
+class Batches:
+    """Looking at batches and steering them."""
+
+    def __init__(self, ledger: Ledger, programmes: Programmes, dispatcher: Dispatcher, clock: Clock) -> None:
+        self._ledger = ledger
+        self._programmes = programmes
+        self._dispatcher = dispatcher
+        self._clock = clock
+
+    # --- looking ------------------------------------------------------------------------------------------------
+
+    async def list(self, actor: Actor, *, limit: int = 10, before: int | None = None) -> Sequence[BatchView]:
+        """Batches of the actor's server, newest first."""
+        found = await self._ledger.queries.batches(actor.server_id, limit=limit, before=before)
+        return [await self._view(batch) for batch in found]
+
+    async def page(self, actor: Actor, *, number: int, size: int, only_of: str | None = None) -> BatchPage:
+        """A page of the last ``LISTED_MAX`` batches (of one person), newest first; ``number`` counts from 0."""
+        queries, offset = self._ledger.queries, number * size
+        total = await queries.how_many(actor.server_id, most=LISTED_MAX, only_of=only_of)
+        wanted = max(0, min(size, total - offset))
+        part = await queries.batches(actor.server_id, limit=wanted, offset=offset, only_of=only_of)
+        return BatchPage(tuple([await self._view(batch) for batch in part]), total)
+
+    async def brief(self, actor: Actor, *, limit: int, only_of: str | None = None) -> Sequence[tuple[Batch, Counts]]:
+        """The newest batches (of one person) with their counts only: one question, however many there are."""
+        return await self._ledger.queries.batches_counted(actor.server_id, limit=limit, only_of=only_of)
+
+    async def at_work(self) -> Sequence[Batch]:
+        """Open and paused batches of every server, oldest first."""
+        return await self._ledger.queries.batches_at_work()
+
+    async def view(self, batch_id: int, actor: Actor) -> BatchView:
+        """One batch. Raises ``NotFound``."""
+        return await self._view(await self._batch(batch_id, actor))
+
+    async def history(self, batch_id: int, actor: Actor) -> Sequence[Event]:
+        """Everything that was decided about a batch, oldest first."""
+        await self._batch(batch_id, actor)
+        return await self._ledger.queries.events(batch_id)
+
+    async def calls(self, batch_id: int, actor: Actor, most: int) -> Calls:
+        """What became of the calls made for a batch, with the last ``most`` that did not go through whole."""
+        await self._batch(batch_id, actor)
+        return await self._ledger.queries.calls(batch_id, most)
+
+    async def first_awards(self, batch_id: int, actor: Actor, limit: int = 25) -> Sequence[Award]:
+        """The first awards of a batch, for receipts and log lines."""
+        await self._batch(batch_id, actor)
+        async for awards in self._ledger.queries.awards(batch_id, chunk=limit):
+            return awards
+        return ()
+
+    async def doubts(self, batch_id: int, actor: Actor) -> Sequence[Doubt]:
+        """Awards in doubt, grouped by the answer they share."""
+        batch = await self._batch(batch_id, actor)
+        doubts: list[Doubt] = []
+        by_attempt: dict[int, list[Award]] = {}
+        async for awards in self._ledger.queries.awards(batch_id, states=(AwardState.UNKNOWN,)):
+            for award in awards:
+                assert award.attempt_id is not None  # no award is in doubt without a call
+                by_attempt.setdefault(award.attempt_id, []).append(award)
+        for attempt_id, together in by_attempt.items():
+            attempt = await self._ledger.queries.attempt(attempt_id)
+            numbers = await self._ledger.evidence.numbers(attempt_id)
+            whole = batch.destination.kind is ProviderKind.DRIP_MEMBERS and attempt.verdict != "testified"
+            if whole and not _by_credential(together):
+                doubts.append(Doubt(tuple(together), attempt, True, numbers))
+            else:
+                doubts.extend(Doubt((award,), attempt, False, numbers) for award in together)
+        return doubts
+
+    # --- steering -----------------------------------------------------------------------------------------------
+
+    async def pause(self, batch_id: int, actor: Actor) -> Steered:
+        """No further call; what is planned stays planned."""
+        await self._batch(batch_id, actor)
+        pause = Pause(PauseKind.PERSON, f"paused by {actor.name}")
+        steered = await self._ledger.steering.pause(batch_id, actor, pause)
+        self._dispatcher.wake(batch_id)
+        return steered
+
+    async def resume(self, batch_id: int, actor: Actor) -> Steered:
+        """Go on. Raises ``DestinationChanged`` when the settings point elsewhere now."""
+        batch = await self._batch(batch_id, actor)
+        currency = None
+        if batch.actor.server_id is not None:
+            rules = ServerRules.from_stored(await self._ledger.settings.all(batch.actor.server_id))
+            currency = rules.currencies.get(batch.programme)
+        self._programmes.for_batch(batch, currency=currency)
+        steered = await self._ledger.steering.resume(batch_id, actor)
+        self._dispatcher.wake(batch_id)
+        return steered
+
+    async def stop(self, batch_id: int, actor: Actor) -> Steered:
+        """Cancel what is planned, for good. A call in flight is awaited and recorded."""
+        await self._batch(batch_id, actor)
+        steered = await self._ledger.steering.stop(batch_id, actor)
+        self._dispatcher.wake(batch_id)
+        return steered
+
+    async def resolve(
+        self, batch_id: int, award_ids: Sequence[int], decision: Decision, actor: Actor, *, reason: str
+    ) -> Steered:
+        """Decide about awards in doubt, with a reason that is recorded beside the name.
+
+        Raises ``UsageError`` when the reason is empty, or the ids are not whole answers (``doubts``) of this batch.
+        """
+        reason = reason.strip()[:REASON_MAX]
+        if not reason:
+            raise UsageError("nothing was decided: a reason is needed", hint="Say in a few words how you know.")
+        wanted = set(award_ids)
+        covered: set[int] = set()
+        for doubt in await self.doubts(batch_id, actor):
+            ids = {award.id for award in doubt.awards}
+            if ids & wanted and not ids <= wanted:
+                raise UsageError(
+                    f"nothing was decided: awards {min(ids)} to {max(ids)} were one call, which landed whole or not",
+                    hint="Give one answer for all of them.",
+                )
+            covered |= ids & wanted
+        if covered != wanted or not wanted:
+            raise UsageError(
+                "nothing was decided: not all of these awards are in doubt (any more)",
+                hint="Open /batch resolve again.",
+            )
+        steered = await self._ledger.steering.resolve(sorted(wanted), decision, actor, reason=reason)
+        self._dispatcher.wake(batch_id)
+        return steered
+
+    # --- the result file ----------------------------------------------------------------------------------------
+
+    async def result_file(self, batch_id: int, actor: Actor) -> AsyncIterator[bytes]:
+        """CSV, UTF-8 with BOM, in pieces: the original columns, one line per original row, plus ``status``,
+        ``detail``, ``award_id``, ``time``. Without a file: one line an award, the recipient's type as its column."""
+        batch = await self._batch(batch_id, actor)
+        statuses = await self._ledger.queries.line_statuses(batch_id)
+        facts = records.facts_from(await self._ledger.queries.request(batch_id))
+        if facts is not None and batch.file_sha256 is not None:
+            content = await self._ledger.drafts.file(batch.file_sha256)
+            pieces = result_csv(facts.columns, original_records(content, facts), statuses)
+        else:
+            header, rows = await self._rows_of(batch)
+            pieces = result_csv(header, iter(rows), statuses)
+        while piece := await asyncio.to_thread(next, pieces, b""):
+            yield piece
+
+    async def _rows_of(self, batch: Batch) -> tuple[Sequence[str], Sequence[tuple[int, Sequence[str]]]]:
+        awards: list[Award] = []
+        async for chunk in self._ledger.queries.awards(batch.id):
+            awards.extend(chunk)
+        types = sorted({award.recipient.type.value for award in awards})
+        header = [*(one.replace("-", "_") for one in types), "source", "amount", "reason"]
+        return header, tuple(_lines(awards, types, batch))
+
+    # --- inner parts --------------------------------------------------------------------------------------------
+
+    async def _batch(self, batch_id: int, actor: Actor) -> Batch:
+        return await self._ledger.queries.batch(batch_id, actor.server_id)
+
+    async def _view(self, batch: Batch) -> BatchView:
+        tally = await self._ledger.queries.tally(batch.id)
+        counts = tally.counts
+        activity = self._activity(batch)
+        calls, seconds = await self._left(batch, counts, activity)
+        return BatchView(
+            batch=batch,
+            counts=counts,
+            sums=tally.sums,
+            activity=activity,
+            calls_left=calls,
+            seconds_left=seconds,
+            children=tuple(await self._ledger.queries.children(batch.id)),
+            retryable=await self._ledger.queries.retryable(batch.id)
+            if counts.rejected and batch.source != "undo"
+            else 0,
+            held_back=await self._held_back(batch, counts, activity),
+            code=str(await self._ledger.receipts.code(batch.id)),
+        )
+
+    async def _held_back(self, batch: Batch, counts: Counts, activity: Activity) -> HeldBack:
+        waits = batch.state is BatchState.OPEN and activity.doing is Doing.NOTHING and counts.planned
+        return await self._ledger.queries.held_back(batch.id) if waits else NOTHING_HELD_BACK
+
+    def _activity(self, batch: Batch) -> Activity:
+        """What the dispatcher says; before it has looked at a new batch, what the batch itself tells."""
+        starts_at = batch.starts_at / 1000
+        if batch.state is BatchState.OPEN and starts_at > self._clock.now():
+            return Activity(Doing.WAITING_TO_START, until=starts_at)
+        return self._dispatcher.activity(batch.id)
+
+    async def _left(self, batch: Batch, counts: Counts, activity: Activity) -> tuple[int, float | None]:
+        try:
+            provider = self._programmes.for_batch(batch, currency=batch.destination.currency)
+        except DestinationChanged:
+            return 0, None
+        pace = provider.pace
+        left = schedule(
+            counts.planned,
+            await awards_in_call(self._ledger, provider.programme, batch.awards),
+            0,
+            per_window=pace.calls_per_window,
+            window_seconds=pace.window_seconds,
+            per_month=pace.per_month,
+        )
+        unclear = (
+            activity.doing in (Doing.AWAY, Doing.FOLLOWING, Doing.STANDING_BY) or batch.state is not BatchState.OPEN
+        )
+        wait = max(0.0, batch.starts_at / 1000 - self._clock.now())
+        return left.calls, None if unclear else left.seconds + wait
+
+
+def _by_credential(awards: Sequence[Award]) -> bool:
+    """Awards of a member batch that went by credential: item by item, not all or nothing."""
+    return any((award.target or "").startswith("credential:") for award in awards)
+
+
+def _lines(awards: Sequence[Award], types: Sequence[str], batch: Batch) -> Iterator[tuple[int, Sequence[str]]]:
+    for award in awards:
+        cells = [award.recipient.value if award.recipient.type.value == one else "" for one in types]
+        amount = canonical(award.amount, batch.destination.unit)
+        # One line an award: its amount is the sum of the rows behind it, and would be read back once for each of them.
+        yield award.line, [*cells, award.recipient.source or "", amount, award.reason or batch.reason or ""]
+
+
+__all__ = ["Activity", "BatchView", "Batches", "Decision", "Doubt", "Steered"]

@@ -1,0 +1,89 @@
+"""Before the first call after a start: does the service know of payments that this ledger does not? Reads only.
+
+A ledger that was put back by hand, or that is not the only one, must not go on as if nothing had happened. Gameball
+lists transactions, and each of ours carries the token of its call: a token that this ledger never made is another
+ledger's, for certain. Drip lists none; a balance alone proves nothing, since members earn elsewhere. Only where every
+one of several recipients has moved by exactly what a batch from before the start is about to give them, that batch is
+paused for a person to look. What cannot be read is no reason not to send.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from bot.clock import Clock
+from bot.domain.model import Batch, Pause, PauseKind, ProviderKind
+from bot.ledger.ledger import Ledger
+from bot.providers.base import Provider
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_SECONDS: Final = 3600.0
+"""How often Gameball's list is looked at again while calls are made."""
+SAMPLE: Final = 5
+"""Recipients whose balances are read: that many requests for a batch that a start found."""
+ENOUGH: Final = 3
+"""So many have to tell the same."""
+
+PAID: Final = (
+    "it looks as if another ledger has paid this batch: since it was recorded the balances of all {number} recipients"
+    " that were looked at moved by exactly what they are to get, so nothing more is sent"
+)
+
+
+class Comparer:
+    """One account's."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, began: int) -> None:
+        """``began``: when this process did (Unix milliseconds); what was recorded since is its own."""
+        self._ledger = ledger
+        self._clock = clock
+        self._began = began
+        self._listed_at: float | None = None
+        self._compared: set[int] = set()
+
+    def is_due(self, batch: Batch) -> bool:
+        """Whether something has to be compared before the batch's next call."""
+        if batch.destination.kind is ProviderKind.GAMEBALL:
+            return self._listed_at is None or self._clock.monotonic() - self._listed_at >= LOOK_EVERY_SECONDS
+        return batch.id not in self._compared and batch.recorded_at < self._began
+
+    async def strangers(self, provider: Provider, batch: Batch) -> bool:
+        """Whether Gameball's list has calls of Bursar, behind what this ledger has seen of it, that are not its own."""
+        if batch.destination.kind is not ProviderKind.GAMEBALL:
+            return False
+        account, began = batch.destination.account, self._clock.monotonic()
+        mark = await self._ledger.evidence.mark(account)
+        if mark is None:
+            return False  # a ledger that never looked has nothing to compare with
+        try:
+            seen = await provider.look_ahead((), (), mark.transaction_id)
+        except Exception:
+            log.exception("batch %d: the list of transactions could not be compared", batch.id)
+            return False
+        strangers = await self._ledger.evidence.strangers(seen.tokens)
+        if strangers:
+            log.error("account %s has calls that this ledger did not make: %s", account, strangers)
+            return True
+        if seen.mark is not None:
+            self._listed_at = began
+            await self._ledger.evidence.advance_mark(account, seen.mark)
+        return False
+
+    async def paid_elsewhere(self, provider: Provider, batch: Batch) -> Pause | None:
+        """Why a batch that a start found is better looked at by a person; asked once for each."""
+        self._compared.add(batch.id)
+        if batch.destination.kind is ProviderKind.GAMEBALL:
+            return None
+        told = 0
+        for item, before in await self._ledger.evidence.planned_balances(batch.id, SAMPLE):
+            try:
+                now = await provider.balance(item.target, item.recipient)
+            except Exception:
+                log.exception("batch %d: a balance could not be compared", batch.id)
+                return None
+            if now is not None and now - before != item.amount:
+                return None
+            told += now is not None
+        return Pause(PauseKind.RESTORED, PAID.format(number=told)) if told >= ENOUGH else None

@@ -1,0 +1,211 @@
+"""Doubts of one account, settled by reading back. Nothing is sent from here, but a call on a ring may be sent again by
+``sending``, because there that is safe.
+
+A doubt is looked at when its call is old enough that nobody can still be carrying it out (``BURSAR_SETTLE_AFTER`` after
+it was sent). Evidence that cannot be had is asked for again, ever more slowly; evidence that is not unique is left to a
+person, with its numbers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from bot import checkpoints
+from bot.clock import Clock
+from bot.domain.judging import Doubted, Judged, Judgement, Judgements
+from bot.domain.model import Pause
+from bot.domain.retrying import delay_before_look
+from bot.domain.ring import Step
+from bot.ledger.evidence import Waiting
+from bot.ledger.ledger import Ledger
+from bot.providers.base import Provider
+from bot.services.flying import Flying, look
+from bot.services.sending import send_again
+from bot.services.tasks import to_its_end
+
+log = logging.getLogger(__name__)
+
+LOOKS: Final = 6
+"""How often unreadable evidence is asked for by the command line: half a minute in all."""
+LOOKS_PATIENT: Final = 60
+"""The same for the bot: four hours."""
+OVERDUE_SECONDS: Final = 600.0
+"""Planned rows go first, but a doubt does not wait longer than this for a large batch to end."""
+
+ProviderOf = Callable[[int], Awaitable[Provider | None]]
+
+
+class Settler:
+    """One account's doubts."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        account: str,
+        changed: Callable[[int, bool], None],
+        paused: Callable[[int, Pause], Awaitable[None]],
+        going: Callable[[], bool],
+        *,
+        settle_after_seconds: float | None,
+        patient: bool,
+    ) -> None:
+        """``changed`` hears of every batch whose doubts were looked at, and whether it was opened again by that;
+        ``paused`` of what keeps a batch from being sent. ``going``: whether anything may still be sent.
+
+        ``settle_after_seconds`` None: doubts are left alone.
+        """
+        self._ledger = ledger
+        self._clock = clock
+        self._account = account
+        self._changed = changed
+        self._paused = paused
+        self._going = going
+        self._settle_after = settle_after_seconds
+        self._looks = LOOKS_PATIENT if patient else LOOKS
+        self._waiting: Sequence[Waiting] = ()
+        self._version = 1
+        self._version_read = 0
+        self._repeated: set[int] = set()
+        self.recording = False
+        """The ledger may know already what nobody was told yet."""
+
+    def forget(self) -> None:
+        """There may be other doubts than before."""
+        self._version += 1
+
+    async def waiting(self) -> Sequence[Waiting]:
+        """The account's calls that evidence may still settle."""
+        if self._settle_after is None:
+            return ()
+        while self._version_read != self._version:
+            version = self._version
+            waiting = await self._ledger.evidence.waiting(self._account)
+            if version == self._version:
+                self._waiting, self._version_read = waiting, version
+        return self._waiting
+
+    async def settled(self, batch_id: int) -> bool:
+        """Whether no doubt of the batch waits for evidence: each is settled, or left to a person."""
+        return all(one.batch_id != batch_id for one in await self.waiting())
+
+    def until(self, batch_id: int) -> float | None:
+        """Unix seconds at which the batch's next doubt is looked at, as far as was last read."""
+        return min((self._due_at(one) for one in self._waiting if one.batch_id == batch_id), default=None)
+
+    async def seconds_until_due(self) -> float | None:
+        """0: a doubt can be looked at now; ``None``: there is none."""
+        due = min(map(self._due_at, await self.waiting()), default=None)
+        return None if due is None else max(0.0, due - self._clock.now())
+
+    async def is_overdue(self) -> bool:
+        """Whether a doubt comes before planned rows: it has waited long, or keeps a lane from them."""
+        now = self._clock.now()
+        return any(
+            self._due_at(one) + (OVERDUE_SECONDS if one.lane is None else 0.0) <= now for one in await self.waiting()
+        )
+
+    async def due_to_repeat(self) -> Waiting | None:
+        """The oldest call that is due and may simply be sent again."""
+        now = self._clock.now()
+        due = [one for one in await self.waiting() if one.repeatable and self._due_at(one) <= now]
+        return min((one for one in due if one.attempt_id not in self._repeated), key=self._due_at, default=None)
+
+    def repeated(self, one: Waiting) -> None:
+        """It was sent again, or could not be: what is in doubt still is for another call, or for other evidence."""
+        self._repeated.add(one.attempt_id)
+        self.forget()
+
+    async def settle_due(self, provider_of: ProviderOf) -> bool:
+        """Look at the oldest call that is due; whether there was one."""
+        due = [one for one in await self.waiting() if self._due_at(one) <= self._clock.now()]
+        if not due:
+            return False
+        first = min(due, key=self._due_at)
+        self.forget()
+        doubted = await self._ledger.evidence.doubt(first.attempt_id)
+        if doubted is None:
+            return True
+        provider = await provider_of(first.batch_id)
+        await to_its_end(self._settle(doubted, provider))
+        return True
+
+    async def _settle(self, doubted: Doubted, provider: Provider | None) -> None:
+        read_at = self._clock.now()
+        pause: Pause | None = None
+        if provider is None:
+            found = _nothing(doubted, ELSEWHERE)
+        else:
+            found, step = await self._judge(provider, doubted)
+            checkpoints.reached("evidence-read")
+            again = await self._again(provider, doubted) if step is Step.AGAIN else None
+            found, pause = again or (found, None)
+        self.recording = True
+        try:
+            settled = await self._ledger.evidence.record(
+                doubted,
+                found,
+                most_looks=self._looks,
+                read_at=read_at,
+                once_up_to=0 if provider is None else provider.programme.once_up_to,
+            )
+            if pause is not None:
+                await self._paused(doubted.batch_id, pause)
+            self._changed(doubted.batch_id, settled.reopened)
+        finally:
+            self.recording = False
+        checkpoints.reached("evidence-recorded")
+        log.info(
+            "attempt %d of batch %d: by evidence %d awards landed, %d did not, %d cannot be told",
+            doubted.attempt_id,
+            doubted.batch_id,
+            settled.applied,
+            settled.not_landed,
+            len(doubted.items) - settled.applied - settled.not_landed,
+        )
+
+    async def _again(self, provider: Provider, doubted: Doubted) -> tuple[Judgements, Pause | None] | None:
+        """Sent again at once instead of waiting until it can no longer arrive."""
+        assert self._settle_after is not None  # else nothing waits
+        if not self._going():
+            return None
+        flying = Flying(
+            *(self._ledger, provider, self._clock, doubted.attempt_id, doubted.items),
+            linger=self._settle_after,
+            going=self._going,
+            doubted=True,
+        )
+        return await send_again(flying, doubted)
+
+    def _due_at(self, one: Waiting) -> float:
+        """A trace in a lane can be looked at once; if it says nothing yet, once nobody can still be carrying the call
+        out."""
+        assert self._settle_after is not None  # else nothing waits
+        if one.lane is not None:
+            due = 0.0 if one.looks == 0 else one.lost_until / 1000
+        else:
+            due = one.sent_at / 1000 + self._settle_after
+        if one.looked_at is not None:
+            due = max(due, one.looked_at / 1000 + delay_before_look(one.looks))
+        return due
+
+    async def _judge(self, provider: Provider, doubted: Doubted) -> tuple[Judgements, Step | None]:
+        try:
+            if doubted.passage is not None:
+                return await look(provider, self._clock, doubted)
+            return await provider.judge(doubted), None
+        except Exception:
+            # A defect of ours in reading must not stop the account; it ends like evidence that cannot be had.
+            log.exception("attempt %d: its evidence could not be read", doubted.attempt_id)
+            return _nothing(doubted, _DEFECT), None
+
+
+ELSEWHERE: Final = "The settings no longer point to the account of this call, so it cannot be asked about."
+_DEFECT: Final = "An internal error kept Bursar from reading the evidence."
+
+
+def _nothing(doubted: Doubted, detail: str) -> Judgements:
+    blind = Judged(Judgement.CANNOT_TELL, detail, {}, again=True)
+    return Judgements({item.award_id: blind for item in doubted.items})

@@ -1,0 +1,169 @@
+"""Result files of a lost ledger, read and taken in as history. Sends nothing and asks no service."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import io
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bot.clock import Clock, milliseconds
+from bot.domain.amounts import parse_amount
+from bot.domain.intake import FileFacts, ReadingOptions, original_records, read
+from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Problem, Programme, Row
+from bot.domain.states import FINAL, AwardState
+from bot.domain.testimony import FileTold, state_of, told_of
+from bot.errors import UsageError
+from bot.ledger.drafts import NewDraft
+from bot.ledger.ledger import Ledger
+from bot.ledger.testimonies import TakenIn
+from bot.providers.base import Provider
+
+GZIP: Final = b"\x1f\x8b"
+FILE_MAX_BYTES: Final = 256_000_000
+ROWS_MAX: Final = 10_000_000
+"""A result file is longer than the upload that it tells of; these only keep a wrong file from filling the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFile:
+    """A result file, and how the upload behind it was read."""
+
+    name: str
+    content: bytes
+    duplicates: Duplicates = Duplicates.SUM
+    amount: str | None = None
+    recipient_column: str | None = None
+    amount_column: str | None = None
+    label: str | None = None
+
+
+class TakingIn:
+    """For one programme: a result file does not say which one it is of."""
+
+    def __init__(self, ledger: Ledger, provider: Provider, clock: Clock) -> None:
+        self._ledger = ledger
+        self._provider = provider
+        self._clock = clock
+
+    async def take_in(self, file: HistoryFile, actor: Actor) -> TakenIn:
+        """Record what the file tells, all of it or nothing. Raises ``UsageError`` for a file that is no result file or
+        has a row that cannot be read, ``Refused`` for one that contradicts the ledger."""
+        content = await asyncio.to_thread(_unpacked, file)
+        rows, not_sent = await asyncio.to_thread(self._read, file, content)
+        told = FileTold(told_of(rows, await self._targets([row for row, _, _ in rows]), file.duplicates), not_sent)
+        programme = self._provider.programme
+        new = NewDraft(
+            source="history",
+            actor=actor,
+            programme=programme.name,
+            destination=programme.destination,
+            reason=None,
+            label=file.label,
+            file_name=file.name,
+            file_content=content,
+            file_sha256=hashlib.sha256(content).hexdigest(),
+            parent_id=None,
+            request={"duplicates": file.duplicates.value},
+        )
+        return await self._ledger.testimonies.take_in(new, told)
+
+    def _read(self, file: HistoryFile, content: bytes) -> tuple[list[tuple[Row, AwardState, str]], dict[int, str]]:
+        """Rows that became awards with their state and the file's words, and the lines of which nothing was paid."""
+        reading = read(content, _options(file, self._provider.programme, milliseconds(self._clock.now())))
+        if reading.facts is None:
+            assert reading.refusal is not None  # one of the two
+            raise UsageError(f"{file.name} cannot be read: {reading.refusal.message}")
+        statuses = _statuses(file, content, reading.facts)
+        rows: list[tuple[Row, AwardState, str]] = []
+        not_sent: dict[int, str] = {}
+        for entry in reading.entries():
+            status, said = statuses.get(entry.line, ("", ""))
+            state = state_of(status)
+            if state is None:
+                not_sent[entry.line] = said or status or "the file tells nothing of it"
+            elif isinstance(entry, Row):
+                rows.append((entry, state, said))
+            elif state not in FINAL or state is AwardState.APPLIED:
+                raise UsageError(_unreadable(file, entry), hint="Correct the row, then take the file in again.")
+        return rows, not_sent
+
+    async def _targets(self, rows: Sequence[Row]) -> Mapping[str, str]:
+        """What was sent for each recipient, as far as that can be told without asking anybody."""
+        targets: dict[str, str] = {}
+        pending = []
+        for row in rows:
+            try:
+                target = self._provider.target(row.recipient)
+            except ValueError:
+                continue  # the customer map has changed since: the name stands for itself
+            if target is None:
+                pending.append(row.recipient.key)
+            else:
+                targets[row.recipient.key] = target
+        account = self._provider.programme.destination.account
+        age = self._clock.now()
+        return {**targets, **(await self._ledger.members.known(account, pending, max_age_seconds=age))}
+
+
+def _unpacked(file: HistoryFile) -> bytes:
+    """The file as it was posted, or as it was before it was compressed for Discord."""
+    if not file.content.startswith(GZIP):
+        return file.content
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(file.content)) as packed:
+            content = packed.read(FILE_MAX_BYTES + 1)
+    except (OSError, EOFError, zlib.error):
+        raise UsageError(f"{file.name} is compressed and cannot be unpacked") from None
+    if len(content) > FILE_MAX_BYTES:
+        raise UsageError(f"{file.name} is too large once it is unpacked")
+    return content
+
+
+def _options(file: HistoryFile, programme: Programme, now: int) -> ReadingOptions:
+    amount = None
+    if file.amount is not None:
+        try:
+            amount = parse_amount(file.amount, programme.unit)
+        except ValueError as error:
+            raise UsageError(f"the amount {file.amount} cannot be used: {error}") from error
+    return ReadingOptions(
+        unit=programme.unit,
+        now_ms=now,
+        max_rows=ROWS_MAX,
+        max_bytes=FILE_MAX_BYTES,
+        accepts=ACCEPTED_TYPES[programme.kind],
+        amount=amount,
+        recipient_column=file.recipient_column,
+        amount_column=file.amount_column,
+    )
+
+
+def _statuses(file: HistoryFile, content: bytes, facts: FileFacts) -> dict[int, tuple[str, str]]:
+    """By line: status and words."""
+    places = {re.sub(r"[\s_\-]+", "", name).casefold(): index for index, name in enumerate(facts.columns)}
+    if "status" not in places:
+        raise UsageError(
+            f"{file.name} has no column “status”, so it is no result file",
+            hint="Result files are attached to the last message of each batch, batch-12-result.csv; a CSV with the"
+            " same columns, written by hand, will do, too.",
+        )
+    status, detail = places["status"], places.get("detail")
+    return {
+        line: (_cell(cells, status), "" if detail is None else _cell(cells, detail))
+        for line, cells in original_records(content, facts)
+    }
+
+
+def _cell(cells: Sequence[str], index: int) -> str:
+    return " ".join(cells[index].split())[:200] if index < len(cells) else ""
+
+
+def _unreadable(file: HistoryFile, problem: Problem) -> str:
+    where = f", column {problem.column}" if problem.column else ""
+    return f"row {problem.line} of {file.name} was paid or may be, and cannot be read{where}: {problem.message}"

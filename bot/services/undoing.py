@@ -1,0 +1,64 @@
+"""The draft of an undo: the opposite of what a batch paid, and in words what cannot be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.domain.drafting import TakenBack
+from bot.domain.model import Batch, Notice
+from bot.errors import Refused
+from bot.ledger.ledger import Ledger
+
+SPENT = (
+    "points that somebody spent already may be refused by the service: such an award is reported as refused and not"
+    " tried again"
+)
+TAKES_LESS = (
+    "of points that somebody spent already the service may take what is left and not say so: such an award is reported"
+    " as taken back; look at the balances before paying again"
+)
+
+
+def label_of(batch: Batch) -> str:
+    """What an undo is called wherever batches are listed."""
+    return f"Undo of batch {batch.id}"
+
+
+async def stage_undo(ledger: Ledger, draft_id: int, batch: Batch) -> Sequence[Notice]:
+    """Fill the draft; what a person should know about it. Raises ``Refused`` when nothing is left to take back."""
+    found = await ledger.drafts.stage_undo(draft_id, batch.id)
+    if not found.staged:
+        raise Refused(f"batch {batch.id} has nothing to take back: {_nothing(found)}; nothing was sent")
+    return tuple(_notices(found))
+
+
+def _notices(found: TakenBack) -> list[Notice]:
+    notices = [Notice("undo-spent", TAKES_LESS if found.may_take_less else SPENT)]
+    if found.before:
+        notices.append(
+            Notice("undo-before", f"left out, taken back before or given up as a doubt: {_awards(found.before)}")
+        )
+    if found.unsure:
+        message = (
+            f"left out, {_awards(found.unsure)}: the service may have deducted less than was asked and does not say"
+            " so; give these points back by hand after a look at the balance"
+        )
+        notices.append(Notice("undo-unsure", message))
+    if found.never_landed:
+        notices.append(
+            Notice("undo-never-landed", f"never landed, so there is nothing of: {_awards(found.never_landed)}")
+        )
+    return notices
+
+
+def _nothing(found: TakenBack) -> str:
+    reasons = [
+        (found.before, "were taken back before or given up as a doubt"),
+        (found.unsure, "are deductions of which the service does not say what it really took"),
+        (found.never_landed, "never landed"),
+    ]
+    return ", ".join(f"{number:,} {why}" for number, why in reasons if number)
+
+
+def _awards(number: int) -> str:
+    return "1 award" if number == 1 else f"{number:,} awards"
