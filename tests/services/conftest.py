@@ -1,0 +1,42 @@
+"""The stand-ins as a process of their own, and a program that is wired to them as in earnest."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.services.office import Door
+from tests.support.sandbox import ROOT, Sandbox, connected
+
+
+@pytest.fixture(scope="package")
+def process() -> Iterator[dict[str, Any]]:
+    """The JSON line of stand-ins that live as long as these tests."""
+    command = [sys.executable, "-m", "bot.sandbox", "--die-with-parent"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        yield json.loads(running.stdout.readline())
+        running.terminate()
+
+
+@pytest.fixture
+async def sandbox(process: dict[str, Any]) -> AsyncIterator[Sandbox]:
+    """Nobody is a member or customer yet; jobs are quick, no rate limit stands in the way."""
+    async with connected(process) as one:
+        await one.reset(switches=True)
+        await one.switches(
+            drip={"plan": "unlimited"}, gameball={"rate": "unlimited", "job_delay": 0.0, "job_seconds": 0.0}
+        )
+        yield one
+
+
+@pytest.fixture
+def door(sandbox: Sandbox, tmp_path: Path) -> Door:
+    """Opens the program on a fresh ledger, as often as one likes."""
+    return Door(sandbox, tmp_path)

@@ -1,0 +1,161 @@
+"""A start that finds payments which its ledger does not know: it stops. One that finds ordinary activity goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.domain.model import Item, Recipient
+from bot.ledger.restorations import Why
+from bot.providers.base import Foresight
+from tests.services.neighbour import Neighbour, programme_of
+from tests.services.rig import STAFF, Rig, recipient, rig
+
+
+class Listing(Neighbour):
+    """A service that lists calls and tells balances."""
+
+    tokens: dict[str, int | None]
+    balances: dict[str, int | None]
+    asked: int = 0
+    read: int = 0
+    fails: bool = False
+
+    async def look_ahead(self, items: Sequence[Item], known: Collection[int], mark: int | None) -> Foresight:
+        self.asked += 1
+        if self.fails:
+            raise OSError("no answer")
+        return Foresight({}, (mark or 0) + 1, tokens=dict(self.tokens))
+
+    async def balance(self, target: str, recipient: Recipient) -> int | None:
+        self.read += 1
+        return self.balances.get(recipient.key)
+
+
+def listing(style: str, **tells: Any) -> Callable[..., Neighbour]:
+    def make(**where: Any) -> Neighbour:
+        made = Listing(programme_of(style), **where)
+        made.tokens, made.balances = {}, {}
+        for name, value in tells.items():
+            setattr(made, name, value)
+        return made
+
+    return make
+
+
+async def marked(it: Rig) -> None:
+    account = it.neighbour.programme.destination.account
+    await it.ledger.evidence.advance_mark(account, 7)
+
+
+async def test_calls_of_another_ledger_in_the_list_stop_everything(tmp_path: Path) -> None:
+    async with rig(tmp_path / "a.db", listing("jobs", tokens={"abcdefghjk": None}), patient=True) as it:
+        await marked(it)
+        batch = await it.record([1, 2])
+        it.start()
+        await it.quiet(batch)
+        assert await it.states(batch) == "PP"
+        assert await it.state(batch) == "paused:restored"
+        assert [one.id for one, _ in it.told.pauses] == [batch]
+        restoration = await it.ledger.restorations.in_force()
+        assert restoration is not None
+        assert "the service has calls of Bursar that are missing here" in restoration.message
+
+
+@pytest.mark.parametrize(
+    ("signed_minutes_ago", "made_minutes_ago", "stops"),
+    [(60, 90, False), (60, 55, False), (60, 30, True), (60, None, False)],
+)
+async def test_what_was_made_before_a_sign_off_was_signed_off(
+    tmp_path: Path, signed_minutes_ago: int, made_minutes_ago: int | None, stops: bool
+) -> None:
+    async with rig(tmp_path / "a.db", listing("jobs"), patient=True) as it:
+        await marked(it)
+        await it.ledger.restorations.suspect(Why.STRANGER)
+        assert await it.ledger.restorations.sign_off("Ada")
+        await it.clock.sleep(60 * signed_minutes_ago)
+        made = None if made_minutes_ago is None else round((it.clock.now() - 60 * made_minutes_ago) * 1000)
+        assert isinstance(it.neighbour, Listing)
+        it.neighbour.tokens = {"abcdefghjk": made}
+        batch = await it.record([1])
+        it.start()
+        await it.quiet(batch)
+        assert (await it.state(batch) == "paused:restored") == stops
+
+
+async def test_our_own_calls_are_no_strangers_and_the_list_is_asked_once(tmp_path: Path) -> None:
+    async with rig(tmp_path / "a.db", listing("jobs"), patient=True) as it:
+        await marked(it)
+        first = await it.record([1, 2])
+        it.start()
+        await it.quiet(first)
+        assert await it.states(first) == "AA"
+        neighbour = it.neighbour
+        assert isinstance(neighbour, Listing)
+        asked = neighbour.asked
+        (attempt,) = await it.ledger.queries.attempts(first)
+        neighbour.tokens = {attempt.token: None}
+        second = await it.record([3])
+        await it.quiet(second)
+        assert await it.states(second) == "A"
+        assert neighbour.asked == asked
+
+
+async def test_without_a_mark_or_an_answer_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    for number, how in enumerate(({"tokens": {"abcdefghjk": None}}, {"fails": True})):
+        async with rig(tmp_path / f"{number}.db", listing("jobs", **how), patient=True) as it:
+            if "fails" in how:
+                await marked(it)
+            batch = await it.record([1])
+            it.start()
+            await it.quiet(batch)
+            assert await it.states(batch) == "A"
+
+
+BALANCES = [
+    ([110, 110, 110], "paused:restored", "everybody has exactly what is planned"),
+    ([110, 110, 100], "finished", "somebody has not"),
+    ([115, 115, 115], "finished", "everybody earned something else"),
+    ([110, 110, None], "finished", "too few can be read"),
+    ([100, 100, 100], "finished", "nobody was paid"),
+]
+
+
+@pytest.mark.parametrize(("now", "state", "why"), BALANCES, ids=[row[2] for row in BALANCES])
+async def test_a_batch_that_a_start_finds_is_compared_with_its_recipients_balances(
+    tmp_path: Path, now: list[int | None], state: str, why: str
+) -> None:
+    path = tmp_path / "a.db"
+    make = partial(listing, "items")
+    async with rig(path, make(), patient=True) as it:
+        batch = await it.record([1, 2, 3])
+        to = it.neighbour.programme.destination
+        known = {recipient(number).key: 100 for number in (1, 2, 3)}
+        await it.ledger.evidence.remember_balances(to.account, str(to.currency), known, read_at=it.clock.now())
+    told = {recipient(number).key: balance for number, balance in zip((1, 2, 3), now, strict=True)}
+    later = it.clock
+    await later.sleep(7200)
+    async with rig(path, make(balances=told), clock=later, patient=True) as it:
+        it.start()
+        await it.quiet(batch)
+        assert await it.state(batch) == state
+        if state != "finished":
+            assert await it.states(batch) == "PPP"
+            await it.batches.resume(batch, STAFF)
+            await it.quiet(batch)
+            assert await it.state(batch) == "finished", "a person has looked: it is not asked again"
+
+
+async def test_a_batch_of_this_run_is_not_compared(tmp_path: Path) -> None:
+    async with rig(tmp_path / "a.db", listing("items"), patient=True) as it:
+        it.start()
+        await it.clock.sleep(1)
+        batch = await it.record([1, 2, 3])
+        await it.quiet(batch)
+        assert await it.states(batch) == "AAA"
+        assert isinstance(it.neighbour, Listing)
+        assert it.neighbour.read == 0

@@ -1,0 +1,96 @@
+"""Jobs that say for ever that they run: stopped, and what they did is found by other evidence. On virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.services.neighbour import Neighbour, programme_of
+from tests.services.rig import Rig, rig
+
+JOB_WAIT, SETTLE_AFTER = 60.0, 20.0
+
+
+def endless(**options: Any) -> partial[Neighbour]:
+    return partial(Neighbour, programme_of("jobs"), **{"job_ending": "never", **options})
+
+
+async def settled(it: Rig, *batch_ids: int) -> None:
+    async with asyncio.timeout(20):
+        await it.dispatcher.until_quiet(batch_ids or None, settled=True)
+
+
+async def test_a_job_that_never_ends_is_stopped_and_what_it_left_is_sent_again(tmp_path: Path) -> None:
+    async with rig(tmp_path / "a.db", endless(), settle_after_seconds=SETTLE_AFTER, job_wait=JOB_WAIT) as it:
+        batch_id = await it.record([1, 2, 3])
+        it.start()
+        await it.quiet(batch_id)
+        assert await it.states(batch_id) == "UUU"
+        assert it.neighbour.truth.stops == 0
+        assert it.clock.now() - it.neighbour.truth.at[0] == pytest.approx(JOB_WAIT, abs=1)
+        await it.clock.sleep(SETTLE_AFTER + 1)
+        assert it.neighbour.truth.stops == 1
+        it.neighbour.job_ending = "done"
+        judged = len(it.neighbour.truth.judged)
+        await settled(it)
+        assert (await it.states(batch_id), await it.applied(batch_id)) == ("AAA", "111")
+        assert len(it.neighbour.truth.calls) == 2
+        assert len(it.neighbour.truth.judged) == judged + 1
+        # What was under way when it stopped had its time to land.
+        assert it.neighbour.truth.at[1] - it.neighbour.truth.at[0] >= JOB_WAIT + 2 * SETTLE_AFTER
+
+
+async def test_the_wait_doubles_with_every_job_that_was_stopped(tmp_path: Path) -> None:
+    """A service that takes its time is waited for longer and longer, so that it gets there some day."""
+    async with rig(tmp_path / "a.db", endless(), settle_after_seconds=SETTLE_AFTER, job_wait=JOB_WAIT) as it:
+        batch_id = await it.record([1, 2, 3])
+        it.start()
+        await it.until(lambda: it.neighbour.truth.stops == 2, every=1.0)
+        first, second = it.neighbour.truth.at
+        assert it.clock.now() - second == pytest.approx(2 * JOB_WAIT + SETTLE_AFTER, abs=2)
+        it.neighbour.job_ending = "done"
+        await settled(it)
+        assert (await it.states(batch_id), await it.applied(batch_id)) == ("AAA", "111")
+        assert second > first
+
+
+async def test_a_job_that_does_not_stop_is_left_to_a_person_and_asked_about_on(tmp_path: Path) -> None:
+    job = endless(stops_jobs=False)
+    async with rig(tmp_path / "a.db", job, settle_after_seconds=SETTLE_AFTER, job_wait=JOB_WAIT) as it:
+        it.neighbour.judges = ["unread"] * 100
+        batch_id = await it.record([1, 2, 3])
+        it.start()
+        await settled(it)
+        assert await it.states(batch_id) == "UUU"
+        assert len(it.neighbour.truth.calls) == 1
+        stops, polls = it.neighbour.truth.stops, it.neighbour.truth.polls
+        assert stops == 8
+        await it.clock.sleep(1000)
+        assert it.neighbour.truth.stops == stops
+        assert it.neighbour.truth.polls > polls
+        next(iter(it.neighbour.jobs.values())).ending = "done"
+        await it.clock.sleep(1000)
+        assert await it.states(batch_id) == "AAA"
+
+
+async def test_without_settling_no_job_is_stopped(tmp_path: Path) -> None:
+    async with rig(tmp_path / "a.db", endless(), job_wait=JOB_WAIT) as it:
+        batch_id = await it.record([1, 2, 3])
+        it.start()
+        await it.quiet(batch_id)
+        await it.clock.sleep(2000)
+        assert it.neighbour.truth.stops == 0
+
+
+async def test_a_job_that_cannot_be_asked_about_is_not_stopped(tmp_path: Path) -> None:
+    job = endless(follows=["raise"] * 50)
+    async with rig(tmp_path / "a.db", job, settle_after_seconds=SETTLE_AFTER, job_wait=JOB_WAIT) as it:
+        it.neighbour.judges = ["unread"] * 100
+        await it.record([1, 2, 3])
+        it.start()
+        await settled(it)
+        assert it.neighbour.truth.stops == 0

@@ -1,0 +1,163 @@
+"""Small Gameball batches, paid one by one under ids that the service takes once: what is lost is sent again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.domain.model import Decision, Duplicates, ProviderKind
+from bot.domain.promises import TAKEN_ONCE
+from tests.services.office import MOD, Door, Office, members, paying
+from tests.services.test_settling import FAULTS, resumed, seed
+
+ONE_BY_ONE = {"GAMEBALL_MANUAL_UP_TO": "5"}
+MANUAL = {"method": "POST", "path": "/transactions/manual"}
+
+
+async def proved(office: Office) -> None:
+    """A probe has shown that an id is taken once."""
+    account = office.app.services.programmes.get("gameball").destination.account
+    await office.app.ledger.capabilities.store(
+        account, ProviderKind.GAMEBALL, TAKEN_ONCE.name, TAKEN_ONCE.value, {"by": "this test"}
+    )
+
+
+async def paths(office: Office) -> list[str]:
+    return [call["path"].rpartition("integrations/")[2] for call in await office.writes()]
+
+
+@pytest.mark.parametrize(
+    ("count", "up_to", "probed", "expected"),
+    [
+        (5, "5", True, ["transactions/manual"] * 5),
+        (6, "5", True, ["batch/balance-adjustment"]),
+        (5, "5", False, ["batch/balance-adjustment"]),
+        (5, "", True, ["batch/balance-adjustment"]),
+        (5, "0", True, ["batch/balance-adjustment"]),
+    ],
+)
+async def test_only_small_batches_of_a_proved_service_go_one_by_one(
+    count: int, up_to: str, probed: bool, expected: list[str], door: Door
+) -> None:
+    ids = members(count)
+    async with door.open(GAMEBALL_MANUAL_UP_TO=up_to) as office:
+        await seed(office, "gameball", ids)
+        if probed:
+            await proved(office)
+        batch_id = await office.send(paying(ids), "gameball")
+        assert await office.states(batch_id) == "A" * count
+        assert await paths(office) == expected
+        await office.check_books()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_a_lost_answer_is_sent_again_and_nobody_is_paid_twice(name: str, door: Door) -> None:
+    ids = members(4)
+    async with door.open(**ONE_BY_ONE) as office:
+        await seed(office, "gameball", ids)
+        await proved(office)
+        await office.sandbox.faults({"match": {**MANUAL, "nth": 2}, **FAULTS[name]})
+        batch_id = await office.send(paying(ids), "gameball")
+        await office.sandbox.faults()
+        doubted = (await office.states(batch_id)).count("U")
+    # Whatever the settings say by now: what went under its id goes under its id again.
+    states, events = await resumed(door)
+    assert states == {"applied": 4}
+    async with door.open(dispatching=False) as office:
+        assert set(await paths(office)) == {"transactions/manual"}
+        assert len(await office.writes()) == 4 + doubted
+        assert "evidence-not-landed" not in events
+        attempts = await office.app.ledger.queries.attempts(batch_id)
+        assert len(attempts) == 4 + doubted
+
+
+async def test_a_campaign_of_faults_and_one_resume_leave_no_doubt(door: Door) -> None:
+    ids = members(40)
+    async with door.open(GAMEBALL_MANUAL_UP_TO="40") as office:
+        await seed(office, "gameball", ids)
+        await proved(office)
+        await office.sandbox.faults(campaign={"rate": 0.3})
+        door.calendar.speed = 4.0
+        await office.send(paying(ids), "gameball")
+        await office.sandbox.faults()
+    assert (await resumed(door))[0] == {"applied": 40}
+
+
+async def test_what_is_definitely_refused_is_rejected_and_a_capped_deduction_says_so(door: Door) -> None:
+    there, missing = members(2)
+    async with door.open(**ONE_BY_ONE) as office:
+        await seed(office, "gameball", [there])
+        await proved(office)
+        batch_id = await office.send(paying([there, missing], -100), "gameball")
+        one, other = await office.awards(batch_id)
+        assert (one.state.value, one.detail) == ("applied", "It landed in part: 40 of 100 were taken.")
+        assert other.state.value == "rejected"
+        await office.check_books()
+
+
+@pytest.mark.parametrize("fault", ["reset-after-apply", "reset-before-apply"])
+async def test_nothing_of_a_stopped_batch_is_sent_again(fault: str, door: Door) -> None:
+    (one,) = members(1)
+    async with door.open(**ONE_BY_ONE) as office:
+        await seed(office, "gameball", [one])
+        await proved(office)
+        await office.sandbox.faults({"match": {**MANUAL, "nth": 1}, "kind": fault})
+        batch_id = await office.send(paying([one, one]), "gameball", duplicates=Duplicates.APART)
+        assert await office.states(batch_id) == "UP"  # nothing is sent to a recipient in doubt
+        await office.app.services.batches.stop(batch_id, MOD)
+        calls = len(await office.writes())
+    states, _ = await resumed(door)
+    assert states == ({"applied": 1, "cancelled": 1} if fault == "reset-after-apply" else {"cancelled": 2})
+    async with door.open(dispatching=False) as office:
+        assert len(await office.writes()) == calls
+
+
+@pytest.mark.parametrize("landed", [True, False])
+async def test_without_the_proof_the_list_decides_by_the_id(landed: bool, door: Door) -> None:
+    (one,) = members(1)
+    async with door.open(**ONE_BY_ONE) as office:
+        await office.sandbox.switches(gameball={"reason_cut": 0})  # only the id tells
+        await seed(office, "gameball", [one])
+        await proved(office)
+        await office.sandbox.faults(
+            {"match": {**MANUAL, "nth": 1}, "kind": "reset-after-apply" if landed else "reset-before-apply"}
+        )
+        await office.send(paying([one]), "gameball")
+        account = office.app.services.programmes.get("gameball").destination.account
+        await office.app.ledger.capabilities.forget(account, ProviderKind.GAMEBALL, TAKEN_ONCE.name)
+    states, events = await resumed(door)
+    assert states == {"applied": 1}
+    assert ("evidence-applied" if landed else "evidence-not-landed") in events
+
+
+async def test_rows_that_a_job_did_not_carry_out_go_on_one_by_one(door: Door) -> None:
+    ids = members(8)
+    fault: dict[str, Any] = {"kind": "job-partial", "applied": False}
+    async with door.open(**ONE_BY_ONE) as office:
+        await seed(office, "gameball", ids)
+        await proved(office)
+        await office.sandbox.faults(
+            {"match": {"method": "POST", "path": "/batch/balance-adjustment", "nth": 1}, **fault}
+        )
+        await office.send(paying(ids), "gameball")
+        await office.sandbox.faults()
+    assert (await resumed(door, **ONE_BY_ONE))[0] == {"applied": 8}
+    async with door.open(dispatching=False) as office:
+        assert await paths(office) == ["batch/balance-adjustment", *["transactions/manual"] * 4]
+
+
+async def test_a_person_may_still_decide_while_an_award_waits_to_be_sent_again(door: Door) -> None:
+    (one,) = members(1)
+    async with door.open(**ONE_BY_ONE, BURSAR_SETTLE_AFTER="60") as office:
+        await seed(office, "gameball", [one])
+        await proved(office)
+        await office.sandbox.faults({"match": {**MANUAL, "nth": 1}, "kind": "reset-after-apply"})
+        batch_id = await office.send(paying([one]), "gameball")
+        (award,) = await office.awards(batch_id)
+        batches = office.app.services.batches
+        await batches.resolve(batch_id, [award.id], Decision.SEND_AGAIN, MOD, reason="the list is empty, I think")
+        await office.quiet()
+        (award,) = await office.awards(batch_id)
+        assert award.detail == "Gameball had this award's transaction already, so an earlier call landed."
+        await office.check_books()

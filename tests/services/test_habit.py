@@ -1,0 +1,249 @@
+"""Paying twice by habit: every row is compared with what was paid lately."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.domain.model import Duplicates
+from bot.errors import DraftGone, MatchedEarlier, Refused
+from tests.services.office import OTHER, SERVER, Door, file_of, members, paying
+from tests.support.sandbox import Sandbox
+
+IDS = members(6)
+
+
+@pytest.fixture(autouse=True)
+async def everybody(sandbox: Sandbox) -> None:
+    await sandbox.seed(discord_ids=members(60), balance=1000)
+
+
+async def test_the_same_file_twice_is_refused_and_names_the_batch_the_person_and_the_rows(door: Door) -> None:
+    async with door.open() as office:
+        first = await office.send(paying(IDS))
+        preview = await office.draft(paying(IDS), actor=OTHER)
+        assert (preview.matches.rows, preview.matches.total, preview.blocking_matches) == (6, 60, 6)
+        ((batch_id, name, rows),) = [(one.batch_id, one.actor_name, one.rows) for one in preview.matches.batches]
+        assert (batch_id, name, rows) == (first, "mod", 6)
+        with pytest.raises(MatchedEarlier, match="6 rows were already paid in the last 30 days: batch 1"):
+            await office.confirm(preview, actor=OTHER)
+        assert len(await office.app.ledger.queries.batches(None)) == 1
+
+
+async def test_again_pays_matched_rows_a_second_time(door: Door) -> None:
+    async with door.open() as office:
+        await office.send(paying(IDS))
+        second = await office.send(paying(IDS), confirm={"again": True})
+        assert await office.states(second) == "A" * 6
+        await office.check_books()
+        assert (await office.app.ledger.queries.choice(second))["again"] is True
+
+
+async def test_only_the_rows_not_yet_paid_are_sent_on_request(door: Door) -> None:
+    async with door.open() as office:
+        first = await office.send(paying(IDS[:4]))
+        preview = await office.draft(paying(IDS))
+        assert (preview.matches.rows, preview.blocking_matches) == (4, 4)
+        with pytest.raises(MatchedEarlier):
+            await office.confirm(preview)
+        recorded = await office.confirm(preview, skip_matched=True)
+        assert (recorded.awards, recorded.skipped) == (2, 4)
+        await office.quiet()
+        await office.check_books()
+        result = await office.result(recorded.batch_id)
+        assert [row["status"] for row in result] == ["not sent"] * 4 + ["applied"] * 2
+        assert result[0]["detail"] == f"not sent again: paid lately in batch {first}"
+
+
+async def test_a_row_that_was_paid_is_found_also_where_another_row_of_its_recipient_would_be_added_to_it(
+    door: Door,
+) -> None:
+    """Last week's file with this week's rows below it."""
+    async with door.open() as office:
+        first = await office.send(paying(IDS[:2]))
+        content = file_of([*((one, 10) for one in IDS[:2]), *((one, 7) for one in IDS[:3]), (IDS[2], 8)])
+        preview = await office.draft(content)
+        assert (preview.matches.rows, preview.blocking_matches, preview.totals.total) == (2, 2, 20 + 14 + 15)
+        assert any("paid in the last 30 days" in one.message and one.lines == (2, 3) for one in preview.warnings)
+        recorded = await office.confirm(preview, skip_matched=True)
+        await office.quiet()
+        await office.check_books()
+        result = await office.result(recorded.batch_id)
+        assert [row["status"] for row in result] == ["not sent"] * 2 + ["applied"] * 4
+        assert result[0]["detail"] == f"not sent again: paid lately in batch {first}"
+        again = await office.draft(content)
+        assert (again.matches.rows, again.totals.rows) == (5, 5)
+
+
+async def test_rows_that_were_paid_and_are_sent_again_are_awards_of_their_own(door: Door) -> None:
+    async with door.open() as office:
+        await office.send(paying(IDS[:1]))
+        second = await office.send(file_of([(IDS[0], 10), (IDS[0], 7), (IDS[0], 1)]), confirm={"again": True})
+        assert await office.states(second) == "AA"
+        await office.check_books()
+
+
+async def test_skipping_when_everything_was_paid_leaves_nothing_to_record(door: Door) -> None:
+    async with door.open() as office:
+        await office.send(paying(IDS))
+        preview = await office.draft(paying(IDS))
+        with pytest.raises(Refused, match="every row of it was paid lately"):
+            await office.confirm(preview, skip_matched=True)
+
+
+async def test_another_amount_or_another_currency_is_no_match_and_another_programme_is(door: Door) -> None:
+    async with door.open() as office:
+        await office.send(paying(IDS))
+        assert (await office.draft(paying(IDS, 11))).matches.rows == 0
+        assert (await office.draft(paying(IDS), "drip-members")).matches.rows == 6
+        assert (await office.draft(paying(IDS), "gameball")).matches.rows == 0
+    async with door.open(DRIP_CURRENCY_ID=door.sandbox.drip["second_currency_id"]) as office:
+        assert (await office.draft(paying(IDS))).matches.rows == 0
+
+
+async def test_what_was_refused_or_stopped_is_no_match_and_what_is_in_doubt_is(door: Door) -> None:
+    await door.sandbox.faults({"match": {"path": "/transaction", "nth": 1}, "kind": "reset-before-apply"})
+    async with door.open() as office:
+        doubt = await office.send(paying(IDS))
+        assert await office.states(doubt) == "U" * 6
+        assert (await office.draft(paying(IDS))).matches.rows == 6
+        refused = await office.send(paying(members(3, first=500)))
+        assert await office.states(refused) == "RRR"
+        assert (await office.draft(paying(members(3, first=500)))).matches.rows == 0
+
+
+@pytest.mark.parametrize(
+    ("days", "first", "second", "harmless"),
+    [
+        (6, "Week 31", "Week 32", True),
+        (4, "Week 31", "Week 32", False),
+        (6, "Week 31", "Week 31", False),
+        (6, None, "Week 32", False),
+        (6, "Week 31", None, False),
+    ],
+)
+async def test_the_same_rows_under_another_label_after_five_days_are_one_line_on_the_card(
+    days: int, first: str | None, second: str | None, harmless: bool, door: Door
+) -> None:
+    async with door.open() as office:
+        await office.send(paying(IDS), label=first)
+        door.calendar.days = days
+        preview = await office.draft(paying(IDS), label=second)
+        assert preview.matches.rows == 6
+        assert (preview.matches_harmless, preview.blocking_matches) == (harmless, 0 if harmless else 6)
+        if harmless:
+            await office.confirm(preview)
+            await office.quiet()
+            await office.check_books()
+        else:
+            with pytest.raises(MatchedEarlier):
+                await office.confirm(preview)
+
+
+async def test_a_partial_overlap_under_another_label_is_not_harmless(door: Door) -> None:
+    async with door.open() as office:
+        await office.send(paying(IDS[:3]), label="Week 31")
+        door.calendar.days = 6
+        preview = await office.draft(paying(IDS), label="Week 32")
+        assert (preview.matches.rows, preview.blocking_matches) == (3, 3)
+
+
+async def test_labels_are_proposed_from_the_file_name(door: Door) -> None:
+    async with door.open() as office:
+        await office.send(paying(IDS), name="rewards_week-31.csv")
+        door.calendar.days = 6
+        preview = await office.draft(paying(IDS), name="rewards_week-32.csv")
+        assert (preview.draft.label, preview.matches_harmless) == ("Week 32", True)
+
+
+async def test_after_thirty_days_nothing_matches(door: Door) -> None:
+    async with door.open() as office:
+        await office.send(paying(IDS))
+        door.calendar.days = 31
+        assert (await office.draft(paying(IDS))).matches.rows == 0
+
+
+async def test_two_people_with_the_same_file_at_the_same_moment_pay_once(door: Door) -> None:
+    async with door.open() as office:
+        previews = [await office.draft(paying(IDS)), await office.draft(paying(IDS), actor=OTHER)]
+        answers = await asyncio.gather(
+            office.confirm(previews[0]), office.confirm(previews[1], actor=OTHER), return_exceptions=True
+        )
+        assert sorted(type(answer).__name__ for answer in answers) == ["MatchedEarlier", "Recorded"]
+        await office.quiet()
+        await office.check_books()
+
+
+async def test_two_people_at_the_same_moment_cannot_both_repeat_last_week(door: Door) -> None:
+    async with door.open() as office:
+        await office.send(paying(IDS), label="Week 31")
+        door.calendar.days = 6
+        drafts = [await office.draft(paying(IDS), label="Week 32") for _ in range(5)]
+        assert all(one.matches_harmless for one in drafts)
+        answers = await asyncio.gather(*(office.confirm(one) for one in drafts), return_exceptions=True)
+        assert sorted(type(answer).__name__ for answer in answers) == ["MatchedEarlier"] * 4 + ["Recorded"]
+
+
+async def test_a_double_click_records_once_and_the_loser_learns_the_batch(door: Door) -> None:
+    async with door.open() as office:
+        preview = await office.draft(paying(IDS))
+        answers = await asyncio.gather(*(office.confirm(preview) for _ in range(4)), return_exceptions=True)
+        (recorded,) = [answer for answer in answers if not isinstance(answer, BaseException)]
+        gone = [answer for answer in answers if isinstance(answer, DraftGone)]
+        assert [one.batch_id for one in gone] == [recorded.batch_id] * 3
+        await office.quiet()
+        await office.check_books()
+
+
+@pytest.mark.parametrize(
+    ("policy", "amounts", "problems"),
+    [
+        (Duplicates.SUM, [60, 7], 0),
+        (Duplicates.APART, [10, 7, 10, 40], 0),
+        (Duplicates.ONCE, [10, 7], 1),
+        (Duplicates.REFUSE, [7], 3),
+    ],
+)
+async def test_several_rows_for_one_recipient_are_treated_as_asked(
+    policy: Duplicates, amounts: list[int], problems: int, door: Door
+) -> None:
+    rows = [(IDS[0], 10), (IDS[1], 7), (IDS[0], 10), (IDS[0], 40)]
+    async with door.open() as office:
+        batch_id = await office.send(file_of(rows), duplicates=policy, confirm={"good_rows": True})
+        awards = await office.awards(batch_id)
+        assert [award.amount for award in awards] == amounts
+        assert {award.batch_id for award in awards} == {batch_id}
+        await office.check_books()
+        assert len(await office.writes()) == (3 if policy is Duplicates.APART else 1)
+        result = await office.result(batch_id)
+        assert len(result) == 4
+        assert [row["status"] for row in result].count("not sent") == problems
+        # Whatever was done with them, the same file is known again.
+        again = await office.draft(file_of(rows), duplicates=policy)
+        assert again.matches.rows == len(amounts)
+
+
+async def test_a_repeat_in_another_server_of_the_same_account_is_caught_too(door: Door) -> None:
+    from dataclasses import replace
+
+    async with door.open() as office:
+        await office.send(paying(IDS))
+        elsewhere = replace(OTHER, server_id="700000000000000002")
+        assert elsewhere.server_id != SERVER
+        preview = await office.draft(paying(IDS), actor=elsewhere)
+        assert preview.blocking_matches == 6
+
+
+async def test_who_agrees_to_pay_one_again_has_not_agreed_to_what_somebody_paid_meanwhile(door: Door) -> None:
+    async with door.open() as office:
+        await office.send(paying(IDS[:1]))
+        seen_early = await office.draft(paying(IDS))
+        assert seen_early.blocking_matches == 1
+        await office.send(paying(IDS), actor=OTHER, confirm={"skip_matched": True})
+        with pytest.raises(MatchedEarlier, match="6 rows were already paid"):
+            await office.confirm(seen_early, again=True)
+        await office.quiet()
+        await office.check_books()
+        paid = [award for award in await office.awards() if award.state.value == "applied"]
+        assert len(paid) == 6

@@ -1,0 +1,151 @@
+"""What a result file says of rows that became no award, however often it is sent again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.model import Decision, Duplicates
+from tests.services.office import MOD, NO_LIMITS, Door, file_of, members, paying
+from tests.support.sandbox import Sandbox
+
+IDS = members(6)
+STRANGERS = members(3, first=100)
+KNOWN = "discord_id,amount,award_id"
+
+
+@pytest.fixture(autouse=True)
+async def everybody(sandbox: Sandbox) -> None:
+    await sandbox.seed(discord_ids=IDS, balance=1000)
+
+
+# --- award ids are never forgotten ------------------------------------------------------------------------------------
+
+
+async def test_a_paid_row_keeps_its_award_through_every_result_file(door: Door) -> None:
+    async with door.open() as office:
+        first = await office.send(paying(IDS[:2]))
+        more = await office.result_bytes(first) + f"{IDS[2]},10,,,,\n".encode()
+        for number in (2, 3):
+            batch_id = await office.send(more, confirm={"again": True})
+            assert batch_id == number
+            result = await office.result(batch_id)
+            paid = [(row["status"], row["detail"], row["award_id"]) for row in result[:2]]
+            assert paid == [("applied", f"paid as award {n} in batch 1", str(n)) for n in (1, 2)]
+            assert all(row["time"] for row in result)
+            more = await office.result_bytes(batch_id) + f"{IDS[2 + number]},10,,,,\n".encode()
+        door.calendar.days = 31
+        preview = await office.draft(await office.result_bytes(3))
+        assert (preview.totals.rows, preview.blocking_matches, preview.totals.problems) == (0, 0, 0)
+        await office.check_books()
+
+
+async def test_what_was_left_out_in_doubt_is_told_as_it_stands_now(door: Door) -> None:
+    await door.sandbox.faults({"match": {"path": "/transaction", "nth": 1}, "kind": "reset-before-apply"})
+    async with door.open() as office:
+        first = await office.send(paying(IDS[:1]))
+        content = await office.result_bytes(first) + f"{IDS[1]},10,,,,\n".encode()
+        second = await office.send(content)
+        (row, _) = await office.result(second)
+        assert (row["status"], row["detail"], row["award_id"]) == ("unknown", "in doubt as award 1 in batch 1", "1")
+        await office.app.services.batches.resolve(first, [1], Decision.WRITE_OFF, MOD, reason="looked")
+        (row, _) = await office.result(second)
+        assert (row["status"], row["detail"]) == ("written-off", "written off as award 1 in batch 1")
+        preview = await office.draft(await office.result_bytes(second))
+        assert [one.kind for one in preview.problems] == ["written-off"]
+
+
+async def test_left_out_rows_are_told_after_the_draft_is_gone(door: Door) -> None:
+    async with door.open() as office:
+        first = await office.send(paying(IDS[:1]))
+        content = await office.result_bytes(first) + f"{IDS[1]},10,,,,\n{IDS[2]},0,,,,\n".encode()
+        second = await office.send(content)
+        door.calendar.days = 3
+        assert await office.app.ledger.drafts.purge() == 2
+        assert [row["detail"] for row in await office.result(second)] == [
+            "paid as award 1 in batch 1",
+            "",
+            "nothing to pay: the amount is blank or zero",
+        ]
+
+
+# --- every row has its reason -----------------------------------------------------------------------------------------
+
+
+async def test_rows_without_an_award_say_why(door: Door) -> None:
+    rows = [
+        (IDS[0], 10),
+        (IDS[1], 5),
+        (IDS[2], 0),
+        (IDS[3], ""),
+        (IDS[1], -5),
+        (IDS[4], 4),
+        (IDS[4], -9),
+        (IDS[4], 5),
+        ("", 10),
+    ]
+    async with door.open() as office:
+        batch_id = await office.send(file_of(rows))
+        result = [(row["status"], row["detail"], row["award_id"]) for row in await office.result(batch_id)]
+        assert result[1:] == [
+            ("no award", "adds up to 0 with row 6", ""),
+            ("no award", "nothing to pay: the amount is blank or zero", ""),
+            ("no award", "nothing to pay: the amount is blank or zero", ""),
+            ("no award", "adds up to 0 with row 3", ""),
+            ("no award", "adds up to 0 with rows 8 and 9", ""),
+            ("no award", "adds up to 0 with rows 7 and 9", ""),
+            ("no award", "adds up to 0 with rows 7 and 8", ""),
+            ("no award", "read as the file's own total", ""),
+        ]
+
+
+async def test_reading_a_file_again_another_way_forgets_the_reasons_of_before(door: Door) -> None:
+    rows = [(IDS[0], 10), (IDS[1], 5), (IDS[1], -5)]
+    async with door.open() as office:
+        submitting = office.app.services.submitting
+        preview = await office.draft(file_of(rows))
+        wish = replace(await submitting.wish_of(preview.draft), duplicates=Duplicates.APART)
+        again = await submitting.reread(preview.draft.id, wish, MOD, NO_LIMITS)
+        recorded = await office.confirm(again)
+        await office.quiet()
+        assert [row["status"] for row in await office.result(recorded.batch_id)] == ["applied"] * 3
+
+
+# --- an award id in the wrong row -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("who", "amount"), [(IDS[1], 10), (IDS[0], 11)])
+async def test_a_row_with_an_award_id_that_is_not_its_own_is_a_problem(who: str, amount: int, door: Door) -> None:
+    async with door.open() as office:
+        await office.send(paying(IDS[:1]))
+        preview = await office.draft(file_of([(who, amount, 1)], KNOWN))
+        (problem,) = preview.problems
+        assert (problem.line, problem.column, problem.kind) == (2, "award_id", "other-award")
+        assert "clear the award_id cell to send this row as a new award" in problem.message
+        assert (await office.draft(file_of([(IDS[0], 10, 1)], KNOWN))).totals.problems == 0
+
+
+async def test_a_customer_named_in_another_way_is_the_same_customer(door: Door) -> None:
+    async with door.open() as office:
+        await office.send(paying(IDS[:1]), "gameball")
+        preview = await office.draft(file_of([(IDS[0], 10, 1)], "customer_id,amount,award_id"), "gameball")
+        assert (preview.totals.rows, preview.totals.problems) == (0, 0)
+
+
+async def test_lines_of_a_summed_award_are_known_by_it(door: Door) -> None:
+    async with door.open() as office:
+        first = await office.send(file_of([(IDS[0], 10), (IDS[0], 20)]))
+        preview = await office.draft(await office.result_bytes(first))
+        assert (preview.totals.rows, preview.totals.problems) == (0, 0)
+
+
+async def test_a_row_that_was_corrected_and_paid_is_known_as_it_was_before(door: Door) -> None:
+    async with door.open() as office:
+        first = await office.send(paying(STRANGERS[:1], 500))
+        before = await office.result_bytes(first)
+        second = await office.send(file_of([(IDS[0], 50, 1)], KNOWN))
+        assert await office.states(second) == "A"
+        preview = await office.draft(before)
+        assert (preview.totals.rows, preview.totals.problems) == (0, 0)
+        assert [one.kind for one in preview.warnings if one.kind == "already-awarded"] == ["already-awarded"]

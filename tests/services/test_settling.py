@@ -1,0 +1,217 @@
+"""Doubts settled by evidence, beside the stand-ins: what the ledger claims in the end is what their books say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from bot.services import foresight, settling
+from tests.services.office import MOD, Door, Office, members, paying
+
+CALLS = {
+    "drip-credentials": {"method": "PATCH", "path": "/credentials/transaction"},
+    "drip-members": {"method": "PATCH", "path": "/members/transaction"},
+    "gameball": {"method": "POST", "path": "/batch/balance-adjustment"},
+}
+FAULTS: dict[str, dict[str, Any]] = {
+    "lost before it was carried out": {"kind": "reset-before-apply"},
+    "lost after it was carried out": {"kind": "reset-after-apply"},
+    "carried out late": {"kind": "apply-late", "after": 0.6},
+    "502 after carrying it out": {"kind": "502", "applied": True},
+    "502 before carrying it out": {"kind": "502", "applied": False},
+    "answer cut": {"kind": "cut-body"},
+    "answer cut, nothing carried out": {"kind": "cut-body", "applied": False},
+    "partial answer": {"kind": "partial-answer"},
+    "partial answer, as much carried out": {"kind": "partial-answer", "applied": False},
+}
+
+
+async def seed(office: Office, programme: str, ids: list[str]) -> None:
+    """Everybody is known at the service and has something already."""
+    if programme == "gameball":
+        await office.sandbox.seed(customers=[{"id": one, "balance": 40} for one in ids])
+    elif programme == "drip-members":
+        await office.sandbox.seed(members=[{"discord_id": one, "balance": 40} for one in ids])
+    else:
+        credentials = [{"type": "discord-id", "value": one, "balance": 40} for one in ids]
+        await office.sandbox.seed(credentials=credentials)
+
+
+async def resumed(door: Door, **variables: str) -> tuple[Counter[str], list[str]]:
+    """What ``resume`` does; awards by state, and the kinds of what is in the history."""
+    async with door.open(settling=True, **variables) as office:
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        await office.check_books()
+        awards = await office.awards()
+        batches = {award.batch_id for award in awards}
+        events = [event.kind for batch in batches for event in await office.app.ledger.queries.events(batch)]
+        return Counter(award.state.value for award in awards), events
+
+
+@pytest.mark.parametrize("programme", CALLS)
+@pytest.mark.parametrize("name", FAULTS)
+async def test_after_one_resume_every_award_is_final_and_the_books_agree(programme: str, name: str, door: Door) -> None:
+    ids = members(14)
+    async with door.open() as office:
+        await seed(office, programme, ids)
+        if programme == "drip-credentials":
+            await office.send(paying(ids, 7), programme)  # from here on their balances are known
+        await office.sandbox.faults({"match": {**CALLS[programme], "nth": 1}, **FAULTS[name]})
+        batch_id = await office.send(paying(ids), programme, confirm={"again": True})
+        await office.sandbox.faults()
+        doubted = (await office.states(batch_id)).count("U")
+    assert doubted
+    states, events = await resumed(door)
+    assert states == {"applied": len(all_of(programme, ids))}
+    assert {"evidence-applied", "evidence-not-landed"} & set(events)
+
+
+def all_of(programme: str, ids: list[str]) -> list[str]:
+    """One award for everybody, and for credentials the one before."""
+    return ids * (2 if programme == "drip-credentials" else 1)
+
+
+OUTSIDE: dict[str, dict[str, Any]] = {
+    "drip-credentials": {"service": "drip", "type": "discord-id"},
+    "drip-members": {"service": "drip"},
+}
+
+
+@pytest.mark.parametrize("programme", OUTSIDE)
+@pytest.mark.parametrize("fault", ["reset-after-apply", "reset-before-apply"])
+async def test_a_balance_that_others_moved_is_left_to_a_person_with_its_numbers(
+    programme: str, fault: str, door: Door
+) -> None:
+    (one,) = members(1)
+    async with door.open() as office:
+        await seed(office, programme, [one])
+        await office.sandbox.faults({"match": {**CALLS[programme], "nth": 1}, "kind": fault})
+        batch_id = await office.send(paying([one]), programme)
+        (award,) = await office.awards(batch_id)
+        assert award.state.value == "unknown"
+        whose = {"drip_id": award.target} if programme == "drip-members" else {"value": one}
+        await office.sandbox.outside(**OUTSIDE[programme], **whose, amount=3)
+    states, events = await resumed(door)
+    assert states == {"unknown": 1}
+    assert not [kind for kind in events if kind.startswith("evidence")]
+    async with door.open(dispatching=False) as office:
+        (doubt,) = await office.app.services.batches.doubts(batch_id, MOD)
+        numbers = doubt.numbers[award.id]
+        assert (numbers.before, numbers.expected) == (40, 50)
+        assert numbers.now == (53 if fault == "reset-after-apply" else 43)
+
+
+async def test_one_quiet_member_decides_about_a_call_in_which_another_one_moved(door: Door) -> None:
+    ids = members(5)
+    async with door.open() as office:
+        await seed(office, "drip-members", ids)
+        await office.sandbox.faults({"match": {**CALLS["drip-members"], "nth": 1}, "kind": "reset-before-apply"})
+        batch_id = await office.send(paying(ids), "drip-members")
+        for award in (await office.awards(batch_id))[:4]:
+            await office.sandbox.outside(service="drip", drip_id=award.target, amount=3)
+    assert (await resumed(door))[0] == {"applied": 5}
+
+
+async def test_members_that_contradict_each_other_are_left_to_a_person(door: Door) -> None:
+    ids = members(5)
+    async with door.open() as office:
+        await seed(office, "drip-members", ids)
+        await office.sandbox.faults({"match": {**CALLS["drip-members"], "nth": 1}, "kind": "reset-before-apply"})
+        batch_id = await office.send(paying(ids), "drip-members")
+        award = (await office.awards(batch_id))[0]
+        await office.sandbox.outside(service="drip", drip_id=award.target, amount=award.amount)
+    assert (await resumed(door))[0] == {"unknown": 5}
+
+
+async def test_a_credential_without_a_known_balance_is_left_to_a_person(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foresight, "LONGEST_READ_SECONDS", 0.0)
+    ids = members(6)  # more than are asked about in any case
+    async with door.open() as office:
+        await seed(office, "drip-credentials", ids)
+        await office.sandbox.faults({"match": {**CALLS["drip-credentials"], "nth": 1}, "kind": "reset-after-apply"})
+        await office.send(paying(ids))
+    assert (await resumed(door))[0] == {"unknown": 6}
+
+
+@pytest.mark.parametrize(
+    ("fault", "states"),
+    [
+        ({"kind": "job-lost"}, {"applied": 8}),
+        ({"kind": "job-lost", "applied": False}, {"applied": 8}),
+        ({"kind": "job-partial"}, {"applied": 8}),
+        ({"kind": "job-partial", "applied": False}, {"applied": 8}),
+        ({"kind": "stopped"}, {"applied": 8}),
+        # It says for ever that it still runs and may pay the rest at any time, so it is stopped first.
+        ({"kind": "job-never-finishes"}, {"applied": 8}),
+    ],
+    ids=lambda value: "-".join(map(str, value.values())),
+)
+async def test_what_a_job_did_is_found_in_the_list_of_transactions(
+    fault: dict[str, Any], states: dict[str, int], door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "LOOKS", 2)
+    ids = members(8)
+    async with door.open(BURSAR_JOB_WAIT="2") as office:
+        await seed(office, "gameball", ids)
+        await office.sandbox.outside(service="gameball", customer=ids[0], amount=5, reason="a purchase")
+        await office.sandbox.faults({"match": {**CALLS["gameball"], "nth": 1}, **fault})
+        await office.send(paying(ids), "gameball")
+    assert (await resumed(door, BURSAR_JOB_WAIT="2"))[0] == states
+
+
+async def test_a_deduction_that_was_capped_has_landed_and_says_how_much_was_taken(door: Door) -> None:
+    (one,) = members(1)
+    async with door.open() as office:
+        await seed(office, "gameball", [one])
+        await office.sandbox.faults({"match": {**CALLS["gameball"], "nth": 1}, "kind": "reset-after-apply"})
+        await office.send(paying([one], -100), "gameball")
+    assert (await resumed(door))[0] == {"applied": 1}
+    async with door.open(dispatching=False) as office:
+        (award,) = await office.awards()
+        assert award.detail == "It landed in part: 40 of 100 were taken."
+
+
+@pytest.mark.parametrize("cut", [0, 20])
+async def test_a_transaction_that_may_be_ours_with_its_token_cut_off_is_never_paid_again(cut: int, door: Door) -> None:
+    (one,) = members(1)
+    async with door.open() as office:
+        await office.sandbox.switches(gameball={"reason_cut": cut})
+        await seed(office, "gameball", [one])
+        await office.sandbox.faults({"match": {**CALLS["gameball"], "nth": 1}, "kind": "reset-after-apply"})
+        await office.send(paying([one]), "gameball", reason="The winner of the long summer contest")
+    assert (await resumed(door))[0] == {"unknown": 1}
+
+
+async def test_reads_that_fail_decide_nothing(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "LOOKS", 2)
+    ids = members(3)
+    async with door.open() as office:
+        await seed(office, "drip-members", ids)
+        rule = {"match": {**CALLS["drip-members"], "nth": 1}, "kind": "reset-before-apply"}
+        reads = {"match": {"method": "GET", "path": "/members/search", "every": 1}, "kind": "500"}
+        await office.sandbox.faults(rule)
+        await office.send(paying(ids), "drip-members")
+        await office.sandbox.faults(reads)
+    assert (await resumed(door))[0] == {"unknown": 3}
+    async with door.open() as office:
+        await office.sandbox.faults()
+    assert (await resumed(door))[0] == {"applied": 3}
+
+
+@pytest.mark.parametrize("programme", CALLS)
+async def test_a_campaign_of_faults_and_resumes_leaves_no_doubt(programme: str, door: Door) -> None:
+    ids = members(120)
+    async with door.open() as office:
+        await seed(office, programme, ids)
+        if programme == "drip-credentials":
+            await office.send(paying(ids, 7), programme)
+        await office.sandbox.faults(campaign={"rate": 0.3})
+        door.calendar.speed = 4.0
+        await office.send(paying(ids), programme, confirm={"again": True})
+        await office.sandbox.faults()
+    states, _ = await resumed(door)
+    assert states == {"applied": len(all_of(programme, ids))}
