@@ -1,0 +1,172 @@
+"""A second person's leave in Discord: the request in the staff channel, and its two buttons."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any, Final, Self
+
+import discord
+
+from bot.services.approving import Approval, ApprovalState
+from bot.services.rules import Capability
+from bot.ui import answers, staff
+from bot.ui.answers import Interaction
+from bot.ui.cards import RULE, Line, Tone, button, card
+from bot.ui.errors import Guarded, changes_nothing
+from bot.ui.looking import Look, limits_for
+from bot.ui.permissions import actor_of, require, server_of, services_of
+from bot.ui.preview_card import HASH_PREFIX, card_title, custom_id
+from bot.ui.preview_facts import match_lines, people_lines, plan_line, totals_line, wish_lines
+from bot.ui.text import count, escape, sentence, when
+
+_log = logging.getLogger(__name__)
+
+_CHOSEN: Final = {
+    "g": "Bad rows are left out.",
+    "s": "Rows that were paid lately are left out.",
+    "a": "**Rows that were paid lately are paid a second time.**",
+    "d": "Who was paid for this campaign already is left out.",
+}
+_DECIDED: Final = {
+    ApprovalState.APPROVED: "approved",
+    ApprovalState.USED: "approved",
+    ApprovalState.REFUSED: "refused",
+    ApprovalState.REPLACED: "replaced by a newer request",
+}
+
+
+def channel_for(interaction: Interaction, seen: Look) -> discord.TextChannel:
+    """Where to ask. Raises ``StaffChannelError``: without a staff channel nobody would see the request."""
+    if seen.rules.staff_channel_id is None:
+        raise staff.StaffChannelError(
+            "This needs a second person, and there is no staff channel to ask in.", hint="Choose one with /settings."
+        )
+    return staff.find_channel(interaction.client, server_of(interaction), seen.rules.staff_channel_id)
+
+
+async def post_request(interaction: Interaction, channel: discord.TextChannel, seen: Look, approval: Approval) -> None:
+    """Ask in the staff channel. The same request asked for again is posted again: the first may be far up."""
+    view = request_card(seen, approval, practice=services_of(interaction).practice)
+    await staff.post(channel, view, nonce=staff.nonce_of("approval", approval.id, interaction.id))
+
+
+def request_card(seen: Look, approval: Approval, *, practice: bool) -> discord.ui.LayoutView:
+    """Everything that somebody has to see before saying yes for another."""
+    preview = seen.preview
+    lines: list[Line] = [
+        f"**{escape(approval.asked_by, 60)}** asks for approval: {escape(approval.why, 200)}.",
+        RULE,
+        totals_line(preview),
+        *wish_lines(preview, seen.title),
+        *people_lines(preview),
+        *match_lines(preview),
+        *(words for letter, words in _CHOSEN.items() if letter in approval.flags),
+    ]
+    if preview.totals.problems:
+        lines.append(f"⚠ {count(preview.totals.problems, 'bad row')}")
+    if preview.totals.unresolved:
+        lines.append(f"⚠ {count(preview.totals.unresolved, 'recipient')} without an account to send to")
+    lines += [
+        RULE,
+        plan_line(preview),
+        f"-# Draft {approval.draft_id} · prepared by {escape(preview.draft.actor.name, 40)} · content "
+        f"`{approval.content_hash[:HASH_PREFIX]}` · until {when(approval.expires_at)}. A change of the draft voids it.",
+    ]
+    return card(
+        card_title(preview),
+        tone=Tone.ATTENTION,
+        word="Nothing sent · waits for a second person",
+        practice=practice,
+        lines=lines,
+        rows=[
+            [
+                button("Approve", f"approval:approve:{approval.id}", style=discord.ButtonStyle.success),
+                button("Refuse", f"approval:refuse:{approval.id}", style=discord.ButtonStyle.danger),
+                button("Open the draft", custom_id("open", preview)),
+            ]
+        ],
+    )
+
+
+async def _decide(interaction: Interaction, approval_id: int, *, approve: bool) -> None:
+    changes_nothing(interaction)
+    await answers.think(interaction)
+    rules = await require(interaction, Capability.APPROVE)
+    services, actor = services_of(interaction), actor_of(interaction)
+    asked = await services.approving.request(approval_id, actor)
+    if approve and asked.state is ApprovalState.ASKED:
+        draft = await services.submitting.draft(asked.draft_id, actor)
+        programme = services.programmes.get(draft.programme, currency=rules.currencies.get(draft.programme))
+        await services.submitting.check_second(draft.id, actor, limits_for(interaction, rules, programme))
+    decided = await services.approving.decide(approval_id, actor, approve=approve)
+    practice = services.practice
+    if not decided.changed:
+        await answers.show(interaction, _late_card(decided.approval, practice=practice))
+        return
+    await _mark(interaction, decided.approval, practice=practice)
+    lines = ["Whoever prepared it can send it now, exactly as it is." if approve else "Nothing of it can be sent so."]
+    word = "Approved" if approve else "Refused"
+    view = card(word, tone=Tone.PLAIN, word="Nothing sent by this", practice=practice, lines=lines)
+    await answers.show(interaction, view)
+
+
+def _late_card(approval: Approval, *, practice: bool) -> discord.ui.LayoutView:
+    """Who was first, and when."""
+    said = _DECIDED.get(approval.state, approval.state.value)
+    by = (
+        f" by **{escape(approval.decided_by, 60)}**, {when(approval.decided_at or 0, 'R')}"
+        if approval.decided_by
+        else ""
+    )
+    lines = [f"{sentence(f'it was {said}{by}')} Your press changed nothing."]
+    return card("This is decided already", tone=Tone.PLAIN, word="", practice=practice, lines=lines)
+
+
+async def _mark(interaction: Interaction, approval: Approval, *, practice: bool) -> None:
+    """Let the request say what became of it. The decision holds whether or not that can be shown."""
+    message = interaction.message
+    if message is None:
+        return
+    approved = approval.state is ApprovalState.APPROVED
+    by = escape(approval.decided_by or "", 60)
+    lines: list[Line] = [
+        f"**{by}** {'approved' if approved else 'refused'} what **{escape(approval.asked_by, 60)}** asked for: "
+        f"{escape(approval.why, 200)}.",
+        f"-# Draft {approval.draft_id} · content `{approval.content_hash[:HASH_PREFIX]}` · "
+        f"{when(approval.decided_at or 0)}" + (f" · holds until {when(approval.expires_at)}" if approved else ""),
+    ]
+    title = f"Draft {approval.draft_id} is {'approved' if approved else 'refused'}"
+    tone = Tone.DONE if approved else Tone.STOPPED
+    rows = [[button("Open the draft", f"draft:open:{approval.draft_id}:-")]]
+    view = card(title, tone=tone, word="Nothing sent yet", practice=practice, lines=lines, rows=rows)
+    try:
+        await message.edit(view=view, allowed_mentions=staff.NO_MENTIONS)
+    except discord.HTTPException as error:
+        _log.warning("the request %d could not be marked as decided: %s", approval.id, error)
+
+
+class ApprovalButton(
+    Guarded[discord.ui.Button[Any]],
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=r"approval:(?P<verb>approve|refuse):(?P<approval>[0-9]{1,18})",
+):
+    """*Approve* and *Refuse*."""
+
+    def __init__(self, item: discord.ui.Button[Any], verb: str, approval_id: int) -> None:
+        super().__init__(item)
+        self.verb = verb
+        self.approval_id = approval_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        assert isinstance(item, discord.ui.Button)
+        return cls(item, match["verb"], int(match["approval"]))
+
+    async def act(self, interaction: Interaction) -> None:
+        await _decide(interaction, self.approval_id, approve=self.verb == "approve")
+
+
+ITEMS: Final = (ApprovalButton,)

@@ -1,0 +1,296 @@
+"""Cards of recorded batches: the staff channel's board, ``/batch show`` and ``list``, the question before a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import discord
+
+from bot.domain.model import Award, Batch, Counts
+from bot.domain.states import BatchState
+from bot.ledger.drafts import Draft
+from bot.ledger.queries import Calls, Event
+from bot.services.batches import BatchView
+from bot.ui import batch_text
+from bot.ui.cards import RULE, Line, Tone, button, card
+from bot.ui.text import count, escape, plain, when
+
+LISTED_AWARDS: Final = 10
+"""Up to so many awards are named one by one; a small ``/award`` needs no result file."""
+SHOWN_EVENTS: Final = 10
+SHOWN_ATTEMPTS: Final = 6
+PAGE_SIZE: Final = 8
+"""Batches on a page of ``/batch list``."""
+
+Buttons = list[discord.ui.Item[Any]]
+
+
+def batch_button_id(action: str, batch_id: int) -> str:
+    """The custom id of a batch's button. It carries ids only; the state is read when it is pressed."""
+    return f"batch:{action}:{batch_id}"
+
+
+def _button(
+    label: str, action: str, batch_id: int, style: discord.ButtonStyle = discord.ButtonStyle.secondary
+) -> discord.ui.Button[Any]:
+    return button(label, batch_button_id(action, batch_id), style=style)
+
+
+def steering_buttons(view: BatchView, *, board: bool) -> Buttons:
+    """What can be done about a batch right now. ``board``: in the staff channel, where *Details* leads further."""
+    batch, counts = view.batch, view.counts
+    row: Buttons = []
+    if batch.state is BatchState.PAUSED:
+        row.append(_button("Resume", "resume", batch.id, discord.ButtonStyle.primary))
+    if batch.state is BatchState.OPEN:
+        row.append(_button("Pause", "pause", batch.id))
+    if batch.state in (BatchState.OPEN, BatchState.PAUSED):
+        row.append(_button("Stop", "stop", batch.id, discord.ButtonStyle.danger))
+    if counts.unknown:
+        row.append(_button(f"Settle {counts.unknown:,} in doubt", "doubts", batch.id, discord.ButtonStyle.primary))
+    if view.retryable and batch_text.is_over(view):
+        row.append(_button(f"Send {count(view.retryable, 'refused row')} again", "retry", batch.id))
+    if board:
+        row.append(_button("Details", "show", batch.id))
+    elif counts.applied and batch.source not in ("undo", "history") and not counts.unknown and batch_text.is_over(view):
+        row.append(_button("Take back…", "undo", batch.id))
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class BoardFacts:
+    """What a board shows besides the batch itself."""
+
+    programme: str
+    """The title that moderators see."""
+    first: Sequence[Award]
+    """The first awards, to name the recipients."""
+    by: str | None = None
+    """Who paused or stopped it."""
+    restarted_at: int | None = None
+    """Unix ms of the restart after which it goes on."""
+    file_name: str | None = None
+    """The attached result."""
+    file_note: str | None = None
+    """What there is to say about the result file (compressed, or too large)."""
+    promise: str | None = None
+    """What is known of the programme's service, and what it cannot promise."""
+
+
+def board_card(view: BatchView, facts: BoardFacts, *, practice: bool) -> discord.ui.LayoutView:
+    """The one message that the staff channel has of a batch."""
+    batch = view.batch
+    tone, word = batch_text.tone_and_word(view, by=facts.by)
+    over = batch_text.is_over(view)
+    lines: list[Line] = []
+    if not over:
+        lines.append(batch_text.bar(view.counts))
+    lines.append(batch_text.by_state(view.counts))
+    lines.append(batch_text.sums(view))
+    doing = batch_text.doing(view)
+    if doing:
+        lines.append(doing)
+    if batch.state is BatchState.PAUSED and batch.pause is not None and facts.by is None:
+        lines.append(f"⚠️ {escape(batch.pause.message, 300)}")
+    if facts.restarted_at is not None and not over:
+        lines.append(f"Goes on after a restart of Bursar {when(facts.restarted_at, 'R')}.")
+    lines += [RULE, *batch_text.origin(batch, facts.programme)]
+    if batch.awards <= LISTED_AWARDS:
+        lines += batch_text.award_lines(facts.first, batch)
+    else:
+        lines.append(batch_text.recipients(facts.first[:5], batch.awards))
+    lines.append(batch_text.receipt(view))
+    if facts.file_name is not None:
+        lines.append(discord.ui.File(f"attachment://{facts.file_name}"))
+    if facts.file_note is not None:
+        lines.append(f"-# {facts.file_note}")
+    title = batch_text.title(batch)
+    rows = [steering_buttons(view, board=True)]
+    return card(title, tone=tone, word=word, practice=practice, lines=lines, rows=rows)
+
+
+def alert_card(batch: Batch, reason: str, next_step: str, planned: int, *, practice: bool) -> discord.ui.LayoutView:
+    """A pause that no person asked for: posted once, as a message of its own, so that it is seen."""
+    return card(
+        f"{batch_text.title(batch)} is paused",
+        tone=Tone.ATTENTION,
+        word="Somebody has to act",
+        practice=practice,
+        lines=[
+            f"{count(planned, 'award')} stay planned. None of them was sent, and none is lost.",
+            f"Why: {reason}",
+            f"Next: {next_step}",
+        ],
+        rows=[
+            [_button("Resume", "resume", batch.id, discord.ButtonStyle.primary), _button("Details", "show", batch.id)]
+        ],
+    )
+
+
+def show_card(
+    view: BatchView,
+    facts: BoardFacts,
+    events: Sequence[Event],
+    calls: Calls,
+    *,
+    practice: bool,
+) -> discord.ui.LayoutView:
+    """Everything about one batch, privately."""
+    batch = view.batch
+    tone, word = batch_text.tone_and_word(view, by=facts.by)
+    lines: list[Line] = [batch_text.bar(view.counts), batch_text.by_state(view.counts), batch_text.sums(view)]
+    lines += [line for line in (batch_text.doing(view),) if line]
+    if batch.pause is not None:
+        lines.append(f"Paused because: {escape(batch.pause.message, 300)}")
+    lines += [RULE, *batch_text.origin(batch, facts.programme), batch_text.recipients(facts.first[:5], batch.awards)]
+    lines.append(batch_text.receipt(view))
+    if facts.promise is not None:
+        lines.append(f"-# {escape(facts.promise, 500)}")
+    if view.children:
+        lines += _children(view)
+    lines += [RULE, "**History**"]
+    history = batch_text.event_lines(events)
+    if len(history) > SHOWN_EVENTS:
+        lines.append(f"-# {len(history) - SHOWN_EVENTS:,} earlier entries are left out")
+    lines += [f"- {line}" for line in history[-SHOWN_EVENTS:]]
+    lines += _calls(calls)
+    first = [*steering_buttons(view, board=False)]
+    second: Buttons = [
+        _button("Refresh", "again", batch.id),
+        _button("Result file", "file", batch.id),
+    ]
+    rows = [row for row in (first, second) if row]
+    return card(batch_text.title(batch), tone=tone, word=word, practice=practice, lines=lines, rows=rows)
+
+
+def _children(view: BatchView) -> list[Line]:
+    """The batches that came of this one, and how."""
+    lines: list[Line] = []
+    for how, undo in (("Continued", False), ("Taken back", True)):
+        named = ", ".join(f"batch {child.id}" for child in view.children if (child.source == "undo") is undo)
+        if named:
+            lines.append(f"{how} by {named}")
+    return lines
+
+
+def _calls(calls: Calls) -> list[Line]:
+    rest = calls.total - calls.clean
+    lines: list[Line] = [RULE, f"**{count(calls.total, 'call')}** · {calls.clean:,} went through whole"]
+    if rest > len(calls.others):
+        lines.append(f"-# the last {len(calls.others)} of {rest:,} that did not")
+    return lines + [f"- {batch_text.attempt_line(attempt)}" for attempt in calls.others]
+
+
+def stop_card(view: BatchView, *, practice: bool) -> discord.ui.LayoutView:
+    """The question before a stop: what is sent already, what will never be."""
+    counts, batch = view.counts, view.batch
+    lines: list[Line] = []
+    if counts.applied:
+        paid = batch_text.sums(view)
+        lines.append(f"{count(counts.applied, 'award')} already went out ({paid}). Stopping does not take them back.")
+    if counts.sending:
+        lines.append(f"{count(counts.sending, 'award')} on the way: that call is finished and recorded.")
+    if counts.unknown:
+        lines.append(f"{count(counts.unknown, 'award')} in doubt: these stay open until somebody settles them.")
+    lines.append(f"{count(counts.planned, 'award')} not sent yet: cancelled for good. *Pause* would keep them.")
+    return card(
+        f"Stop batch {batch.id}?",
+        tone=Tone.STOPPED,
+        word="This cannot be undone",
+        practice=practice,
+        lines=lines,
+        rows=[
+            [
+                _button(
+                    f"Stop it, cancel {count(counts.planned, 'award')}", "halt", batch.id, discord.ButtonStyle.danger
+                ),
+                _button("Pause instead", "pause", batch.id),
+            ]
+        ],
+    )
+
+
+def list_card(
+    views: Sequence[BatchView], drafts: Sequence[Draft], *, page: int, total: int, practice: bool
+) -> discord.ui.LayoutView:
+    """A page of the server's batches, newest first, with the drafts that wait for somebody to confirm them."""
+    lines: list[Line] = []
+    if drafts:
+        lines.append(
+            f"**{count(len(drafts), 'open draft')}** · nothing of {'it' if len(drafts) == 1 else 'them'} was sent"
+        )
+        lines += [_draft_line(draft) for draft in drafts[:5]]
+        lines.append(RULE)
+    lines += [_batch_line(view) for view in views]
+    if not total:
+        lines.append("No batch yet. `/award` and `/bulk` make one.")
+    rows: list[Buttons] = []
+    if drafts:
+        rows.append([_draft_menu(drafts)])
+    if views:
+        rows.append([_batch_menu(views)])
+    pages = max(1, -(-total // PAGE_SIZE))
+    if pages > 1:
+        rows.append(_pager(page, pages))
+    return card("Batches", tone=Tone.PLAIN, practice=practice, lines=lines, rows=rows)
+
+
+def _pager(page: int, pages: int) -> Buttons:
+    here = button(f"Page {page + 1} of {pages}", f"batches:here:{page}", disabled=True)
+    return [
+        button("First", "batches:first:0", disabled=page == 0),
+        button("Newer", f"batches:page:{max(0, page - 1)}", disabled=page == 0),
+        here,
+        button("Older", f"batches:next:{page + 1}", disabled=page + 1 >= pages),
+    ]
+
+
+def _draft_menu(drafts: Sequence[Draft]) -> discord.ui.Select[Any]:
+    options = [
+        discord.SelectOption(
+            label=plain(f"Draft {draft.id} · {draft.label or draft.file_name or draft.reason or draft.source}"),
+            description=plain(f"by {draft.actor.name}"),
+            value=str(draft.id),
+        )
+        for draft in drafts[:25]
+    ]
+    return discord.ui.Select(custom_id="batches:draft", placeholder="Open a draft", options=options)
+
+
+def _batch_menu(views: Sequence[BatchView]) -> discord.ui.Select[Any]:
+    options = [
+        discord.SelectOption(label=plain(choice_label(view.batch, view.counts)), value=str(view.batch.id))
+        for view in views
+    ]
+    return discord.ui.Select(custom_id="batches:show", placeholder="Show a batch", options=options)
+
+
+def _draft_line(draft: Draft) -> str:
+    named = escape(draft.label or draft.file_name or draft.reason or draft.source, 60)
+    return f"- Draft {draft.id} · {named} · by {escape(draft.actor.name, 40)} · gone {when(draft.expires_at, 'R')}"
+
+
+def _batch_line(view: BatchView) -> str:
+    batch = view.batch
+    return (
+        f"- **{batch_text.title(batch)}** · {state_word(batch, view.counts)} · {count(batch.awards, 'award')} · "
+        f"{batch_text.sums(view)} · by {escape(batch.actor.name, 40)} {when(batch.recorded_at, 'R')}"
+    )
+
+
+def state_word(batch: Batch, counts: Counts) -> str:
+    """A few words for lists and autocompletion."""
+    doubt = f", {counts.unknown:,} in doubt" if counts.unknown else ""
+    if batch.state is BatchState.OPEN:
+        return "starting" if counts.planned == counts.total else f"running{doubt}"
+    refused = f", {counts.rejected:,} refused" if counts.rejected else ""
+    return f"{batch.state.value}{doubt}{refused}"
+
+
+def choice_label(batch: Batch, counts: Counts) -> str:
+    """``Batch 41 · 1,203 awards · running · Week 31``."""
+    named = batch.label or batch.reason
+    parts = [f"Batch {batch.id}", count(batch.awards, "award"), state_word(batch, counts), named]
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,227 @@
+"""A recorded batch in words: its state, progress, sums and history. Shared by the board and the ``/batch`` cards."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Final
+
+from bot.domain.model import Award, Batch, Counts, PauseKind
+from bot.domain.states import AwardState, BatchState
+from bot.ledger.queries import Attempt, Event
+from bot.services.batches import BatchView
+from bot.services.watching import Doing
+from bot.ui.cards import Tone
+from bot.ui.text import count, duration, escape, points, when, who
+
+BAR_CELLS: Final = 16
+
+STATE_WORDS: Final = {
+    AwardState.APPLIED: "paid",
+    AwardState.REJECTED: "refused",
+    AwardState.UNKNOWN: "in doubt",
+    AwardState.SENDING: "on the way",
+    AwardState.PLANNED: "not sent yet",
+    AwardState.CANCELLED: "cancelled, never sent",
+    AwardState.WRITTEN_OFF: "written off",
+}
+"""What a person calls the states of awards, in the order in which cards name them."""
+
+
+def title(batch: Batch) -> str:
+    """``Batch 41 · Week 31``."""
+    named = batch.label or batch.file_name
+    return f"Batch {batch.id} · {escape(named, 60)}" if named else f"Batch {batch.id}"
+
+
+def nothing_sent(view: BatchView) -> bool:
+    """Whether not one award of the batch has left Bursar, so that stopping costs nothing."""
+    batch = view.batch
+    sent = view.counts.applied + view.counts.unknown + view.counts.sending + view.counts.written_off
+    return batch.state in (BatchState.OPEN, BatchState.PAUSED) and sent == 0 and view.counts.planned > 0
+
+
+def is_over(view: BatchView) -> bool:
+    """Whether nothing more happens without a person: stopped or finished, and no call out."""
+    return view.batch.state in (BatchState.STOPPED, BatchState.FINISHED) and view.counts.unfinished == 0
+
+
+def tone_and_word(view: BatchView, *, by: str | None = None) -> tuple[Tone, str]:
+    """The colour of a batch's card, with the words that say the same. ``by`` = who stopped or paused it."""
+    batch, counts = view.batch, view.counts
+    person = f" by {escape(by, 40)}" if by else ""
+    if batch.state is BatchState.PAUSED:
+        paused_by_person = batch.pause is not None and batch.pause.kind is PauseKind.PERSON
+        return Tone.ATTENTION, f"Paused{person}" if paused_by_person else "Paused · somebody has to act"
+    if batch.state is BatchState.STOPPED:
+        return Tone.STOPPED, f"Stopped{person}"
+    if batch.state is BatchState.OPEN:
+        if view.activity.doing is Doing.WAITING_TO_START:
+            return Tone.RUNNING, f"Nothing sent yet · the first call goes out {when(batch.starts_at, 'R')}"
+        if view.activity.doing is Doing.AWAY:
+            return Tone.ATTENTION, "Waiting for the service"
+        if view.activity.doing is Doing.STANDING_BY:
+            return Tone.ATTENTION, "Standing by · nothing is sent from here"
+        return Tone.RUNNING, "Under way"
+    open_ends = [f"{counts.unknown:,} in doubt"] if counts.unknown else []
+    open_ends += [f"{counts.rejected:,} refused"] if counts.rejected else []
+    return (Tone.ATTENTION, f"Finished · {', '.join(open_ends)}") if open_ends else (Tone.DONE, "Done")
+
+
+def receipt(view: BatchView) -> str:
+    """The batch's receipt code, as a small line: what ``/verify`` takes."""
+    return f"-# receipt `{view.code}` · `/verify` with it shows that nothing was altered since"
+
+
+def bar(counts: Counts) -> str:
+    """How much is settled, as a bar and in numbers. Full only when it is all."""
+    settled, total = counts.total - counts.unfinished, max(1, counts.total)
+    cells = settled * BAR_CELLS // total
+    share = settled * 100 // total
+    return f"{'▰' * cells}{'▱' * (BAR_CELLS - cells)} **{share} %** · {settled:,} of {count(counts.total, 'award')}"
+
+
+def by_state(counts: Counts) -> str:
+    """``612 paid · 8 refused · 4 in doubt``; states without awards are left out."""
+    numbers = {
+        AwardState.APPLIED: counts.applied,
+        AwardState.REJECTED: counts.rejected,
+        AwardState.UNKNOWN: counts.unknown,
+        AwardState.SENDING: counts.sending,
+        AwardState.PLANNED: counts.planned,
+        AwardState.CANCELLED: counts.cancelled,
+        AwardState.WRITTEN_OFF: counts.written_off,
+    }
+    return " · ".join(f"{numbers[state]:,} {word}" for state, word in STATE_WORDS.items() if numbers[state])
+
+
+def sums(view: BatchView) -> str:
+    """What was paid, of what the batch asks for."""
+    unit = view.batch.destination.unit
+    paid = points(view.sums.get(AwardState.APPLIED, 0), unit)
+    return f"**{paid}** paid of {points(view.batch.total, unit)}"
+
+
+def doing(view: BatchView) -> str | None:
+    """What happens right now and how long it will take, for an open batch."""
+    activity = view.activity
+    if view.batch.state is not BatchState.OPEN:
+        return None
+    until = None if activity.until is None else when(round(activity.until * 1000), "R")
+    left = None if view.seconds_left is None else f"{duration(view.seconds_left)} left"
+    calls = count(view.calls_left, "call") + " to go"
+    if activity.doing is Doing.WAITING_TO_START:
+        return "Until then, *Stop* costs nothing."
+    if activity.doing is Doing.AWAY:
+        why = escape(activity.detail, 200) if activity.detail else "The service cannot be reached."
+        return f"{why} It is tried again{f' {until}' if until else ''}; what is not sent stays planned."
+    if activity.doing is Doing.STANDING_BY:
+        return escape(activity.detail or "", 400)
+    if activity.doing is Doing.FOLLOWING:
+        return "Every call is made; the service is still working on a job."
+    if activity.doing is Doing.WAITING_FOR_LIMIT:
+        return " · ".join(
+            part for part in (f"Next call {until}" if until else "Waiting for the rate limit", calls, left) if part
+        )
+    if waiting := view.held_back.awards:  # and not because the dispatcher has yet to look at a new batch
+        rows = count(waiting, "row waits", "rows wait")
+        return f"No call is under way: {rows} because the recipient has an award in doubt (`/batch resolve`)."
+    return " · ".join(part for part in (calls, left) if part) if view.calls_left else None
+
+
+def origin(batch: Batch, programme: str) -> list[str]:
+    """Who asked for what, where to, why."""
+    by = f"**{escape(batch.actor.name, 60)}**"
+    lines = [f"{count(batch.awards, 'award')} by {by} · {escape(programme, 60)} · {when(batch.recorded_at)}"]
+    if batch.reason:
+        lines.append(f"Reason: {escape(batch.reason, 200)}")
+    if batch.file_name and batch.label:
+        lines.append(f"File: {escape(batch.file_name, 100)}")
+    if batch.source == "history":
+        lines.append(
+            "Taken in from a result file: sent by a ledger that was lost, counted as paid, never sent from here"
+        )
+    if batch.parent_id is not None:
+        lines.append(f"{'Takes back' if batch.source == 'undo' else 'Continues'} batch {batch.parent_id}")
+    return lines
+
+
+def recipients(first: Sequence[Award], total: int) -> str:
+    """``For @a, @b and 1,198 more``."""
+    names = ", ".join(who(award.recipient) for award in first)
+    more = total - len(first)
+    return f"For {names} and {more:,} more" if more > 0 else f"For {names}"
+
+
+def award_lines(awards: Sequence[Award], batch: Batch) -> list[str]:
+    """``- @a · 50 points · paid``. A cause that several awards share is told once, below them."""
+    causes = Counter(cause for award in awards if (cause := _cause(award, batch)) is not None)
+    lines = []
+    for award in awards:
+        cause = _cause(award, batch)
+        said = f"- {who(award.recipient)} · {points(award.amount, batch.destination.unit)} · {STATE_WORDS[award.state]}"
+        lines.append(f"{said}: {escape(cause[1], 150)}" if cause is not None and causes[cause] == 1 else said)
+    shared = [cause for cause, times in causes.items() if times > 1]
+    return [*lines, *(f"{STATE_WORDS[state].capitalize()}: {escape(detail, 200)}" for state, detail in shared)]
+
+
+def _cause(award: Award, batch: Batch) -> tuple[AwardState, str] | None:
+    """Why it is not paid, unless the card says it already."""
+    told = award.state is AwardState.PLANNED and batch.pause is not None
+    return None if not award.detail or told or award.state is AwardState.APPLIED else (award.state, award.detail)
+
+
+_EVENTS: Final = {
+    "batch-recorded": "recorded",
+    "batch-paused": "paused",
+    "batch-resumed": "resumed",
+    "batch-stopped": "stopped",
+    "batch-finished": "finished",
+    "batch-reopened": "opened again",
+    "calls-interrupted": "calls cut off by a crash",
+    "job-given-up": "a job took too long",
+    "late-answer": "a late answer of the service",
+    "staff-alerted": "staff alerted",
+    "award-resolved": "doubt settled",
+    "evidence-applied": "read back: landed",
+    "evidence-not-landed": "read back: did not land",
+    "history-told": "taken over from a result file",
+}
+
+
+def event_lines(events: Sequence[Event]) -> list[str]:
+    """A batch's history; entries that one decision made for many rows are one line."""
+    lines = []
+    for (_, said), together in groupby(events, key=lambda event: (event.at, _event(event))):
+        rows = sum(1 for event in together if event.award_id is not None)
+        lines.append(f"{said} ({count(rows, 'row')})" if rows > 1 else said)
+    return lines
+
+
+def _event(event: Event) -> str:
+    said = _EVENTS.get(event.kind, event.kind.replace("-", " "))
+    by = f" by {escape(event.actor_name, 40)}" if event.actor_name else ""
+    notes = [event.detail.get(key) for key in ("decision", "message", "reason")]
+    if approver := event.detail.get("approved_by"):
+        notes.append(f"approved by {approver}")
+    note = " · ".join(escape(str(one), 150) for one in notes if one)
+    return f"{when(event.at)} {said}{by}" + (f": {note}" if note else "")
+
+
+def attempt_line(attempt: Attempt) -> str:
+    """One call that did not simply succeed."""
+    status = f" · HTTP {attempt.http_status}" if attempt.http_status is not None else ""
+    said = attempt.detail or attempt.verdict or attempt.state
+    return f"{when(attempt.claimed_at, 'T')} {count(len(attempt.award_ids), 'award')}{status} · {escape(said, 150)}"
+
+
+def who_ended(view: BatchView, events: Sequence[Event]) -> str | None:
+    """The person who stopped or paused a batch that stands still now; ``None`` when it was nobody."""
+    if view.batch.state is BatchState.STOPPED:
+        kind = "batch-stopped"
+    elif view.batch.pause is not None and view.batch.pause.kind is PauseKind.PERSON:
+        kind = "batch-paused"
+    else:
+        return None
+    return next((event.actor_name for event in reversed(events) if event.kind == kind), None)

@@ -1,0 +1,189 @@
+"""One batch's message in the staff channel: gathered, posted, edited, closed. Raises what Discord refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import discord
+
+from bot.domain.model import Actor, PauseKind
+from bot.domain.states import BatchState
+from bot.ledger.boards import Board
+from bot.ledger.queries import Event
+from bot.services.batches import BatchView
+from bot.services.bundle import Services
+from bot.services.rules import ServerRules
+from bot.ui import batch_text
+from bot.ui.batch_cards import LISTED_AWARDS, BoardFacts, alert_card, board_card
+from bot.ui.permissions import programme_title
+from bot.ui.results import ResultFile, result_file
+from bot.ui.staff import NO_MENTIONS, StaffChannelError, find_channel, nonce_of, post
+from bot.ui.text import escape
+
+EVERYWHERE: Final = Actor("bursar", "Bursar", None)
+"""The board looks after the batches of every server."""
+
+UNKNOWN_MESSAGE: Final = 10008
+"""Discord's code for a message that was deleted."""
+
+ALERTED: Final = "staff-alerted"
+
+NEXT_STEPS: Final = {
+    PauseKind.KEY: "the operator puts the right key into the settings (`bursar doctor` checks it), then *Resume*.",
+    PauseKind.ACCESS: "the operator gives the key what it lacks (`bursar doctor` says what), then *Resume*.",
+    PauseKind.CURRENCY: "choose the currency with `/settings currency`, then *Resume*.",
+    PauseKind.QUOTA: "wait until the service renews the quota, or take a larger plan, then *Resume*.",
+    PauseKind.SETTINGS: "put the setting back and *Resume*, or *Stop* and send the rows anew.",
+    PauseKind.DISTURBED: "the operator finds out who else uses its places (`bursar doctor --evidence`), then *Resume*.",
+    PauseKind.RESTORED: "the operator compares with the services and signs it off (`bursar restore`), then *Resume*.",
+    PauseKind.UNCLEAR: "see whether the service is well and settle the rows in doubt, then *Resume*.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What stands in the channel now."""
+
+    view: BatchView
+    components: list[dict[str, Any]]
+    over: bool
+
+
+class BoardMessage:
+    """One batch's message. Made for one look and thrown away."""
+
+    def __init__(self, services: Services, client: discord.Client, view: BatchView, rules: ServerRules) -> None:
+        self._services = services
+        self._client = client
+        self._view = view
+        self._batch = view.batch
+        self._rules = rules
+
+    async def update(self, *, restarted_at: int | None, shown: list[dict[str, Any]] | None) -> Shown:
+        """Bring the message up to date: posted when it is new or was deleted, left alone when it says the same already.
+
+        A batch that is over gets its totals and result file, and its board is closed. Raises ``StaffChannelError`` and
+        what discord.py raises.
+        """
+        board, fresh = await self._board()
+        channel, board = await self._channel(board)
+        over = batch_text.is_over(self._view)
+        result = await self._result(channel) if over and self._has_file() else ResultFile(None, None)
+        facts = await self._facts(restarted_at, result)
+        card = board_card(self._view, facts, practice=self._services.practice)
+        card.stop()  # its buttons are found by their ids; nothing is to be remembered for this message
+        components: list[dict[str, Any]] = card.to_components()  # type: ignore[no-untyped-call]  # discord.py has none here
+        if board.message_id is None or components != shown:
+            if board.closed:
+                await self._services.boards.reopen(self._batch.id)
+            await self._put(channel, board, card, result, fresh=fresh)
+        if over:
+            await self._services.boards.close(self._batch.id)
+        return Shown(self._view, components, over)
+
+    async def alert(self) -> None:
+        """Tell the staff about a pause that no person asked for: once for each pause, in a message of its own."""
+        batch = self._batch
+        if batch.state is not BatchState.PAUSED or batch.pause is None or batch.pause.kind is PauseKind.PERSON:
+            return
+        events = await self._services.batches.history(batch.id, EVERYWHERE)
+        paused = _last(events, "batch-paused")
+        alerted = _last(events, ALERTED)
+        if paused is None or (alerted is not None and alerted.seq > paused.seq):
+            return
+        channel, _ = await self._channel((await self._board())[0])
+        reason, planned = escape(batch.pause.message, 400), self._view.counts.planned
+        card = alert_card(batch, reason, NEXT_STEPS[batch.pause.kind], planned, practice=self._services.practice)
+        card.stop()
+        await post(channel, card, nonce=nonce_of(ALERTED, batch.id, batch.recorded_at, paused.seq))
+        await self._services.steering.note(
+            ALERTED, batch_id=batch.id, server_id=batch.actor.server_id, actor=None, detail={"pause": paused.seq}
+        )
+
+    # --- where --------------------------------------------------------------------------------------------------
+
+    async def _board(self) -> tuple[Board, bool]:
+        """The batch's board, and whether it was registered just now."""
+        board = await self._services.boards.get(self._batch.id)
+        if board is not None:
+            return board, False
+        if self._rules.staff_channel_id is None:
+            raise StaffChannelError("No staff channel is set.", hint="Choose one in /settings.")
+        return await self._services.boards.open(self._batch.id, self._rules.staff_channel_id), True
+
+    async def _channel(self, board: Board) -> tuple[discord.TextChannel, Board]:
+        """Where the board is, or the staff channel of now where that place is gone or was opened to everyone."""
+        server = self._batch.actor.server_id
+        assert server is not None  # batches of the command line have no board
+        try:
+            return find_channel(self._client, server, board.channel_id), board
+        except StaffChannelError:
+            now = self._rules.staff_channel_id
+            if now is None or now == board.channel_id:
+                raise
+            channel = find_channel(self._client, server, now)
+            return channel, await self._services.boards.move(self._batch.id, now)
+
+    # --- what ---------------------------------------------------------------------------------------------------
+
+    def _has_file(self) -> bool:
+        """A small ``/award`` names every award on the card itself."""
+        return self._batch.source != "award" or self._batch.awards > LISTED_AWARDS
+
+    async def _result(self, channel: discord.TextChannel) -> ResultFile:
+        pieces = self._services.batches.result_file(self._batch.id, EVERYWHERE)
+        return await result_file(pieces, self._batch.id, channel.guild.filesize_limit)
+
+    async def _facts(self, restarted_at: int | None, result: ResultFile) -> BoardFacts:
+        by = None
+        if self._batch.state in (BatchState.PAUSED, BatchState.STOPPED):
+            events = await self._services.batches.history(self._batch.id, EVERYWHERE)
+            by = batch_text.who_ended(self._view, events)
+        return BoardFacts(
+            programme=programme_title(self._rules, self._batch.programme),
+            first=await self._services.batches.first_awards(self._batch.id, EVERYWHERE, LISTED_AWARDS),
+            by=by,
+            restarted_at=restarted_at,
+            file_name=result.name,
+            file_note=result.note,
+        )
+
+    # --- posting ------------------------------------------------------------------------------------------------
+
+    async def _put(
+        self,
+        channel: discord.TextChannel,
+        board: Board,
+        card: discord.ui.LayoutView,
+        result: ResultFile,
+        *,
+        fresh: bool,
+    ) -> None:
+        if board.message_id is not None:
+            try:
+                await self._edit(channel, int(board.message_id), card, result)
+                return
+            except discord.NotFound as error:
+                if error.code != UNKNOWN_MESSAGE:
+                    raise
+        nonce = nonce_of("board", self._batch.id, self._batch.recorded_at, channel.id, board.message_id)
+        message = await post(channel, card, nonce=nonce, file=result.file)
+        await self._services.boards.posted(self._batch.id, str(message.id))
+        if not fresh and board.message_id is None:
+            # An earlier post may have arrived without our noticing: then this one was answered with that message.
+            await self._edit(channel, message.id, card, result)
+
+    async def _edit(
+        self, channel: discord.TextChannel, message_id: int, card: discord.ui.LayoutView, result: ResultFile
+    ) -> None:
+        if result.file is not None:
+            result.file.reset()
+        files = [] if result.file is None else [result.file]
+        message = channel.get_partial_message(message_id)
+        await message.edit(view=card, attachments=files, allowed_mentions=NO_MENTIONS)
+
+
+def _last(events: Sequence[Event], kind: str) -> Event | None:
+    return next((event for event in reversed(events) if event.kind == kind), None)

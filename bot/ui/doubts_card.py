@@ -1,0 +1,176 @@
+"""The card of rows in doubt: what is known of the call, what each answer risks, three buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import discord
+
+from bot.domain.amounts import display
+from bot.domain.judging import Numbers
+from bot.domain.model import Award, Batch, Decision
+from bot.domain.states import BatchState
+from bot.ledger.queries import Attempt
+from bot.services.batches import Doubt
+from bot.ui.batch_cards import batch_button_id
+from bot.ui.cards import RULE, Line, Tone, button, card
+from bot.ui.text import count, escape, plain, points, when, who
+
+NAMED: Final = 10
+"""Rows of a call that are named on the card."""
+
+RISKS: Final = {
+    Decision.LANDED: "counted as paid. If it did not arrive after all, they never get it.",
+    Decision.SEND_AGAIN: "sent once more. If the first one arrived, they get it twice.",
+    Decision.WRITE_OFF: "given up: not counted as paid, never sent again. They may or may not have it.",
+}
+
+_VERBS: Final = {
+    Decision.LANDED: ("It landed", "They landed"),
+    Decision.SEND_AGAIN: ("Send again", "Send again"),
+    Decision.WRITE_OFF: ("Write off", "Write off"),
+}
+
+DONE: Final = {
+    Decision.LANDED: "counted as paid",
+    Decision.SEND_AGAIN: "sent again",
+    Decision.WRITE_OFF: "written off",
+}
+"""What was done, behind "10 rows"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The rows in doubt of one call."""
+
+    attempt: Attempt
+    awards: tuple[Award, ...]
+    whole: bool
+    """One answer for all of them: the call was all-or-nothing."""
+    numbers: Mapping[int, Numbers]
+    """The evidence on each, by award id."""
+
+    @classmethod
+    def group(cls, doubts: Sequence[Doubt]) -> list[Call]:
+        """Calls with their rows, oldest call first."""
+        by_attempt: dict[int, list[Doubt]] = {}
+        for doubt in doubts:
+            by_attempt.setdefault(doubt.attempt.id, []).append(doubt)
+        return [
+            cls(
+                attempt=together[0].attempt,
+                awards=tuple(award for doubt in together for award in doubt.awards),
+                whole=any(doubt.whole_call for doubt in together),
+                numbers=together[0].numbers,
+            )
+            for _, together in sorted(by_attempt.items())
+        ]
+
+
+def doubts_card(
+    batch: Batch, calls: Sequence[Call], at: int, *, only: int | None, done: str | None, practice: bool
+) -> discord.ui.LayoutView:
+    """The rows in doubt of one call, or one of them alone (``only`` = its id). ``done``: what was just recorded."""
+    title = f"Batch {batch.id} · rows in doubt"
+    if not calls:
+        lines: list[Line] = [done] if done else []
+        lines.append("No row of this batch is in doubt.")
+        details = button("Details", batch_button_id("show", batch.id))
+        return card(title, tone=Tone.DONE, word="Settled", practice=practice, lines=lines, rows=[[details]])
+    call = calls[at]
+    awards = [award for award in call.awards if only in (None, award.id)]
+    lines = [f"✓ {done}", RULE] if done else []
+    lines += _evidence(call, len(awards))
+    lines += [_row(award, batch, call.numbers.get(award.id, Numbers())) for award in awards[:NAMED]]
+    if len(awards) > NAMED:
+        lines.append(f"- … and {len(awards) - NAMED:,} more, all in the result file")
+    lines.append(RULE)
+    if call.whole and len(awards) > 1:
+        lines.append("This call was all or nothing: either every row landed or none. One answer counts for all.")
+    lines.append("Look at the members' balances in the programme, then say what is true:")
+    lines += [f"- **{verb(decision, len(awards))}**: {risk}" for decision, risk in RISKS.items()]
+    if batch.state is BatchState.STOPPED:
+        lines.append("-# The batch was stopped, so nothing of it is sent again: use a new award where one is due.")
+    target = f"a{awards[0].id}" if only is not None else f"c{call.attempt.id}"
+    rows: list[list[discord.ui.Item[Any]]] = [[_decide(batch, decision, target, len(awards)) for decision in RISKS]]
+    if only is None and not call.whole and len(call.awards) > 1:
+        rows.append([_pick_menu(batch, call)])
+    pager = _pager(batch.id, at, len(calls), only)
+    if pager:
+        rows.append(pager)
+    return card(title, tone=Tone.ATTENTION, word="A person has to say", practice=practice, lines=lines, rows=rows)
+
+
+def _evidence(call: Call, rows: int) -> list[Line]:
+    attempt = call.attempt
+    status = f"the service answered HTTP {attempt.http_status}" if attempt.http_status else "there was no clear answer"
+    lines: list[Line] = [f"**{count(rows, 'row')}** sent {when(attempt.claimed_at, 'F')}; {status}."]
+    if attempt.detail:
+        lines.append(f"What happened: {escape(attempt.detail, 300)}")
+    looked = next((one for one in call.numbers.values() if one.looked_at is not None), None)
+    if looked is not None and looked.looked_at is not None:
+        lines.append(f"Read back {when(looked.looked_at, 'R')}: {escape(looked.said or '', 300)}")
+    else:
+        lines.append("Not read back yet: Bursar does that by itself when the call is old enough.")
+    if attempt.job_id:
+        lines.append(f"Job of the service: {escape(attempt.job_id, 60)}")
+    return lines
+
+
+def _row(award: Award, batch: Batch, numbers: Numbers) -> str:
+    unit = batch.destination.unit
+    parts = [f"- Row {award.line}", who(award.recipient), points(award.amount, unit)]
+    if numbers.before is not None and numbers.expected is not None:
+        parts.append(f"before {display(numbers.before, unit)}, expected {display(numbers.expected, unit)}")
+        if numbers.between:
+            parts.append(f"{display(numbers.between, unit)} by later awards")
+    if numbers.now is not None:
+        parts.append(f"now {display(numbers.now, unit)}")
+    if award.attempts > 1:
+        parts.append(f"{award.attempts} calls so far")
+    return " · ".join(parts)
+
+
+def verb(decision: Decision, rows: int) -> str:
+    """What the button of a decision says."""
+    return _VERBS[decision][0 if rows == 1 else 1]
+
+
+def _decide(batch: Batch, decision: Decision, target: str, rows: int) -> discord.ui.Button[Any]:
+    label = verb(decision, rows) if rows == 1 else f"{verb(decision, rows)}: all {rows:,}"
+    style = discord.ButtonStyle.danger if decision is Decision.SEND_AGAIN else discord.ButtonStyle.secondary
+    return button(
+        label, f"doubt:{decision.value}:{batch.id}:{target}", style=style, disabled=_too_final(batch, decision)
+    )
+
+
+def _too_final(batch: Batch, decision: Decision) -> bool:
+    """A stopped batch sends nothing any more."""
+    return decision is Decision.SEND_AGAIN and batch.state is BatchState.STOPPED
+
+
+def _pick_menu(batch: Batch, call: Call) -> discord.ui.Select[Any]:
+    options = [
+        discord.SelectOption(
+            label=plain(f"Row {award.line} · {award.recipient.value}"),
+            description=plain(points(award.amount, batch.destination.unit)),
+            value=str(award.id),
+        )
+        for award in call.awards[:25]
+    ]
+    placeholder = "Decide about one row alone" + (" (first 25)" if len(call.awards) > 25 else "")
+    return discord.ui.Select(custom_id=f"doubt:pick:{batch.id}", placeholder=placeholder, options=options)
+
+
+def _pager(batch_id: int, at: int, calls: int, only: int | None) -> list[discord.ui.Item[Any]]:
+    if only is not None:
+        return [button("Back to the whole call", f"doubt:page:{batch_id}:{at}")]
+    if calls == 1:
+        return []
+    return [
+        button("Previous call", f"doubt:page:{batch_id}:{max(0, at - 1)}", disabled=at == 0),
+        button(f"Call {at + 1} of {calls}", f"doubt:here:{batch_id}", disabled=True),
+        button("Next call", f"doubt:page:{batch_id}:{at + 1}", disabled=at + 1 >= calls),
+    ]

@@ -1,0 +1,354 @@
+"""Buttons and menus of drafts. They survive restarts: the draft's id is in the custom id, its state is read anew.
+
+A custom id also carries the beginning of the content hash that the card showed. A press on a card that shows something
+older changes nothing and shows the draft as it is now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final, Self
+
+import discord
+
+from bot.domain.model import Duplicates
+from bot.errors import ApprovalNeeded, BursarError, MatchedEarlier, ResolutionFailed
+from bot.services.submitting import Choice, Preview
+from bot.ui import answers, approvals, staff
+from bot.ui.answers import Interaction
+from bot.ui.cards import Tone, button, card
+from bot.ui.draft_form import ChangeForm
+from bot.ui.errors import Guarded
+from bot.ui.looking import Look, allowed, look, paint, settled
+from bot.ui.parts import parts_of
+from bot.ui.permissions import services_of
+from bot.ui.preview_card import FLAGS, Step, as_shown, open_choices
+from bot.ui.receipts import give_receipt
+from bot.ui.staff_note import staff_note
+from bot.ui.text import escape, sentence
+
+_log = logging.getLogger(__name__)
+
+_looking_up: set[asyncio.Task[None]] = set()
+"""Cards that wait for a look-up; the event loop itself keeps only weak references to tasks."""
+
+
+# --- showing --------------------------------------------------------------------------------------------------------
+
+
+async def show_draft(interaction: Interaction, draft_id: int) -> None:
+    """Show a draft privately as it is now, and go on looking its recipients up. The interaction is already deferred."""
+    await show_look(interaction, await look(interaction, draft_id))
+
+
+async def show_look(interaction: Interaction, seen: Look, step: Step = Step.MAIN) -> None:
+    """Show a draft that was just read; starts the look-up where recipients are still to be found."""
+    pending = seen.preview.totals.pending if seen.preview.refused is None else 0
+    painted = await paint(interaction, seen, step, looking_up=(0, pending) if pending else None)
+    await answers.show(interaction, painted.view, files=painted.files)
+    if pending:
+        task = asyncio.create_task(_look_up(interaction, seen), name=f"card of draft {seen.preview.draft.id}")
+        _looking_up.add(task)
+        task.add_done_callback(_looking_up.discard)
+
+
+async def _look_up(interaction: Interaction, seen: Look) -> None:
+    """Look the recipients up, tell the card how far it is, show the result. It goes on when the card is gone."""
+    services, draft_id = services_of(interaction), seen.preview.draft.id
+
+    async def search(progress: Callable[[int, int], None]) -> Preview:
+        return await services.submitting.look_up(draft_id, seen.actor, seen.limits, progress)
+
+    async def step(done: int, of: int) -> None:
+        painted = await paint(interaction, seen, looking_up=(done, of))
+        await _edit(interaction, painted.view)
+
+    try:
+        preview = await parts_of(interaction).lookups.follow(draft_id, search, step)
+        painted = await paint(interaction, settled(interaction, preview, seen.rules))
+        await _edit(interaction, painted.view, painted.files)
+    except BursarError as error:
+        if not isinstance(error, ResolutionFailed):
+            _log.info("draft %s: the look-up ended: %s", draft_id, error)
+        await _lookup_failed(interaction, seen, error)
+    except discord.HTTPException as error:
+        _log.warning("the card of draft %s could not be edited: %s", draft_id, error)
+
+
+async def _lookup_failed(interaction: Interaction, seen: Look, error: BursarError) -> None:
+    practice = services_of(interaction).practice
+    draft_id = seen.preview.draft.id
+    lines = [sentence(escape(error.message, 400)), error.hint or "What was found so far is kept."]
+    again = button("Look up again", f"draft:open:{draft_id}:-", style=discord.ButtonStyle.primary)
+    view = card(
+        "Nothing was sent.",
+        tone=Tone.ATTENTION,
+        word="The look-up of the recipients did not finish",
+        practice=practice,
+        lines=lines,
+        rows=[[again, button("Cancel", f"draft:cancel:{draft_id}:-")]],
+    )
+    await _edit(interaction, view, [])
+
+
+async def _edit(interaction: Interaction, view: discord.ui.LayoutView, files: list[discord.File] | None = None) -> None:
+    """Change the card, unless nobody can see it any more."""
+    try:
+        await answers.show(interaction, view, files=files)
+    except discord.HTTPException as error:
+        if not answers.has_expired(error):
+            raise
+
+
+# --- what the buttons do ---------------------------------------------------------------------------------------------
+
+
+async def _open(interaction: Interaction, draft_id: int, shown: str) -> None:
+    """The draft as it is now: in place on a private card, in a message of its own elsewhere."""
+    await _begin(interaction)
+    await show_draft(interaction, draft_id)
+
+
+async def _again(interaction: Interaction, draft_id: int, shown: str) -> None:
+    """The second question before rows are paid a second time."""
+    await _begin(interaction)
+    seen = await look(interaction, draft_id)
+    await show_look(interaction, seen, Step.AGAIN if seen.preview.blocking_matches else Step.MAIN)
+
+
+async def _cancel(interaction: Interaction, draft_id: int, shown: str) -> None:
+    await _begin(interaction)
+    seen = await look(interaction, draft_id)
+    services = services_of(interaction)
+    await services.submitting.cancel(draft_id, seen.actor)
+    view = card("Cancelled", tone=Tone.PLAIN, word="Nothing was sent", practice=services.practice, lines=[])
+    await answers.show(interaction, view, files=[])
+
+
+def _choice(flags: str, preview: Preview) -> Choice:
+    """The decisions behind the letters of a button's verb."""
+    return Choice(
+        preview.draft.content_hash or "",
+        good_rows="g" in flags,
+        skip_matched="s" in flags,
+        again="a" in flags,
+        difference="d" in flags,
+        matches_seen=preview.matches.mark,
+    )
+
+
+def _with_choice(act: Callable[[Interaction, Look, Choice], Awaitable[None]], flags: str) -> Act:
+    """A button that goes with the decisions that its label named, on the draft as it was shown."""
+
+    async def press(interaction: Interaction, draft_id: int, shown: str) -> None:
+        await _begin(interaction)
+        seen = await look(interaction, draft_id)
+        now = as_shown(seen.preview)
+        if now.partition(".")[0] != shown.partition(".")[0]:
+            await _changed_meanwhile(interaction, seen)
+            return
+        if now != shown:
+            # The rows are as they were shown; others of them were paid meanwhile. The card says which.
+            await show_look(interaction, seen)
+            return
+        await act(interaction, seen, _choice(flags, seen.preview))
+
+    return press
+
+
+async def confirm(interaction: Interaction, seen: Look, choice: Choice) -> None:
+    """Record and give the receipt. Rows that were paid in the meantime bring the card back, with them on it, and so
+    does the need of an approval."""
+    submitting = services_of(interaction).submitting
+    try:
+        recorded = await submitting.confirm(seen.preview.draft.id, choice, seen.actor, seen.limits)
+    except (MatchedEarlier, ApprovalNeeded):
+        await show_draft(interaction, seen.preview.draft.id)
+        return
+    await give_receipt(interaction, seen, recorded)
+
+
+async def _ask(interaction: Interaction, seen: Look, choice: Choice) -> None:
+    """Ask for a second person in the staff channel; the card then waits."""
+    channel = approvals.channel_for(interaction, seen)
+    submitting, draft_id = services_of(interaction).submitting, seen.preview.draft.id
+    try:
+        approval = await submitting.ask_approval(draft_id, choice, seen.actor, seen.limits)
+    except MatchedEarlier:
+        await show_draft(interaction, draft_id)
+        return
+    await approvals.post_request(interaction, channel, seen, approval)
+    await show_draft(interaction, draft_id)
+
+
+async def _changed_meanwhile(interaction: Interaction, seen: Look) -> None:
+    await show_look(interaction, seen)
+    view = card(
+        "Nothing was sent.",
+        tone=Tone.ATTENTION,
+        word="The draft changed after this card was shown",
+        practice=services_of(interaction).practice,
+        lines=["The card now shows the draft as it is. Look at it, then press again."],
+    )
+    await answers.alert(interaction, view)
+
+
+async def _change(interaction: Interaction, draft_id: int, shown: str) -> None:
+    """The form must be the first answer, so there is time for a few short reads of the ledger only."""
+    draft, _ = await allowed(interaction, draft_id)
+    submitting = services_of(interaction).submitting
+    form = ChangeForm(
+        parts_of(interaction).run_id,
+        draft_id,
+        await submitting.wish_of(draft),
+        asks_amount=submitting.asks_amount(draft),
+    )
+
+    async def submitted(answer: Interaction) -> None:
+        await _begin(answer)
+        fresh = await look(answer, draft_id)
+        old = await services_of(answer).submitting.wish_of(fresh.preview.draft)
+        new = form.wish(old)
+        submitting = services_of(answer).submitting
+        if replace(new, label=old.label) == old:
+            preview = await submitting.relabel(draft_id, new.label, fresh.actor, fresh.limits)
+        else:
+            preview = await submitting.reread(draft_id, new, fresh.actor, fresh.limits)
+        await show_look(answer, settled(answer, preview, fresh.rules))
+
+    form.submitted = submitted
+    await interaction.response.send_modal(form)
+
+
+async def _show_to_staff(interaction: Interaction, draft_id: int, shown: str) -> None:
+    await answers.think(interaction)
+    seen = await look(interaction, draft_id)
+    services = services_of(interaction)
+    if seen.rules.staff_channel_id is None:
+        raise staff.StaffChannelError("No staff channel is set.", hint="Choose one with /settings.")
+    channel = staff.find_channel(interaction.client, str(interaction.guild_id), seen.rules.staff_channel_id)
+    note = staff_note(seen, practice=services.practice)
+    message = await staff.post(channel, note, nonce=staff.nonce_of("draft", draft_id, interaction.id))
+    view = card(
+        "Shown to the staff",
+        tone=Tone.PLAIN,
+        word="Nothing was sent",
+        practice=services.practice,
+        lines=[f"{message.jump_url} · they can open the draft from there. Names and rows are not in it."],
+    )
+    await answers.show(interaction, view)
+
+
+async def _choose_duplicates(interaction: Interaction, draft_id: int, shown: str, chosen: str) -> None:
+    await _reread(interaction, draft_id, lambda seen: {"duplicates": Duplicates(chosen)})
+
+
+async def _choose_recipient(interaction: Interaction, draft_id: int, shown: str, chosen: str) -> None:
+    await _reread(interaction, draft_id, lambda seen: {"recipient_column": _column(seen.preview, chosen)})
+
+
+async def _choose_amount(interaction: Interaction, draft_id: int, shown: str, chosen: str) -> None:
+    await _reread(interaction, draft_id, lambda seen: {"amount_column": _column(seen.preview, chosen)})
+
+
+def _column(preview: Preview, chosen: str) -> str | None:
+    """The column behind a menu's value; nothing when the question was settled in the meantime."""
+    choices, index = open_choices(preview), int(chosen)
+    return choices[index] if index < len(choices) else None
+
+
+async def _reread(interaction: Interaction, draft_id: int, change: Callable[[Look], Mapping[str, Any]]) -> None:
+    await _begin(interaction)
+    seen = await look(interaction, draft_id)
+    submitting = services_of(interaction).submitting
+    wish = replace(await submitting.wish_of(seen.preview.draft), **change(seen))
+    preview = await submitting.reread(draft_id, wish, seen.actor, seen.limits)
+    await show_look(interaction, settled(interaction, preview, seen.rules))
+
+
+async def _begin(interaction: Interaction) -> None:
+    """Answer Discord at once: a private card changes in place, anything public is answered privately."""
+    message = interaction.message
+    if message is not None and message.flags.ephemeral:
+        await answers.keep(interaction)
+    else:
+        await answers.think(interaction)
+
+
+# --- dispatch by custom id ------------------------------------------------------------------------------------------
+
+Act = Callable[[Interaction, int, str], Awaitable[None]]
+Pick = Callable[[Interaction, int, str, str], Awaitable[None]]
+
+_PRESSES: Final[Mapping[str, Act]] = {
+    "open": _open,
+    "again": _again,
+    "cancel": _cancel,
+    "change": _change,
+    "staff": _show_to_staff,
+    **{f"send{tail}": _with_choice(confirm, tail) for tail in FLAGS},
+    **{f"ask{tail}": _with_choice(_ask, tail) for tail in FLAGS},
+}
+
+_PICKS: Final[Mapping[str, Pick]] = {
+    "duplicates": _choose_duplicates,
+    "recipient-column": _choose_recipient,
+    "amount-column": _choose_amount,
+}
+
+_TAIL: Final = r":(?P<draft>[0-9]{1,18}):(?P<shown>[0-9a-z.-]{1,64})"
+
+
+class DraftButton(
+    Guarded[discord.ui.Button[Any]],
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=rf"draft:(?P<verb>{'|'.join(_PRESSES)}){_TAIL}",
+):
+    """Every button that is about one draft."""
+
+    def __init__(self, item: discord.ui.Button[Any], match: re.Match[str]) -> None:
+        super().__init__(item)
+        self._match = match
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        assert isinstance(item, discord.ui.Button)
+        return cls(item, match)
+
+    async def act(self, interaction: Interaction) -> None:
+        match = self._match
+        await _PRESSES[match["verb"]](interaction, int(match["draft"]), match["shown"])
+
+
+class DraftMenu(
+    Guarded[discord.ui.Select[Any]],
+    discord.ui.DynamicItem[discord.ui.Select[Any]],
+    template=rf"draft:(?P<verb>{'|'.join(_PICKS)}){_TAIL}",
+):
+    """Every menu that is about one draft."""
+
+    def __init__(self, item: discord.ui.Select[Any], match: re.Match[str]) -> None:
+        super().__init__(item)
+        self._match = match
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        assert isinstance(item, discord.ui.Select)
+        return cls(item, match)
+
+    async def act(self, interaction: Interaction) -> None:
+        match = self._match
+        await _PICKS[match["verb"]](interaction, int(match["draft"]), match["shown"], self.item.values[0])
+
+
+ITEMS: Final = (DraftButton, DraftMenu)
+
+__all__ = ["ITEMS", "DraftButton", "DraftMenu", "confirm", "show_draft", "show_look"]

@@ -1,0 +1,207 @@
+"""The emergency stop in Discord: ``/batch stop-all``, its button on the settings card, and the release."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any, Final, Self
+
+import discord
+
+from bot.errors import BursarError, NotAllowed
+from bot.services.halting import REASON_MAX, Halt, Halted, Released
+from bot.services.rules import Capability
+from bot.ui import answers, staff
+from bot.ui.answers import Interaction
+from bot.ui.cards import Line, Tone, button, card
+from bot.ui.errors import Form, Guarded, changes_nothing
+from bot.ui.parts import parts_of
+from bot.ui.permissions import actor_of, is_administrator, require, require_settings, server_of, services_of
+from bot.ui.text import count, escape, when
+
+_log = logging.getLogger(__name__)
+
+SHOWN_BATCHES: Final = 15
+
+
+def stop_button() -> discord.ui.Button[Any]:
+    """For the settings card."""
+    return button("Stop everything…", "halt:stop", style=discord.ButtonStyle.danger)
+
+
+def release_button() -> discord.ui.Button[Any]:
+    """Wherever a stop in force is shown."""
+    return button("Release…", "halt:release")
+
+
+def halt_line(halt: Halt) -> str:
+    """Who stopped everything, when and why."""
+    return f"⛔ **{escape(halt.by.name, 60)}** stopped everything {when(halt.at, 'R')}: {escape(halt.reason, 200)}"
+
+
+# --- stop -----------------------------------------------------------------------------------------------------------
+
+
+async def stop_all(interaction: Interaction, reason: str) -> None:
+    """Stop everything of the server at once: nothing is asked first, since it can be taken back."""
+    changes_nothing(interaction)
+    await answers.think(interaction)
+    await _require_stop(interaction)
+    halted = await services_of(interaction).halting.stop(actor_of(interaction), reason)
+    practice = services_of(interaction).practice
+    lines = _stopped_lines(halted)
+    if not halted.changed:
+        view = card("Everything is stopped already", tone=Tone.PLAIN, word="", practice=practice, lines=lines)
+        await answers.show(interaction, view)
+        return
+    rows = [[release_button()]]
+    posted = await _post(
+        interaction,
+        card("Everything is stopped", tone=Tone.STOPPED, word="", practice=practice, lines=lines, rows=rows),
+        halted.halt.id,
+    )
+    if not posted:
+        lines.append("-# The staff channel could not be told.")
+    view = card("Everything is stopped", tone=Tone.STOPPED, word="", practice=practice, lines=lines, rows=rows)
+    await answers.show(interaction, view)
+
+
+async def _require_stop(interaction: Interaction) -> None:
+    """Who steers batches may stop them all; so may who changes the settings."""
+    try:
+        await require(interaction, Capability.MANAGE)
+    except NotAllowed as refused:
+        try:
+            await require_settings(interaction)
+        except NotAllowed:
+            raise refused from None
+
+
+def _stopped_lines(halted: Halted) -> list[Line]:
+    lines: list[Line] = [halt_line(halted.halt)]
+    if halted.batches:
+        lines.append(
+            f"{count(len(halted.batches), 'batch', 'batches')} paused with {count(halted.planned, 'award')} not sent: "
+            f"{_listed(halted.batches)}. A call on its way is finished and recorded."
+        )
+    elif halted.changed:
+        lines.append("No batch was running.")
+    lines.append("Nothing new can be sent here until an administrator releases it, with a reason.")
+    return lines
+
+
+# --- release --------------------------------------------------------------------------------------------------------
+
+
+async def release(interaction: Interaction, reason: str) -> None:
+    """Allow new batches again; for administrators only."""
+    changes_nothing(interaction)
+    await answers.think(interaction)
+    _require_administrator(interaction)
+    services, actor = services_of(interaction), actor_of(interaction)
+    halt = await services.halting.in_force(server_of(interaction))
+    released = await services.halting.release(actor, reason)
+    practice = services.practice
+    if not released.changed or halt is None:
+        view = card(
+            "Nothing is stopped", tone=Tone.PLAIN, word="Your press changed nothing", practice=practice, lines=[]
+        )
+        await answers.show(interaction, view)
+        return
+    lines = [f"By **{escape(actor.name, 60)}**: {escape(' '.join(reason.split()), 200)}", *_released_lines(released)]
+    view = card("The emergency stop is released", tone=Tone.PLAIN, practice=practice, lines=lines)
+    await _post(interaction, view, f"release {halt.id}")
+    await answers.show(interaction, view)
+
+
+def _released_lines(released: Released) -> list[str]:
+    if not released.paused:
+        return ["New batches can be sent again."]
+    paused = count(len(released.paused), "batch stays", "batches stay")
+    return [
+        "New batches can be sent again.",
+        f"{paused} paused until somebody resumes them one by one: {_listed(released.paused)}.",
+    ]
+
+
+def _require_administrator(interaction: Interaction) -> None:
+    server_of(interaction)
+    if not is_administrator(interaction):
+        raise NotAllowed(
+            "You may not release the emergency stop. That takes an administrator of the server.",
+            hint="Ask one of them.",
+        )
+
+
+def _listed(batches: Sequence[int]) -> str:
+    shown = ", ".join(f"batch {batch_id}" for batch_id in batches[:SHOWN_BATCHES])
+    more = len(batches) - SHOWN_BATCHES
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+async def _post(interaction: Interaction, view: discord.ui.LayoutView, what: object) -> bool:
+    """Tell the staff channel; whether it was told. The stop itself never waits for that."""
+    services, server = services_of(interaction), server_of(interaction)
+    rules = await services.servers.rules(server)
+    if rules.staff_channel_id is None:
+        return False
+    try:
+        channel = staff.find_channel(interaction.client, server, rules.staff_channel_id)
+        await staff.post(channel, view, nonce=staff.nonce_of("halt", server, what))
+    except (BursarError, discord.HTTPException) as error:
+        _log.warning("the staff channel could not be told of the emergency stop: %s", error)
+        return False
+    return True
+
+
+# --- buttons and forms ----------------------------------------------------------------------------------------------
+
+
+class ReasonForm(Form):
+    """Why everything is stopped, or released."""
+
+    def __init__(self, opened: Interaction, verb: str) -> None:
+        super().__init__(_TITLES[verb], parts_of(opened).run_id, f"halt:{verb}:{opened.id}")
+        self._verb = verb
+        self._reason: discord.ui.TextInput[Any] = discord.ui.TextInput(custom_id="reason", max_length=REASON_MAX)
+        self.add_item(
+            discord.ui.Label(text="Reason", description="Kept, and shown to the staff", component=self._reason)
+        )
+
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        await _ACTIONS[self._verb](interaction, self._reason.value)
+
+
+_TITLES: Final = {"stop": "Stop everything", "release": "Release the emergency stop"}
+_ACTIONS: Final = {"stop": stop_all, "release": release}
+
+
+class HaltButton(
+    Guarded[discord.ui.Button[Any]],
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=rf"halt:(?P<verb>{'|'.join(_ACTIONS)})",
+):
+    """Asks for the reason. The permission is judged before the form and again behind it."""
+
+    def __init__(self, item: discord.ui.Button[Any], verb: str) -> None:
+        super().__init__(item)
+        self.verb = verb
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        assert isinstance(item, discord.ui.Button)
+        return cls(item, match["verb"])
+
+    async def act(self, interaction: Interaction) -> None:
+        changes_nothing(interaction)
+        if self.verb == "stop":
+            await _require_stop(interaction)
+        else:
+            _require_administrator(interaction)
+        await interaction.response.send_modal(ReasonForm(interaction, self.verb))
+
+
+ITEMS: Final = (HaltButton,)

@@ -1,0 +1,198 @@
+"""A draft as one person may see it now: read anew, permission checked, limits judged, ready to be shown."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from dataclasses import dataclass, replace
+from typing import Final
+
+import discord
+
+from bot.domain.drafting import StagedRow
+from bot.domain.model import Actor, Programme, RecipientType
+from bot.errors import BursarError, DraftGone
+from bot.services.rules import Capability, Limits, ServerRules
+from bot.services.submitting import Draft, Preview
+from bot.ui.answers import Interaction
+from bot.ui.award_card import FEW, Faces, award_card
+from bot.ui.parts import parts_of
+from bot.ui.people import Standing
+from bot.ui.permissions import actor_of, may_award_self, programme_title, require, role_ids, server_of, services_of
+from bot.ui.preview_card import Frame, Step, preview_card
+from bot.ui.preview_facts import UNRESOLVED_SHOWN
+from bot.ui.staff import find_channel
+from bot.ui.waiting import wait_at_most
+
+BALANCE_SECONDS: Final = 5.0
+"""How long a card waits for balances; without them it says so."""
+
+_NEEDED: Final = {"award": Capability.AWARD, "retry": Capability.MANAGE, "undo": Capability.MANAGE}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One person's view of one draft."""
+
+    preview: Preview
+    rules: ServerRules
+    actor: Actor
+    limits: Limits
+
+    @property
+    def title(self) -> str:
+        return programme_title(self.rules, self.preview.draft.programme)
+
+
+def capability_for(draft: Draft) -> Capability:
+    """What somebody must be allowed to see, change and confirm a draft."""
+    return _NEEDED.get(draft.source, Capability.BULK)
+
+
+def limits_for(interaction: Interaction, rules: ServerRules, programme: Programme, *, members: int = 0) -> Limits:
+    """The limits in force for who asks. ``members``: of a command, whose few awards are sent without a wait.
+
+    A command for a few members was read and confirmed line by line, and its receipt is waited for; a command for many
+    is as good as a file, and keeps the window in which *Stop* costs nothing.
+    """
+    limits = services_of(interaction).servers.limits(
+        programme, rules, may_award_self=may_award_self(interaction, rules)
+    )
+    limits = replace(limits, roles=role_ids(interaction))
+    return replace(limits, start_delay_seconds=0.0) if 0 < members <= FEW else limits
+
+
+async def allowed(interaction: Interaction, draft_id: int) -> tuple[Draft, ServerRules]:
+    """A draft that was not sent yet, for somebody who may send it; two short reads, for answers that cannot wait.
+
+    Raises ``NotAllowed``, ``NotFound``, ``DraftGone`` (who was first is in it).
+    """
+    server_of(interaction)
+    draft = await services_of(interaction).submitting.draft(draft_id, actor_of(interaction))
+    rules = await require(interaction, capability_for(draft))
+    if draft.batch_id is not None:
+        raise DraftGone("This draft was already sent.", batch_id=draft.batch_id)
+    return draft, rules
+
+
+async def look(interaction: Interaction, draft_id: int) -> Look:
+    """Read a draft and everything that its card says, for who asks. Raises as ``allowed`` does."""
+    draft, rules = await allowed(interaction, draft_id)
+    services, actor = services_of(interaction), actor_of(interaction)
+    programme = services.programmes.get(draft.programme, currency=rules.currencies.get(draft.programme))
+    limits = limits_for(interaction, rules, programme)
+    preview = await services.submitting.preview(draft_id, actor, limits)
+    return settled(interaction, preview, rules)
+
+
+def settled(interaction: Interaction, preview: Preview, rules: ServerRules) -> Look:
+    """The view of a preview that was just made, with the limits that go with its source and size."""
+    members = preview.totals.rows if preview.draft.source == "award" else 0
+    limits = limits_for(interaction, rules, preview.programme, members=members)
+    preview = replace(preview, start_delay_seconds=limits.start_delay_seconds)
+    return Look(preview, rules, actor_of(interaction), limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """A card with the files that belong to it."""
+
+    view: discord.ui.LayoutView
+    files: list[discord.File]
+
+
+async def paint(
+    interaction: Interaction,
+    seen: Look,
+    step: Step = Step.MAIN,
+    *,
+    looking_up: tuple[int, int] | None = None,
+    lookup_failed: str | None = None,
+) -> Painted:
+    """The card of a draft, with names, balances and the file of bad rows where it has them."""
+    frame = _frame(interaction, seen, looking_up, lookup_failed)
+    frame = replace(frame, strangers=await _strangers(interaction, seen.preview))
+    if seen.preview.draft.source == "award":
+        faces = await _faces(interaction, seen.preview)
+        return Painted(award_card(seen.preview, frame, faces, step), [])
+    # A card under way is edited often; the file of bad rows comes with the one that stays.
+    files = [] if looking_up is not None else await _problem_files(interaction, seen)
+    if files:
+        frame = replace(frame, problems_file=files[0].filename)
+    return Painted(preview_card(seen.preview, frame, step), files)
+
+
+def staff_place(interaction: Interaction, rules: ServerRules) -> tuple[str | None, str]:
+    """``<#id>`` of the staff channel; or ``None`` and the reason, with the way out."""
+    if rules.staff_channel_id is None:
+        return None, (
+            "No staff channel is set. Sending works; follow it with `/batch show`. "
+            "To get progress and the result file posted, set one with `/settings`."
+        )
+    try:
+        channel = find_channel(interaction.client, str(interaction.guild_id), rules.staff_channel_id)
+    except BursarError as error:
+        return None, f"{error.message} Sending works; follow it with `/batch show`. {error.hint or ''}".strip()
+    return f"<#{channel.id}>", ""
+
+
+def _frame(
+    interaction: Interaction, seen: Look, looking_up: tuple[int, int] | None, lookup_failed: str | None
+) -> Frame:
+    place, why_not = staff_place(interaction, seen.rules)
+    return Frame(
+        title=seen.title,
+        staff_channel=place,
+        no_staff_channel=why_not,
+        practice=services_of(interaction).practice,
+        looking_up=looking_up,
+        lookup_failed=lookup_failed,
+    )
+
+
+async def _strangers(interaction: Interaction, preview: Preview) -> frozenset[str]:
+    """Who of the recipients without an account is no member of the server."""
+    shown = [row.recipient for row in preview.unresolved[:UNRESOLVED_SHOWN]]
+    members = [recipient.value for recipient in shown if recipient.type is RecipientType.DISCORD_ID]
+    people = await parts_of(interaction).people.find(interaction, members)
+    here = (Standing.MEMBER, Standing.BOT)
+    return frozenset(member for member, person in people.items() if person.standing not in here)
+
+
+async def _problem_files(interaction: Interaction, seen: Look) -> list[discord.File]:
+    """Every bad row as a CSV, where it fits into one attachment."""
+    if not seen.preview.totals.problems or seen.preview.draft.file_sha256 is None or seen.preview.refused is not None:
+        return []
+    content = io.BytesIO()
+    draft_id = seen.preview.draft.id
+    async for piece in services_of(interaction).submitting.problems_file(draft_id, seen.actor):
+        content.write(piece)
+        if content.tell() > interaction.filesize_limit:
+            return []
+    content.seek(0)
+    return [discord.File(content, f"draft-{draft_id}-bad-rows.csv")]
+
+
+async def _faces(interaction: Interaction, preview: Preview) -> Faces:
+    """Names for the button, and balances of members who would lose points."""
+    members = [row.recipient.value for row in preview.sample if row.recipient.type is RecipientType.DISCORD_ID]
+    people = await parts_of(interaction).people.find(interaction, members)
+    names = {member: person.name for member, person in people.items()}
+    losing = [row for row in preview.sample if row.amount < 0 and row.target is not None]
+    return Faces(names, await _balances(interaction, preview.programme, losing))
+
+
+async def _balances(interaction: Interaction, programme: Programme, rows: list[StagedRow]) -> dict[int, int | None]:
+    if not rows:
+        return {}
+    services = services_of(interaction)
+    provider = services.programmes.provider(programme)
+
+    async def read_all() -> list[int | None]:
+        return [await provider.balance(row.target or "", row.recipient) for row in rows]
+
+    task = asyncio.create_task(read_all())
+    if not await wait_at_most(services.clock, task, BALANCE_SECONDS):
+        task.cancel()
+        return {}
+    return {row.line: balance for row, balance in zip(rows, task.result(), strict=True)}

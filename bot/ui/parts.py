@@ -1,0 +1,66 @@
+"""What cogs, buttons and forms find on the client beside the use-cases."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, cast
+
+import discord
+
+from bot.services.bundle import Services
+from bot.settings import Settings
+from bot.ui.answers import Interaction
+from bot.ui.errors import Tree
+from bot.ui.lookups import LookUps
+from bot.ui.people import People
+
+KEPT_FORMS: Final = 200
+"""Forms whose typed values are kept for another try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What somebody typed into the form of ``/bulk``, kept so that a mistake costs no retyping."""
+
+    programme: str | None = None
+    reason: str | None = None
+    amount: str | None = None
+    cells: str | None = None
+
+
+@dataclass(slots=True)
+class Kept:
+    """The last typed values by key, a bounded number of them, in memory only: they may be personal."""
+
+    _values: OrderedDict[str, Typed] = field(default_factory=OrderedDict)
+
+    def keep(self, key: str, typed: Typed) -> None:
+        """Remember under ``key``; the oldest is forgotten when there are too many."""
+        self._values[key] = typed
+        self._values.move_to_end(key)
+        while len(self._values) > KEPT_FORMS:
+            self._values.popitem(last=False)
+
+    def get(self, key: str) -> Typed:
+        """What was typed, or nothing after a restart."""
+        return self._values.get(key, Typed())
+
+
+class Parts(Protocol):
+    """The client, as far as ``bot.ui`` and the cogs may know it."""
+
+    services: Services
+    settings: Settings
+    tree: Tree
+    run_id: str
+    lookups: LookUps
+    kept: Kept
+    people: People
+
+    def add_dynamic_items(self, *items: type[discord.ui.DynamicItem[discord.ui.Item[Any]]]) -> None: ...
+
+
+def parts_of(interaction: Interaction) -> Parts:
+    """The client that received the interaction."""
+    return cast(Parts, interaction.client)

@@ -1,0 +1,102 @@
+"""Who is behind a Discord id: a name for buttons, and whether it is a bot. Without the members intent."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+import discord
+
+from bot.ui.answers import Interaction
+
+KEPT: Final = 2000
+"""Names kept in memory."""
+
+
+class Standing(Enum):
+    """What Discord says of an id in a server."""
+
+    MEMBER = "member"
+    BOT = "bot"
+    ELSEWHERE = "elsewhere"  # an account, but no member here (any more)
+    NOBODY = "nobody"  # no such account
+    UNCHECKED = "unchecked"  # Discord could not be asked
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One account, as somebody in the server sees it."""
+
+    id: str
+    name: str
+    standing: Standing
+
+
+class People:
+    """People by server and id: from the interaction itself where it names them, else asked one by one, then kept."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[int, str], Person] = OrderedDict()
+
+    async def find(self, interaction: Interaction, ids: Iterable[str]) -> Mapping[str, Person]:
+        """Everybody by id. Never raises: who cannot be asked for is ``UNCHECKED``."""
+        guild = interaction.guild
+        server_id = interaction.guild_id or 0
+        for brought in _brought(interaction):
+            self._keep(server_id, brought)
+        found: dict[str, Person] = {}
+        for one in ids:
+            person = self._known.get((server_id, one))
+            if person is None:
+                person = (
+                    Person(one, one, Standing.UNCHECKED)
+                    if guild is None
+                    else await _ask(interaction.client, guild, one)
+                )
+                if person.standing is not Standing.UNCHECKED:
+                    self._keep(server_id, person)
+            found[one] = person
+        return found
+
+    def _keep(self, server_id: int, person: Person) -> None:
+        self._known[(server_id, person.id)] = person
+        while len(self._known) > KEPT:
+            self._known.popitem(last=False)
+
+
+def _brought(interaction: Interaction) -> list[Person]:
+    """Members that came with the interaction (Discord resolves what is mentioned in an option)."""
+    data: Any = interaction.data or {}
+    resolved = data.get("resolved") or {}
+    members = resolved.get("members") or {}
+    people = []
+    for user_id, user in (resolved.get("users") or {}).items():
+        member = members.get(user_id)
+        name = (member or {}).get("nick") or user.get("global_name") or user.get("username") or user_id
+        here = Standing.ELSEWHERE if member is None else Standing.MEMBER
+        people.append(Person(str(user_id), str(name), Standing.BOT if user.get("bot") else here))
+    return people
+
+
+async def _ask(client: discord.Client, guild: discord.Guild, user_id: str) -> Person:
+    """The member with this id; or whose account it is, when it is no member's."""
+    try:
+        member = await guild.fetch_member(int(user_id))
+        return Person(user_id, member.display_name, Standing.BOT if member.bot else Standing.MEMBER)
+    except discord.NotFound:
+        return await _ask_for_account(client, user_id)
+    except (discord.HTTPException, OSError):
+        return Person(user_id, user_id, Standing.UNCHECKED)
+
+
+async def _ask_for_account(client: discord.Client, user_id: str) -> Person:
+    try:
+        user = await client.fetch_user(int(user_id))
+        return Person(user_id, user.display_name, Standing.BOT if user.bot else Standing.ELSEWHERE)
+    except discord.NotFound:
+        return Person(user_id, user_id, Standing.NOBODY)
+    except (discord.HTTPException, OSError):
+        return Person(user_id, user_id, Standing.ELSEWHERE)

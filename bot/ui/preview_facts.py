@@ -1,0 +1,254 @@
+"""The facts of a draft as lines of text, for its preview card and for the staff channel."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.domain.budgets import Period
+from bot.domain.drafting import Matches, StagedRow
+from bot.domain.model import Duplicates, Notice, Problem, RecipientType
+from bot.services.approving import ApprovalState
+from bot.services.submitting import Preview
+from bot.ui.text import count, duration, escape, listing, plain, points, row_line, sentence, when, who
+
+SHOWN_PROBLEMS: Final = 5
+UNRESOLVED_SHOWN: Final = 5
+SHOWN_WARNINGS: Final = 6
+
+TYPE_WORDS: Final = {
+    RecipientType.DISCORD_ID: "Discord ids",
+    RecipientType.DRIP_ID: "Drip ids",
+    RecipientType.WALLET: "wallets",
+    RecipientType.EMAIL: "e-mail addresses",
+    RecipientType.TWITTER_ID: "Twitter ids",
+    RecipientType.CUSTOM: "custom credentials",
+    RecipientType.CUSTOMER_ID: "customer ids",
+}
+
+DUPLICATE_WORDS: Final = {
+    Duplicates.SUM: "Add them up: one award each",
+    Duplicates.APART: "Keep them apart: one award a row",
+    Duplicates.ONCE: "Pay equal rows once",
+    Duplicates.REFUSE: "Treat them as bad rows",
+}
+
+_ENCODINGS: Final = {
+    "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
+    "windows-1252": "Windows-1252",
+}
+_DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
+
+
+def totals_line(preview: Preview) -> str:
+    """``**1,203 awards** to 1,198 recipients · **60,150 points** in total``."""
+    totals, unit = preview.totals, preview.programme.unit
+    line = (
+        f"**{count(totals.rows, 'award')}** to {count(totals.recipients, 'recipient')}"
+        f" · **{points(totals.total, unit)}** in total"
+    )
+    if totals.lines > totals.rows:
+        line += f" · from {count(totals.lines, 'row')}"
+    if totals.deductions:
+        line += f"\n**{count(totals.deductions, 'of them takes', 'of them take')} points away**"
+    return line
+
+
+def wish_lines(preview: Preview, title: str) -> list[str]:
+    """Where to, for which period, why."""
+    draft = preview.draft
+    period = f" · **Period** {escape(draft.label, 60)}" if draft.label else ""
+    lines = [f"**To** {escape(title, 60)}{period}"]
+    if draft.reason:
+        lines.append(f"**Reason** {escape(draft.reason, 200)}")
+    return lines
+
+
+def people_lines(preview: Preview, strangers: frozenset[str] = frozenset()) -> list[str]:
+    """The largest rows and the first five. ``strangers`` as for ``warning_lines``."""
+    if not preview.sample:
+        return []
+    unit = preview.programme.unit
+    first = ", ".join(_named(row, strangers) for row in preview.sample)
+    more = preview.totals.rows - len(preview.sample)
+    lines = [f"**For** {first}{f' and {more:,} more' if more > 0 else ''}"]
+    if preview.totals.rows > 1:
+        largest = ", ".join(row_line(row, unit) for row in preview.largest)
+        lines.append(f"**Largest** {largest}")
+    return lines
+
+
+def found_lines(preview: Preview) -> list[str]:
+    """How the file was understood."""
+    facts = preview.facts
+    if facts is None:
+        return []
+    amount = f"how much: `{_code(facts.amount_column)}`" if facts.amount_column else "the same amount for every row"
+    parts = [
+        f"header in row {facts.header_line}",
+        f"who: `{_code(facts.recipient_column)}` ({TYPE_WORDS[facts.recipient_type]})"
+        + "".join(f" or `{_code(name)}`" for name in facts.other_recipient_columns),
+        amount,
+    ]
+    if facts.reason_column:
+        parts.append(f"why: `{_code(facts.reason_column)}`")
+    if facts.award_id_column:
+        parts.append(f"continues an earlier batch by `{_code(facts.award_id_column)}`")
+    layout = _DELIMITERS.get(facts.delimiter, f"`{_code(facts.delimiter)}`")
+    lines = [
+        f"**Found** {' · '.join(parts)}",
+        f"-# {_ENCODINGS.get(facts.encoding, escape(facts.encoding, 20))}, separated by {layout}",
+    ]
+    if facts.ignored:
+        names = ", ".join(f"`{_code(name)}`" for name in facts.ignored[:8])
+        more = f" and {len(facts.ignored) - 8} more" if len(facts.ignored) > 8 else ""
+        lines[-1] += f" · ignored, but kept for the result: {names}{more}"
+    return lines
+
+
+def warning_lines(preview: Preview, strangers: frozenset[str] = frozenset()) -> list[str]:
+    """What a moderator should know that stops nothing. Ignored columns are told by ``found_lines``.
+
+    A mention of one of the ``strangers`` would show as nobody's name: their ids are written out.
+    """
+    told = [warning for warning in preview.warnings if warning.kind != "unknown-column" or preview.facts is None]
+    lines = [f"⚠ {_notice(warning)}" for warning in told[:SHOWN_WARNINGS]]
+    if len(told) > SHOWN_WARNINGS:
+        lines.append(f"⚠ … and {len(told) - SHOWN_WARNINGS} more")
+    if preview.totals.unresolved:
+        names = ", ".join(_named(row, strangers) for row in preview.unresolved[:UNRESOLVED_SHOWN])
+        reported = " and will be reported as refused" if preview.good_rows else ""
+        more = preview.totals.unresolved - min(UNRESOLVED_SHOWN, len(preview.unresolved))
+        nobody = count(preview.totals.unresolved, "recipient has", "recipients have")
+        lines.append(f"⚠ {nobody} no account to send to{reported}: {names}{f' and {more:,} more' if more > 0 else ''}")
+    return lines
+
+
+def _named(row: StagedRow, strangers: frozenset[str]) -> str:
+    return f"`{row.recipient.value}`" if row.recipient.value in strangers else who(row.recipient)
+
+
+def problem_lines(preview: Preview) -> list[str]:
+    """The bad rows, with spreadsheet row and reason."""
+    bad = preview.totals.problems
+    if not bad:
+        return []
+    of_file = preview.draft.source != "award"
+    shown = [problem_line(problem, "Row" if of_file else "Member") for problem in preview.problems[:SHOWN_PROBLEMS]]
+    lines_shown = len({problem.line for problem in preview.problems[:SHOWN_PROBLEMS]})
+    if of_file:
+        head = f"**{count(bad, 'row is bad and stops', 'rows are bad and stop')} the send**"
+    else:
+        head = f"**{count(bad, 'member is', 'members are')} left out**"
+    return [head, *listing(shown, len(shown) + bad - lines_shown)]
+
+
+def problem_line(problem: Problem, noun: str = "Row") -> str:
+    """``Row 17, `amount`: …``."""
+    column = f", `{_code(problem.column)}`" if problem.column else ""
+    return f"{noun} {problem.line:,}{column}: {escape(problem.message, 160)}"
+
+
+def limit_lines(preview: Preview) -> list[str]:
+    """Why the draft as a whole cannot be sent."""
+    return [] if preview.over_limit is None else [f"⛔ {sentence(escape(preview.over_limit, 240))}"]
+
+
+def approval_lines(preview: Preview) -> list[str]:
+    """Why a second person is needed, and how far that is."""
+    if preview.approval_why is None:
+        return []
+    lines = [f"**Needs a second person**: {escape(preview.approval_why, 200)}"]
+    approval = preview.approval
+    if approval is None:
+        return lines
+    by = escape(approval.decided_by or "", 60)
+    if approval.state is ApprovalState.ASKED:
+        lines.append(f"Asked by {escape(approval.asked_by, 60)} {when(approval.asked_at, 'R')} in the staff channel.")
+    elif approval.state is ApprovalState.APPROVED:
+        lines.append(f"✓ Approved by **{by}**, until {when(approval.expires_at)} and only as it is now.")
+    elif approval.state is ApprovalState.REFUSED:
+        lines.append(f"⛔ **{by}** refused it.")
+    return lines
+
+
+def campaign_lines(preview: Preview) -> list[str]:
+    """Who was paid under the same label before, whatever the amount."""
+    rows = preview.campaign.rows
+    if not rows:
+        return []
+    paid = count(rows, "recipient was", "recipients were")
+    return [f"{paid} already paid for “{escape(preview.draft.label or '', 60)}”, whatever the amount."]
+
+
+def budget_lines(preview: Preview) -> list[str]:
+    """What of the reader's budgets this takes."""
+    unit = preview.programme.unit
+    return [
+        f"**Budget** this uses {points(use.asked, unit)} of the {points(use.left, unit)} that you have left "
+        f"{'today' if use.period is Period.DAY else f'this {use.period.value}'}"
+        for use in preview.budgets
+        if not use.exceeded
+    ]
+
+
+def match_lines(preview: Preview) -> list[str]:
+    """What was already paid lately, by whom and when."""
+    matches = preview.matches
+    if not matches.rows:
+        return []
+    if preview.matches_harmless:
+        earlier = ", ".join(f"batch {one.batch_id} ({escape(one.label or '', 40)})" for one in matches.batches[:3])
+        return [f"The same people and amounts as {earlier}, for another period."]
+    noun = "member" if preview.draft.source == "award" else "row"
+    if preview.totals.rows == 1 and noun == "member":
+        return ["**The same was already paid in the last 30 days**", *_earlier(matches, None)]
+    head = f"**{count(matches.rows, f'{noun} was', f'{noun}s were')} already paid in the last 30 days**"
+    rest = preview.totals.rows - matches.rows
+    unpaid = points(preview.totals.total - matches.total, preview.programme.unit)
+    left = f"Not yet paid: **{count(rest, noun)}**, {unpaid}" if rest > 0 else "Nothing in it is unpaid."
+    return [head, *_earlier(matches, noun), left]
+
+
+def _earlier(matches: Matches, noun: str | None) -> list[str]:
+    """The batches, each with how many ``noun`` of it."""
+    shown = [
+        f"batch {one.batch_id}{f' · {escape(one.label, 40)}' if one.label else ''}"
+        f"{f' · {count(one.rows, noun)}' if noun else ''} · by {escape(one.actor_name, 40)}, {when(one.recorded_at)}"
+        for one in matches.batches[:3]
+    ]
+    return listing(shown, len(matches.batches), noun="more batches")
+
+
+def plan_line(preview: Preview) -> str:
+    """``13 calls · about 40 s · Free plan, 24 requests a minute``."""
+    plan = preview.schedule
+    parts = [count(plan.calls, "call"), duration(plan.seconds), escape(preview.pace.plan, 80)]
+    if plan.lookups:
+        parts.insert(0, count(plan.lookups, "look-up"))
+    if plan.month_share is not None:
+        share = f"{plan.month_share:.2%}" if plan.month_share >= 0.0001 else "under 0.01%"
+        parts.append(f"{share} of the month's requests")
+    return f"**Plan** {' · '.join(parts)}"
+
+
+def expiry_line(preview: Preview) -> str:
+    """Until when the draft can be sent, and where it is found again."""
+    draft = preview.draft
+    return f"-# Draft {draft.id} · kept until {when(draft.expires_at)} · reopen it with `/batch list`"
+
+
+def _notice(warning: Notice) -> str:
+    text = escape(warning.message, 240)
+    if not warning.lines:
+        return text
+    rows = ", ".join(f"{line:,}" for line in warning.lines[:5])
+    more = f" and {len(warning.lines) - 5:,} more" if len(warning.lines) > 5 else ""
+    return f"{text} ({'row' if len(warning.lines) == 1 else 'rows'} {rows}{more})"
+
+
+def _code(text: str) -> str:
+    """For inside back-ticks, where nothing can be escaped."""
+    return plain(text, 40).replace("`", "ˋ") or " "

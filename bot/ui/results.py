@@ -1,0 +1,55 @@
+"""A batch's result CSV as something Discord takes: as it is, compressed, or not at all."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+import discord
+
+GZIP: Final = 16 + zlib.MAX_WBITS
+"""zlib's window setting for a gzip header."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFile:
+    """What can be attached, and what there is to say about it."""
+
+    file: discord.File | None
+    note: str | None
+
+    @property
+    def name(self) -> str | None:
+        return None if self.file is None else self.file.filename
+
+
+async def result_file(pieces: AsyncIterator[bytes], batch_id: int, limit: int) -> ResultFile:
+    """The CSV when it is within ``limit`` bytes, else the same compressed, else a note where to get it.
+
+    Only one copy is held once the limit is passed: the compressed one.
+    """
+    name = f"batch-{batch_id}-result.csv"
+    plain: io.BytesIO | None = io.BytesIO()
+    packed = io.BytesIO()
+    packer = zlib.compressobj(wbits=GZIP)
+    size = 0
+    async for piece in pieces:
+        size += len(piece)
+        packed.write(packer.compress(piece))
+        if plain is not None and size <= limit:
+            plain.write(piece)
+        else:
+            plain = None
+    packed.write(packer.flush())
+    if plain is not None:
+        plain.seek(0)
+        return ResultFile(discord.File(plain, name), None)
+    if packed.tell() <= limit:
+        packed.seek(0)
+        note = f"The result has {size / 1e6:.1f} MB, more than Discord takes here, so it is compressed (gzip)."
+        return ResultFile(discord.File(packed, f"{name}.gz"), note)
+    elsewhere = f"The operator gets it with `bursar export --batch {batch_id}`."
+    return ResultFile(None, f"The result has {size / 1e6:.1f} MB, too much for Discord. {elsewhere}")

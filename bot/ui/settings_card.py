@@ -1,0 +1,253 @@
+"""The one card of ``/settings``: everything that a server can decide, with the menus that change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import discord
+
+from bot.services.halting import Halt
+from bot.services.rules import Capability, ServerRules
+from bot.ui.cards import RULE, Line, Tone, button, card
+from bot.ui.halting import halt_line, release_button, stop_button
+from bot.ui.text import count, escape, plain
+
+SELF: Final = "self"
+"""Stands beside the capabilities among the lists of roles: who may award themselves."""
+
+ROLE_LISTS: Final[Mapping[str, str]] = {
+    Capability.AWARD: "Who may award (`/award`)",
+    Capability.BULK: "Who may send files (`/bulk`)",
+    Capability.MANAGE: "Who may pause, stop, retry and settle batches",
+    Capability.APPROVE: "Who may approve what others prepared",
+    Capability.LOOK: "Who else may look at batches and results",
+    SELF: "Who may award themselves",
+}
+"""Every list of roles, as the card and the log name it."""
+
+NAMES: Final[Mapping[str, str]] = {
+    "default_programme": "Default programme",
+    "programme_titles": "Names of programmes",
+    "staff_channel_id": "Staff channel",
+    "max_award": "Largest award",
+    "max_batch": "Largest batch",
+    "quick_award": "Sent without confirmation up to",
+    "start_delay_seconds": "Wait before the first call",
+    "approve_amount": "Second person above a sum of",
+    "approve_rows": "Second person above so many rows",
+    "approve_first_use": "Second person at the first use of a programme",
+    "post_head": "The ledger's head posted daily",
+    "currencies": "Currency",
+}
+"""Every other setting, as the card and the log name it."""
+
+OFF: Final[Mapping[str, str]] = {
+    "max_award": "no limit here",
+    "max_batch": "no limit here",
+    "quick_award": "never: every award is confirmed",
+    "staff_channel_id": "none",
+    "approve_amount": "never",
+    "approve_rows": "never",
+    "approve_first_use": "no",
+    "post_head": "no",
+    "default_programme": "none: it has to be named",
+}
+"""What it means when nothing is set."""
+
+SHOWN_LIMITS: Final = (
+    *("max_award", "max_batch", "quick_award", "start_delay_seconds"),
+    *("approve_amount", "approve_rows", "approve_first_use", "post_head"),
+)
+
+PROGRAMMES_ROOM: Final = 1800
+"""Characters about the programmes: a card has 4,000, and everything that can be set has to stay on it."""
+
+ROLES_MAX: Final = 25
+"""Roles in one list: what a menu can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgrammeLine:
+    """One programme, as far as the card tells of it."""
+
+    name: str
+    title: str
+    currency: str | None
+    """``None`` where the programme has none to choose."""
+    chosen_here: bool
+    unusable: str | None
+    promise: str | None = None
+    """What is known of its service, and what it cannot promise."""
+
+
+def settings_card(
+    server: str,
+    rules: ServerRules,
+    programmes: Sequence[ProgrammeLine],
+    *,
+    channel_problem: str | None,
+    practice: bool,
+    done: str | None = None,
+    halt: Halt | None = None,
+) -> discord.ui.LayoutView:
+    """``channel_problem``: why nothing can be posted in the staff channel now. ``done``: what was just changed.
+    ``halt``: the emergency stop in force."""
+    missing = _missing(rules, channel_problem)
+    lines: list[Line] = [f"✓ {done}", RULE] if done else []
+    lines += [] if halt is None else [halt_line(halt)]
+    lines += [f"⚠ {problem}" for problem in missing]
+    lines += [
+        RULE,
+        "**Staff channel** · progress, results and every change here are posted in it",
+        discord.ui.ActionRow(_channel_menu(rules)),
+        "**Default programme** · where points go when a command names none",
+        discord.ui.ActionRow(_programme_menu(rules, programmes)),
+        *_programme_lines(programmes),
+        RULE,
+    ]
+    for key, name in ROLE_LISTS.items():
+        lines += [f"**{name}**{_note(key)}", discord.ui.ActionRow(_role_menu(key, roles_of(rules, key)))]
+    lines += [RULE, *_limit_lines(rules)]
+    tone = Tone.ATTENTION if missing else Tone.PLAIN
+    return card(
+        f"Settings of {escape(server, 60)}",
+        tone=tone,
+        word="Not set up completely" if missing else "Every change counts at once",
+        practice=practice,
+        lines=lines,
+        rows=[
+            [
+                button("Change limits", "settings:limits"),
+                button("Name programmes", "settings:titles"),
+                button("Second person", "settings:approval"),
+                button("Budgets…", "settings:budgets"),
+                stop_button() if halt is None else release_button(),
+            ]
+        ],
+    )
+
+
+def roles_of(rules: ServerRules, key: str) -> frozenset[str]:
+    """One of the lists of roles."""
+    return rules.self_award_roles if key == SELF else rules.roles.get(Capability(key), frozenset())
+
+
+def said(name: str, value: object) -> str:
+    """A setting's value in words, for the card and the log."""
+    if value is True:
+        return "yes"
+    if value is None or value is False or value == "":
+        return OFF.get(name, "as the operator set it" if name == "currencies" else "not set")
+    if name == "staff_channel_id":
+        return f"<#{value}>"
+    if name == "start_delay_seconds":
+        return f"{float(str(value)):g} seconds" if value else "none"
+    text = str(value)
+    return f"{int(text):,}" if text.isascii() and text.isdigit() and name != "currencies" else escape(text, 100)
+
+
+def roles_said(roles: Sequence[str] | frozenset[str]) -> str:
+    """A list of roles in words."""
+    return ", ".join(f"<@&{role}>" for role in sorted(roles)) or "nobody but administrators"
+
+
+def _missing(rules: ServerRules, channel_problem: str | None) -> list[str]:
+    problems = []
+    if rules.staff_channel_id is None:
+        problems.append("No staff channel: nobody sees progress, results and alerts.")
+    elif channel_problem is not None:
+        problems.append(channel_problem)
+    if not any(rules.roles.values()):
+        problems.append("No role may do anything yet, only administrators.")
+    return problems
+
+
+def _note(key: str) -> str:
+    if key == Capability.AWARD:
+        return (
+            "\n-# Administrators always may. Discord shows the commands to members without *Manage Server* once you "
+            "allow them under Server Settings › Integrations."
+        )
+    if key == SELF:
+        return "\n-# Nobody while it is empty, administrators included."
+    return ""
+
+
+def _programme_lines(programmes: Sequence[ProgrammeLine]) -> list[Line]:
+    """What is known of each, as far as that leaves room for what can be set."""
+    lines: list[Line] = []
+    room = PROGRAMMES_ROOM
+    for told, one in enumerate(programmes):
+        about = _about(one)
+        room -= sum(len(line) for line in about)
+        if room < 0:
+            lines.append(f"-# … and {count(len(programmes) - told, 'more programme')}")
+            break
+        lines.extend(about)
+    if any(one.name.startswith("drip") for one in programmes):
+        lines.append("-# `/settings currency` chooses from Drip's own list.")
+    return lines
+
+
+def _about(one: ProgrammeLine) -> list[str]:
+    lines = []
+    if one.unusable is not None:
+        lines.append(f"-# {escape(one.title, 60)}: cannot be used, {escape(one.unusable, 200)}")
+    elif one.currency is not None:
+        origin = "chosen here" if one.chosen_here else "as the operator set it"
+        lines.append(f"-# {escape(one.title, 60)}: currency {escape(one.currency, 40)} ({origin})")
+    if one.promise is not None:
+        named = "" if one.currency is not None else f"{escape(one.title, 60)}: "
+        lines.append(f"-# {named}{escape(one.promise, 500)}")
+    return lines
+
+
+def _limit_lines(rules: ServerRules) -> list[Line]:
+    return [f"**{NAMES[name]}**: {said(name, getattr(rules, name))}" for name in SHOWN_LIMITS]
+
+
+def _role_menu(key: str, roles: frozenset[str]) -> discord.ui.RoleSelect[Any]:
+    chosen = sorted(roles)[:ROLES_MAX]
+    return discord.ui.RoleSelect(
+        custom_id=f"settings:roles:{key}",
+        placeholder="Nobody" if key == SELF else "Nobody but administrators",
+        min_values=0,
+        max_values=ROLES_MAX,
+        default_values=[discord.SelectDefaultValue.from_role(discord.Object(int(role))) for role in chosen],
+    )
+
+
+def _channel_menu(rules: ServerRules) -> discord.ui.ChannelSelect[Any]:
+    chosen = [] if rules.staff_channel_id is None else [int(rules.staff_channel_id)]
+    return discord.ui.ChannelSelect(
+        custom_id="settings:channel",
+        channel_types=[discord.ChannelType.text],
+        placeholder="None: choose a private channel",
+        min_values=0,
+        max_values=1,
+        default_values=[discord.SelectDefaultValue.from_channel(discord.Object(one)) for one in chosen],
+    )
+
+
+def _programme_menu(rules: ServerRules, programmes: Sequence[ProgrammeLine]) -> discord.ui.Select[Any]:
+    options = [
+        discord.SelectOption(
+            label=plain(one.title if one.title == one.name else f"{one.title} ({one.name})"),
+            value=one.name,
+            description=plain(f"cannot be used: {one.unusable}") if one.unusable else None,
+            default=one.name == rules.default_programme,
+        )
+        for one in programmes[:25]
+    ]
+    if not options:
+        nothing = discord.SelectOption(label="The operator has set no keys", value="-")
+        return discord.ui.Select(custom_id="settings:programme", options=[nothing], disabled=True)
+    return discord.ui.Select(
+        custom_id="settings:programme",
+        placeholder="None: commands have to name one",
+        min_values=0,
+        max_values=1,
+        options=options,
+    )

@@ -1,0 +1,209 @@
+"""Menus, buttons and forms of the ``/settings`` card. They survive restarts and check the permission at every use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Self
+
+import discord
+
+from bot.errors import BursarError
+from bot.services.rules import ServerRules
+from bot.ui import answers
+from bot.ui import settings_changes as changes
+from bot.ui.answers import Interaction
+from bot.ui.errors import Form, Guarded, changes_nothing
+from bot.ui.parts import parts_of
+from bot.ui.permissions import require_settings, services_of
+from bot.ui.settings_card import NAMES, ROLE_LISTS
+from bot.ui.text import plain
+
+FIELDS_MAX: Final = 5
+"""Fields of a form (Discord's limit)."""
+
+
+async def _changing(interaction: Interaction, change: Awaitable[None]) -> None:
+    """Make a change; when it is refused the card goes back to what is in force, and the reason is told beside it."""
+    try:
+        await change
+    except BursarError:
+        await changes.show_settings(interaction)
+        raise
+
+
+class RolesMenu(
+    Guarded[discord.ui.RoleSelect[Any]],
+    discord.ui.DynamicItem[discord.ui.RoleSelect[Any]],
+    template=rf"settings:roles:(?P<key>{'|'.join(ROLE_LISTS)})",
+):
+    """One of the lists of roles."""
+
+    def __init__(self, item: discord.ui.RoleSelect[Any], key: str) -> None:
+        super().__init__(item)
+        self.key = key
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        assert isinstance(item, discord.ui.RoleSelect)
+        return cls(item, match["key"])
+
+    async def act(self, interaction: Interaction) -> None:
+        changes_nothing(interaction)
+        await answers.keep(interaction)
+        await _changing(interaction, changes.change_roles(interaction, self.key, self.item.values))
+
+
+class ChannelMenu(
+    Guarded[discord.ui.ChannelSelect[Any]],
+    discord.ui.DynamicItem[discord.ui.ChannelSelect[Any]],
+    template=r"settings:channel",
+):
+    """The staff channel."""
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        assert isinstance(item, discord.ui.ChannelSelect)
+        return cls(item)
+
+    async def act(self, interaction: Interaction) -> None:
+        changes_nothing(interaction)
+        await answers.keep(interaction)
+        chosen = self.item.values[0].resolve() if self.item.values else None
+        if self.item.values and not isinstance(chosen, discord.TextChannel):
+            raise BursarError(
+                "Bursar cannot see that channel.", hint="Give it *View Channel* there, then choose again."
+            )
+        channel = chosen if isinstance(chosen, discord.TextChannel) else None
+        await _changing(interaction, changes.change_channel(interaction, channel))
+
+
+class ProgrammeMenu(
+    Guarded[discord.ui.Select[Any]],
+    discord.ui.DynamicItem[discord.ui.Select[Any]],
+    template=r"settings:programme",
+):
+    """The default programme."""
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        assert isinstance(item, discord.ui.Select)
+        return cls(item)
+
+    async def act(self, interaction: Interaction) -> None:
+        changes_nothing(interaction)
+        await answers.keep(interaction)
+        chosen = self.item.values[0] if self.item.values else None
+        await _changing(interaction, changes.change_programme(interaction, chosen))
+
+
+class SettingsForm(Form):
+    """A few fields of text, each with what is in force; an empty one is unset."""
+
+    def __init__(
+        self,
+        opened: Interaction,
+        title: str,
+        fields: Mapping[str, tuple[str, str, str]],
+        submitted: Callable[[Interaction, Mapping[str, str]], Awaitable[None]],
+    ) -> None:
+        """``fields``: label, description and present value by name."""
+        super().__init__(title, parts_of(opened).run_id, f"settings:{opened.id}")
+        self._submitted = submitted
+        self._inputs: dict[str, discord.ui.TextInput[Any]] = {}
+        for name, (label, description, value) in fields.items():
+            field: discord.ui.TextInput[Any] = discord.ui.TextInput(
+                custom_id=name, required=False, max_length=60, default=value or None
+            )
+            self._inputs[name] = field
+            self.add_item(discord.ui.Label(text=plain(label, 45), description=plain(description, 100), component=field))
+
+    async def on_submit(self, interaction: Interaction) -> None:
+        changes_nothing(interaction)
+        await answers.keep(interaction)
+        await _changing(
+            interaction, self._submitted(interaction, {name: one.value for name, one in self._inputs.items()})
+        )
+
+
+async def _limits(interaction: Interaction) -> None:
+    rules = await require_settings(interaction)
+    about = {
+        "max_award": "Of one award; empty = no limit here",
+        "max_batch": "Sum of one batch; empty = no limit here",
+        "quick_award": "One member's award up to this is sent at once; empty = never",
+        "start_delay_seconds": "Seconds in which Stop costs nothing, 0 to 3600; empty = 10",
+        "post_head": "In the staff channel, to prove later that nothing was cut off: yes or no",
+    }
+    fields = {name: (NAMES[name], text, _typed(rules, name)) for name, text in about.items()}
+    await interaction.response.send_modal(SettingsForm(interaction, "Limits", fields, changes.change_limits))
+
+
+def _typed(rules: ServerRules, name: str) -> str:
+    value = getattr(rules, name)
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return f"{value:g}" if isinstance(value, float) else str(value or "")
+
+
+async def _titles(interaction: Interaction) -> None:
+    rules = await require_settings(interaction)
+    names = services_of(interaction).programmes.names()
+    if not names:
+        raise BursarError("There is no programme to name: the operator has set no keys.")
+    first = sorted(names, key=lambda name: name != rules.default_programme)[:FIELDS_MAX]
+    about = "What moderators call it; empty = its own name"
+    fields = {name: (name, about, rules.programme_titles.get(name, "")) for name in first}
+    await interaction.response.send_modal(
+        SettingsForm(interaction, "Names of programmes", fields, changes.change_titles)
+    )
+
+
+async def _approval(interaction: Interaction) -> None:
+    rules = await require_settings(interaction)
+    about = {
+        "approve_amount": "A batch that moves more needs one; empty = never",
+        "approve_rows": "A batch with more awards needs one; empty = never",
+        "approve_first_use": "The first batch in an account and currency: yes or no",
+    }
+    fields = {name: (NAMES[name], text, _typed(rules, name)) for name, text in about.items()}
+    await interaction.response.send_modal(SettingsForm(interaction, "Second person", fields, changes.change_limits))
+
+
+_FORMS: Final[Mapping[str, Callable[[Interaction], Awaitable[None]]]] = {
+    "limits": _limits,
+    "titles": _titles,
+    "approval": _approval,
+}
+
+
+class FormButton(
+    Guarded[discord.ui.Button[Any]],
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=rf"settings:(?P<form>{'|'.join(_FORMS)})",
+):
+    """Opens one of the forms."""
+
+    def __init__(self, item: discord.ui.Button[Any], form: str) -> None:
+        super().__init__(item)
+        self.form = form
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        assert isinstance(item, discord.ui.Button)
+        return cls(item, match["form"])
+
+    async def act(self, interaction: Interaction) -> None:
+        changes_nothing(interaction)
+        await _FORMS[self.form](interaction)
+
+
+ITEMS: Final = (RolesMenu, ChannelMenu, ProgrammeMenu, FormButton)

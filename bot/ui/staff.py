@@ -1,0 +1,84 @@
+"""The staff channel: found, judged, written to. Progress and results go there and nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+import discord
+from discord.components import Component, TextDisplay
+
+from bot.errors import BursarError
+
+NEEDED: Final = {
+    "view_channel": "View Channel",
+    "send_messages": "Send Messages",
+    "attach_files": "Attach Files",
+    "read_message_history": "Read Message History",
+}
+"""What the bot has to be allowed in the staff channel, by discord.py's name and by the client's."""
+
+NO_MENTIONS: Final = discord.AllowedMentions.none()
+
+
+class StaffChannelError(BursarError):
+    """Nothing can be posted in the staff channel; the message says why."""
+
+
+def why_unfit(channel: discord.TextChannel) -> str | None:
+    """Why a channel cannot be the staff channel, as one sentence; ``None`` when it can."""
+    guild = channel.guild
+    if channel.permissions_for(guild.default_role).view_channel:
+        return (
+            f"Everyone can read <#{channel.id}>, and progress and results name members and amounts. "
+            "Take *View Channel* from @everyone there, or choose a private channel."
+        )
+    granted = channel.permissions_for(guild.me)
+    missing = [title for name, title in NEEDED.items() if not getattr(granted, name)]
+    if missing:
+        return f"Bursar lacks {', '.join(f'*{title}*' for title in missing)} in <#{channel.id}>."
+    return None
+
+
+def find_channel(client: discord.Client, server_id: str, channel_id: str) -> discord.TextChannel:
+    """The channel, if it can be used right now. Raises ``StaffChannelError``."""
+    guild = client.get_guild(int(server_id))
+    if guild is None or guild.unavailable:
+        raise StaffChannelError("Discord does not show this server at the moment.")
+    channel = guild.get_channel(int(channel_id))
+    if not isinstance(channel, discord.TextChannel):
+        raise StaffChannelError("The staff channel is gone.", hint="Choose another one in /settings.")
+    unfit = why_unfit(channel)
+    if unfit is not None:
+        raise StaffChannelError(unfit, hint="Change that, or choose another channel in /settings.")
+    return channel
+
+
+def nonce_of(*parts: object) -> str:
+    """The same for the same message, so that a send repeated within minutes does not post twice (25 characters at most:
+    docs.discord.com/developers/resources/message#create-message)."""
+    return hashlib.blake2s(":".join(str(part) for part in parts).encode(), digest_size=12).hexdigest()
+
+
+async def post(
+    channel: discord.TextChannel, view: discord.ui.LayoutView, *, nonce: str, file: discord.File | None = None
+) -> discord.Message:
+    """Send one card. Nobody is pinged, whatever it names."""
+    files = [] if file is None else [file]
+    return await channel.send(view=view, files=files, nonce=nonce, allowed_mentions=NO_MENTIONS)
+
+
+def texts_of(message: discord.Message) -> list[str]:
+    """Every text of a card that was read back. The bot may read its own messages without any intent
+    (docs.discord.com/developers/events/gateway#message-content-intent)."""
+    return _texts(message.components)
+
+
+def _texts(components: Any) -> list[str]:
+    found: list[str] = []
+    for component in components:
+        if isinstance(component, TextDisplay):
+            found.append(component.content)
+        elif isinstance(component, Component):
+            found += _texts(getattr(component, "children", ()))
+    return found

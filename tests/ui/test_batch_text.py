@@ -1,0 +1,195 @@
+"""A batch in words: every state has its colour, its words, and a bar that is full only when everything is settled."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from bot.domain.model import (
+    Actor,
+    Award,
+    Batch,
+    Counts,
+    Destination,
+    Pause,
+    PauseKind,
+    ProviderKind,
+    Recipient,
+    RecipientType,
+    Unit,
+)
+from bot.domain.states import AwardState, BatchState
+from bot.ledger.queries import Event, HeldBack
+from bot.services.batches import BatchView
+from bot.services.watching import IDLE, Activity, Doing
+from bot.ui import batch_cards, batch_text
+from bot.ui.cards import Tone
+
+NOW_MS = 1_785_000_000_000
+DESTINATION = Destination(ProviderKind.DRIP_MEMBERS, "0" * 24, "1" * 24, Unit.POINTS, None)
+
+
+def batch(**changes: Any) -> Batch:
+    values: dict[str, Any] = {
+        "id": 41,
+        "source": "file",
+        "state": BatchState.OPEN,
+        "pause": None,
+        "recorded_at": NOW_MS,
+        "starts_at": NOW_MS + 10_000,
+        "finished_at": None,
+        "actor": Actor("200000000000000001", "mod", "300000000000000001"),
+        "programme": "drip-members",
+        "destination": DESTINATION,
+        "reason": "Weekly quest",
+        "label": "Week 31",
+        "file_name": "week-31.csv",
+        "file_sha256": "ab" * 32,
+        "parent_id": None,
+        "awards": 1203,
+        "total": 60_150,
+    }
+    return Batch(**{**values, **changes})
+
+
+def view(counts: Counts, activity: Activity = IDLE, *, calls_left: int = 0, **changes: Any) -> BatchView:
+    sums = {AwardState.APPLIED: counts.applied * 50}
+    return BatchView(batch(**changes), counts, sums, activity, calls_left, None, (), 0)
+
+
+BY_KEY = Pause(PauseKind.KEY, "Drip does not accept the API key")
+BY_MOD = Pause(PauseKind.PERSON, "paused by mod")
+
+
+@pytest.mark.parametrize(
+    ("shown", "by", "tone", "word"),
+    [
+        (view(Counts(planned=1203), Activity(Doing.WAITING_TO_START)), None, Tone.RUNNING, "Nothing sent yet"),
+        (view(Counts(planned=603, applied=600), Activity(Doing.SENDING)), None, Tone.RUNNING, "Under way"),
+        (view(Counts(planned=603, applied=600), Activity(Doing.AWAY)), None, Tone.ATTENTION, "Waiting for the service"),
+        (view(Counts(planned=3), state=BatchState.PAUSED, pause=BY_KEY), None, Tone.ATTENTION, "somebody has to act"),
+        (view(Counts(planned=3), state=BatchState.PAUSED, pause=BY_MOD), "mod", Tone.ATTENTION, "Paused by mod"),
+        (view(Counts(cancelled=3), state=BatchState.STOPPED), "mod", Tone.STOPPED, "Stopped by mod"),
+        (view(Counts(applied=3), state=BatchState.FINISHED), None, Tone.DONE, "Done"),
+        (view(Counts(applied=3, rejected=2), state=BatchState.FINISHED), None, Tone.ATTENTION, "Finished · 2 refused"),
+        (
+            view(Counts(applied=3, rejected=2, unknown=1), state=BatchState.FINISHED),
+            None,
+            Tone.ATTENTION,
+            "Finished · 1 in doubt, 2 refused",
+        ),
+    ],
+)
+def test_every_state_has_a_colour_and_words(shown: BatchView, by: str | None, tone: Tone, word: str) -> None:
+    told = batch_text.tone_and_word(shown, by=by)
+    assert told[0] is tone
+    assert word in told[1]
+
+
+def test_rows_wait_for_a_doubt_only_where_there_is_one() -> None:
+    new = view(Counts(planned=3), calls_left=1)
+    assert batch_text.doing(new) == "1 call to go"
+    told = batch_text.doing(dataclasses.replace(new, held_back=HeldBack(2, (7,), 1)))
+    assert told == "No call is under way: 2 rows wait because the recipient has an award in doubt (`/batch resolve`)."
+
+
+def test_the_bar_is_full_only_when_everything_is_settled() -> None:
+    assert batch_text.bar(Counts(applied=9_999, planned=1)).startswith("▰" * 15 + "▱ **99 %** · 9,999 of 10,000")
+    assert batch_text.bar(Counts(applied=9_999, sending=1)).startswith("▰" * 15 + "▱ **99 %**")
+    assert batch_text.bar(Counts(applied=9_999, unknown=1)).startswith("▰" * 16 + " **100 %**")
+    assert batch_text.bar(Counts(planned=1)) == "▱" * 16 + " **0 %** · 0 of 1 award"
+
+
+def test_counts_leave_out_what_is_nothing() -> None:
+    assert batch_text.by_state(Counts(applied=612, rejected=8, planned=3)) == "612 paid · 8 refused · 3 not sent yet"
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (view(Counts(planned=3), state=BatchState.OPEN), True),
+        (view(Counts(planned=3), state=BatchState.PAUSED, pause=BY_MOD), True),
+        (view(Counts(planned=2, rejected=1)), True),
+        (view(Counts(planned=2, sending=1)), False),
+        (view(Counts(planned=2, unknown=1)), False),
+        (view(Counts(planned=2, applied=1)), False),
+        (view(Counts(cancelled=3), state=BatchState.STOPPED), False),
+    ],
+)
+def test_nothing_sent_means_that_no_award_has_left(shown: BatchView, expected: bool) -> None:
+    assert batch_text.nothing_sent(shown) is expected
+
+
+def test_a_stopped_batch_is_over_only_when_its_last_call_is_recorded() -> None:
+    assert not batch_text.is_over(view(Counts(sending=100, cancelled=3), state=BatchState.STOPPED))
+    assert batch_text.is_over(view(Counts(applied=100, cancelled=3), state=BatchState.STOPPED))
+    assert not batch_text.is_over(view(Counts(planned=3), state=BatchState.PAUSED, pause=BY_MOD))
+
+
+def test_one_decision_about_many_rows_is_one_line_of_the_history() -> None:
+    detail = {"decision": "landed", "reason": "seen", "attempt": 7}
+    decided = [Event(n, NOW_MS, "award-resolved", 41, n, "mod", detail) for n in range(1, 101)]
+    recorded = Event(0, NOW_MS - 5000, "batch-recorded", 41, None, "mod", {})
+    lines = batch_text.event_lines([recorded, *decided])
+    assert len(lines) == 2
+    assert lines[1].endswith("doubt settled by mod: landed · seen (100 rows)")
+
+
+def test_what_people_typed_is_shown_as_plain_text() -> None:
+    typed = "**@everyone** [x](https://example.org)\nNext"
+    nasty = batch(label=typed, reason=typed, file_name=typed)
+    for text in (batch_text.title(nasty), *batch_text.origin(nasty, typed)):
+        assert "\n" not in text
+        assert "@everyone" not in text
+        assert "**@" not in text
+
+
+def test_choices_fit_discord_and_tell_the_state() -> None:
+    label = batch_cards.choice_label(batch(label="x" * 90), Counts(planned=1, applied=1200, unknown=2))
+    assert label.startswith("Batch 41 · 1,203 awards · running, 2 in doubt · xxx")
+
+
+def award(number: int, state: AwardState, detail: str | None) -> Award:
+    recipient = Recipient(RecipientType.DISCORD_ID, str(10**17 + number))
+    return Award(
+        id=number,
+        batch_id=41,
+        line=number,
+        lines=(number,),
+        recipient=recipient,
+        target=None,
+        amount=50,
+        reason=None,
+        state=state,
+        attempts=1,
+        attempt_id=None,
+        detail=detail,
+        balance=None,
+        changed_at=NOW_MS,
+        continues=None,
+    )
+
+
+def test_a_cause_that_several_awards_share_is_told_once():
+    awards = [
+        award(1, AwardState.UNKNOWN, "no answer."),
+        award(2, AwardState.UNKNOWN, "no answer."),
+        award(3, AwardState.REJECTED, "unknown member."),
+        award(4, AwardState.APPLIED, "whatever"),
+    ]
+    assert batch_text.award_lines(awards, batch(awards=4)) == [
+        f"- <@{10**17 + 1}> · 50 points · in doubt",
+        f"- <@{10**17 + 2}> · 50 points · in doubt",
+        f"- <@{10**17 + 3}> · 50 points · refused: unknown member.",
+        f"- <@{10**17 + 4}> · 50 points · paid",
+        "In doubt: no answer.",
+    ]
+
+
+def test_what_a_pause_says_is_not_said_again_of_every_award_that_waits():
+    paused = batch(awards=1, state=BatchState.PAUSED, pause=BY_KEY)
+    assert batch_text.award_lines([award(1, AwardState.PLANNED, "Nothing was sent: the key")], paused) == [
+        f"- <@{10**17 + 1}> · 50 points · not sent yet"
+    ]

@@ -1,0 +1,79 @@
+"""What ``/award`` understands in its ``members`` option."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.model import Unit
+from bot.errors import UsageError
+from bot.ui.members_text import MEMBERS_MAX, read_members
+
+A, B, C = "100000000000000001", "100000000000000002", "100000000000000003"
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "members"),
+    [
+        (f"<@{A}>", "50", [(A, 50)]),
+        (f"<@!{A}> <@{B}>", "50", [(A, 50), (B, 50)]),
+        (f"{A}, {B};{C}", "-5", [(A, -5), (B, -5), (C, -5)]),
+        (f"<@{A}><@{B}>", "1", [(A, 1), (B, 1)]),
+        (f"<@{A}> 50 <@{B}> 20", None, [(A, 50), (B, 20)]),
+        (f"<@{A}> 50, <@{B}>", "20", [(A, 50), (B, 20)]),
+        (f"<@{A}>: 50 points and <@{B}> = -20 pts", None, [(A, 50), (B, -20)]),
+        (f"<@{A}> +1250", None, [(A, 1250)]),
+        (f"https://discord.com/users/{A} {B}", "3", [(A, 3), (B, 3)]),
+        (f"<@{A}>\n<@{B}>", "3", [(A, 3), (B, 3)]),
+    ],
+)
+def test_members_and_amounts_are_read(text: str, amount: str | None, members: list[tuple[str, int]]) -> None:
+    assert list(read_members(text, amount, Unit.POINTS).members) == members
+
+
+def test_money_keeps_its_hundredths() -> None:
+    assert read_members(f"<@{A}> 12.5", None, Unit.MONEY).members == ((A, 1250),)
+
+
+def test_a_member_mentioned_twice_without_own_amounts_counts_once() -> None:
+    named = read_members(f"<@{A}> <@{B}> {A}", "50", Unit.POINTS)
+    assert named.members == ((A, 50), (B, 50))
+    assert named.repeated == (A,)
+
+
+def test_own_amounts_of_a_member_named_twice_are_added_up() -> None:
+    named = read_members(f"<@{A}> 50 <@{B}> 5 <@{A}> 20", "7", Unit.POINTS)
+    assert named.members == ((A, 70), (B, 5))
+    assert named.repeated == (A,)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "cause"),
+    [
+        ("", "50", "no member is named"),
+        ("somebody", "50", "“somebody” is neither a member nor an amount"),
+        (f"<@{A}> bob", "50", "“bob” is neither a member nor an amount"),
+        (f"bob <@{A}>", "50", "“bob” is neither a member nor an amount"),
+        ("<@&100000000000000009>", "50", "a role is not a list of members"),
+        (f"@everyone <@{A}>", "50", "a role is not a list of members"),
+        (f"<@{A}>", None, f"there is no amount for <@{A}>"),
+        (f"<@{A}> 50 <@{B}>", None, f"there is no amount for <@{B}>"),
+        (f"<@{A}>", "0", "the amount for"),
+        (f"<@{A}> 5 <@{A}> -5", None, "the amount for"),
+        (f"<@{A}> 1.5", None, "the amount 1.5 cannot be used"),
+        (f"<@{A}>", "lots", "the amount lots cannot be used"),
+        (f"<@{A}>", "1e3", "the amount 1e3 cannot be used"),
+        ("1234567", "50", "“1234567” is neither a member nor an amount"),
+    ],
+)
+def test_what_cannot_be_used_says_why(text: str, amount: str | None, cause: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_members(text, amount, Unit.POINTS)
+    assert refused.value.message.startswith(cause)
+
+
+def test_more_members_than_a_command_takes_are_sent_to_bulk() -> None:
+    text = " ".join(f"<@{10**17 + number}>" for number in range(MEMBERS_MAX + 1))
+    with pytest.raises(UsageError) as refused:
+        read_members(text, "1", Unit.POINTS)
+    assert refused.value.hint == "Use /bulk with a file."
+    assert len(read_members(text.rsplit(" ", 1)[0], "1", Unit.POINTS).members) == MEMBERS_MAX

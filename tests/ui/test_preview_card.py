@@ -1,0 +1,175 @@
+"""The preview card of a draft, looked at without a ledger: what it says, and what can be pressed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import discord
+import pytest
+from simcord.components import walk_components
+
+from bot.domain.drafting import EarlierBatch, Matches
+from bot.domain.model import Notice, Problem, Recipient, RecipientType, Refusal
+from bot.services.submitting import Preview
+from bot.ui.award_card import Faces, award_card
+from bot.ui.drafts import DraftButton, DraftMenu
+from bot.ui.preview_card import Frame, Step, preview_card
+from tests.support.previews import BAD_ROWS, DUPLICATES, EARLIER, FRAME, NOW_MS, draft, member, preview, totals
+
+
+def text_of(view: discord.ui.LayoutView) -> str:
+    return "\n".join(item.content for item in view.walk_children() if isinstance(item, discord.ui.TextDisplay))
+
+
+def buttons(view: discord.ui.LayoutView) -> dict[str, discord.ui.Button]:
+    return {str(item.label): item for item in view.walk_children() if isinstance(item, discord.ui.Button)}
+
+
+def labels(shown: Preview, frame: Frame = FRAME, step: Step = Step.MAIN) -> list[str]:
+    return list(buttons(preview_card(shown, frame, step)))
+
+
+def test_a_clean_draft_has_one_main_button_that_counts_its_awards() -> None:
+    view = preview_card(preview(), FRAME)
+    assert list(buttons(view)) == ["Send 1,203 awards", "Cancel", "Change…", "Show to staff"]
+    assert buttons(view)["Send 1,203 awards"].style is discord.ButtonStyle.primary
+    assert buttons(view)["Send 1,203 awards"].custom_id == "draft:send:7:1a2b3c4d5e"
+
+
+@pytest.mark.parametrize(
+    ("changes", "first", "identity"),
+    [
+        ({}, "Send 1,203 awards", "send"),
+        ({"totals": totals(1)}, "Send 1 award", "send"),
+        ({"totals": totals(1198, problems=5), "problems": BAD_ROWS}, "Send the 1,198 good rows only", "send-g"),
+        ({"totals": totals(1203), "matches": EARLIER}, "Send only the 5 rows not yet paid", "send-s"),
+        (
+            {"totals": totals(1203, problems=2), "problems": BAD_ROWS[:2], "matches": EARLIER},
+            "Send only the 5 good rows not yet paid",
+            "send-gs",
+        ),
+        ({"totals": totals(1203, unresolved=3)}, "Send 1,200 awards", "send"),
+        ({"totals": totals(10, deductions=10, total=-500)}, "Take points: 10 deductions", "send"),
+        ({"totals": totals(10, deductions=3)}, "Send 7 awards, 3 deductions", "send"),
+    ],
+)
+def test_the_main_button_says_exactly_what_it_does(changes: dict[str, object], first: str, identity: str) -> None:
+    made = buttons(preview_card(preview(**changes), FRAME))
+    assert next(iter(made)) == first
+    assert str(made[first].custom_id).split(":")[1] == identity
+
+
+def test_deductions_make_the_main_button_red() -> None:
+    made = buttons(preview_card(preview(totals=totals(10, deductions=1)), FRAME))
+    assert next(iter(made.values())).style is discord.ButtonStyle.danger
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"over_limit": "the batch moves 60,150 in total, above the limit of 10,000 for one batch"},
+        {"totals": totals(1203, pending=10)},
+        {"totals": totals(0)},
+        {"totals": totals(3, unresolved=3)},
+        {"refused": Refusal("binary", "This is an Excel workbook, not a CSV.")},
+    ],
+)
+def test_what_cannot_be_sent_has_no_button_that_sends(changes: dict[str, object]) -> None:
+    assert not [label for label in labels(preview(**changes)) if label.startswith(("Send", "Pay", "Take"))]
+
+
+def test_a_limit_is_said_on_the_card() -> None:
+    over = "the batch moves 60,150 in total, above the limit of 10,000 for one batch"
+    assert over in text_of(preview_card(preview(over_limit=over), FRAME)).replace("The batch", "the batch")
+
+
+def test_paying_again_is_a_step_of_its_own_with_a_red_button() -> None:
+    shown = preview(matches=EARLIER)
+    assert "Pay 1,198 again…" in labels(shown)
+    view = preview_card(shown, FRAME, Step.AGAIN)
+    assert list(buttons(view)) == ["Send all 1,203, 1,198 of them again", "Back", "Cancel"]
+    assert buttons(view)["Send all 1,203, 1,198 of them again"].style is discord.ButtonStyle.danger
+    assert "these 1,198 rows gets the points a second time" in text_of(view)
+
+
+def test_a_repeat_under_another_period_is_one_line_and_no_question() -> None:
+    matches = Matches(1203, 60_150, (EarlierBatch(41, "Ada", NOW_MS - 7 * 86_400_000, "Week 30", 1203),))
+    shown = preview(matches=matches, matches_harmless=True)
+    assert labels(shown)[0] == "Send 1,203 awards"
+    assert "The same people and amounts as batch 41 (Week 30), for another period." in text_of(
+        preview_card(shown, FRAME)
+    )
+
+
+def test_problems_name_the_spreadsheet_row_the_column_and_the_reason() -> None:
+    text = text_of(preview_card(preview(problems=BAD_ROWS, totals=totals(1198, problems=7)), FRAME))
+    assert "**7 rows are bad and stop the send**" in text
+    assert "- Row 17, `discord_id`: 1.23457E+17 was rounded by a spreadsheet; format the column as text" in text
+    assert "- Row 212: the row names two recipients" in text
+    assert "- … and 2 more" in text
+
+
+def test_an_ambiguous_file_asks_with_a_menu() -> None:
+    refused = Refusal("choose-amount", "Several columns could be how much", ("points", "amount"))
+    view = preview_card(preview(refused=refused, facts=None, totals=totals(0), sample=(), largest=()), FRAME)
+    (menu,) = [item for item in view.walk_children() if isinstance(item, discord.ui.Select)]
+    assert [option.label for option in menu.options] == ["points", "amount"]
+    assert str(menu.custom_id).startswith("draft:amount-column:7:")
+
+
+def test_without_a_staff_channel_the_card_says_so_and_offers_no_way_to_show_it() -> None:
+    frame = replace(FRAME, staff_channel=None, no_staff_channel="No staff channel is set.")
+    view = preview_card(preview(), frame)
+    assert "⚠ **No progress message** No staff channel is set." in text_of(view)
+    assert "Show to staff" not in buttons(view)
+
+
+def test_a_look_up_shows_how_far_it_is_and_holds_the_send_back() -> None:
+    view = preview_card(preview(totals=totals(1203, pending=753)), replace(FRAME, looking_up=(450, 1200)))
+    assert "Nothing sent · looking up 450 of 1,200 members" in text_of(view)
+    assert buttons(view)["Looking up…"].disabled
+    assert list(buttons(view)) == ["Looking up…", "Cancel"]
+
+
+def worst() -> Preview:
+    """The longest of everything, in characters that escaping doubles."""
+    long = "*_" * 400
+    people = tuple(replace(member(n), recipient=Recipient(RecipientType.CUSTOM, long, long)) for n in range(10))
+    return preview(
+        draft=draft(label=long, reason=long, file_name=long, request={"duplicates": "once"}),
+        totals=totals(100_000, problems=999, unresolved=99, deductions=5, lines=200_000),
+        sample=people[:5],
+        largest=people[:3],
+        unresolved=people,
+        problems=tuple(Problem(10**5 + n, long, "kind", long) for n in range(10)),
+        warnings=tuple(Notice("kind", long, tuple(range(50))) for _ in range(20)),
+        matches=Matches(500, 5, tuple(EarlierBatch(10**6 + n, long, NOW_MS, long, 5) for n in range(10))),
+    )
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_the_longest_card_is_within_discords_limits(step: Step) -> None:
+    frame = replace(FRAME, title="*" * 200, no_staff_channel="*" * 500, staff_channel=None, practice=True)
+    for view in (preview_card(worst(), frame, step), award_card(worst(), frame, Faces({}, {}), step)):
+        parts = list(walk_components(view.to_components()))
+        assert len(parts) <= 40
+        assert sum(len(part.get("content", "")) for part in parts) <= 4000
+        identities = [part["custom_id"] for part in parts if "custom_id" in part]
+        assert len(set(identities)) == len(identities) and all(len(one) <= 100 for one in identities)
+        assert all(len(part["label"]) <= 80 for part in parts if part["type"] == 2)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        preview(warnings=(DUPLICATES,)),
+        preview(matches=EARLIER, totals=totals(1203, problems=2)),
+        preview(refused=Refusal("choose-recipient", "?", ("a", "b")), facts=None),
+    ],
+)
+def test_every_button_and_menu_is_one_that_survives_a_restart(shown: Preview) -> None:
+    patterns = [DraftButton.__discord_ui_compiled_template__, DraftMenu.__discord_ui_compiled_template__]
+    for step in Step:
+        for item in preview_card(shown, FRAME, step).walk_children():
+            if isinstance(item, discord.ui.Button | discord.ui.Select):
+                assert any(pattern.fullmatch(str(item.custom_id)) for pattern in patterns), item.custom_id
