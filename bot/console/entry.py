@@ -1,0 +1,115 @@
+"""From arguments to an exit status: chooses the command, and turns every error into sentences."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import secrets
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any, Final, Protocol, cast
+
+from bot import log
+from bot.console import exits, output
+from bot.console.parser import parse
+from bot.errors import BursarError, UsageError
+
+_log = logging.getLogger(__name__)
+
+COMMANDS: Final = {
+    "run": "bot.console.run",
+    "demo": "bot.console.demo",
+    "check": "bot.console.check",
+    "bulk": "bot.console.bulk",
+    "resume": "bot.console.resume",
+    "export": "bot.console.export",
+    "verify": "bot.console.verify",
+    "backup": "bot.console.backup",
+    "forget": "bot.console.forget",
+    "restore": "bot.console.restore",
+    "doctor": "bot.console.doctor",
+}
+"""The module of each command, imported only when it is asked for."""
+
+
+class Command(Protocol):
+    """What each of these modules has."""
+
+    FAILED: str
+    """First words when the command fails before it has done anything: "Nothing was sent"."""
+
+    def run(self, options: Namespace) -> int:
+        """Do it; the exit status. Raises ``BursarError`` for what a person can act on."""
+
+    def failure(self, error: dict[str, Any], status: int) -> dict[str, Any]:
+        """The command's JSON object for a failure before it has done anything."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line. Returns the exit status."""
+    output.prepare_streams()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    log.configure((), level=logging.WARNING)
+    try:
+        options = parse(given)
+    except UsageError as error:
+        return _misused(given, error)
+    log.configure((), level=logging.WARNING, debug=options.debug)
+    command = cast("Command", importlib.import_module(COMMANDS[options.command]))
+    try:
+        return _flushed(command.run(options))
+    except BursarError as error:
+        status = exits.of_error(error)
+        return _failed(command, options, error, status, command.FAILED)
+    except BrokenPipeError:
+        return _reader_gone()
+    except KeyboardInterrupt:
+        output.note("Stopped.")
+        return 130
+    except Exception as error:
+        return _defect(command, options, error)
+
+
+def _failed(command: Command, options: Namespace, error: BursarError, status: int, first: str) -> int:
+    output.complain(error, first)
+    if getattr(options, "json", False):
+        output.emit(command.failure(_error_json(error), status))
+    return status
+
+
+def _defect(command: Command, options: Namespace, error: Exception) -> int:
+    """A mistake of ours: a sentence and an id for the person, the place in the log."""
+    error_id = secrets.token_hex(4)
+    _log.error("error %s in %s", error_id, options.command, exc_info=error)
+    message = f"an internal error ended this command (error {error_id} in the log line above)"
+    hint = "What was sent so far is in the ledger: `bursar export` shows it, `bursar resume` goes on."
+    told = BursarError(message, hint=f"{hint} --debug shows more.")
+    return _failed(command, options, told, exits.Exit.INTERNAL, "Not finished")
+
+
+def _misused(given: Sequence[str], error: UsageError) -> int:
+    """Wrong usage: there are no options yet that could say whether JSON is wanted."""
+    output.complain(error, "Nothing was done")
+    if "--json" in given and given[0] in COMMANDS:
+        command = cast("Command", importlib.import_module(COMMANDS[given[0]]))
+        output.emit(command.failure(_error_json(error), exits.Exit.WRONG))
+    return exits.Exit.WRONG
+
+
+def _error_json(error: BursarError) -> dict[str, Any]:
+    from bot.services.handover import kind_of
+
+    return {"kind": kind_of(error), "message": error.message, "hint": error.hint}
+
+
+def _flushed(status: int) -> int:
+    sys.stdout.flush()
+    return status
+
+
+def _reader_gone() -> int:
+    """`bursar export | head`: the reader has enough. Nothing more is written, not even at the interpreter's end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141

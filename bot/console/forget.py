@@ -1,0 +1,65 @@
+"""``forget DISCORD_ID``: blanks what a person wrote in the ledger, which still verifies."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from typing import Any, Final
+
+from bot.console import output, questions
+from bot.console.session import CLOCK, load_settings
+from bot.errors import BursarError, Refused, UsageError
+from bot.ledger.blanking import Blanked, blank
+from bot.ledger.ledger import Ledger
+from bot.settings import Settings
+
+FAILED: Final = "Nothing was blanked"
+
+
+def run(options: Namespace) -> int:
+    """The command."""
+    try:
+        settings = load_settings(options)
+        person = options.person.strip()
+        if not (person.isascii() and person.isdigit() and len(person) <= 20):
+            raise UsageError(f"{person or 'nothing'} is no Discord id", hint="It has 17 to 20 digits.")
+        done = asyncio.run(_blanked(options, settings, person))
+    except BursarError as error:
+        return output.failed(options.json, error, FAILED, failure)
+    output.say(_told(person, done), json_mode=options.json)
+    if options.json:
+        output.emit({"entries": done.entries, "batches": done.batches, "error": None, "exit_status": 0})
+    return 0
+
+
+def _told(person: str, done: Blanked) -> str:
+    if not done.entries:
+        return f"The history has no words of {person}: nothing there was to be blanked."
+    return (
+        f"Blanked: the words of {output.plural(done.entries, 'entry', 'entries')} of the history, in"
+        f" {output.plural(done.batches, 'batch', 'batches')}. Backups that were made before still have them."
+    )
+
+
+def failure(error: dict[str, Any], status: int) -> dict[str, Any]:
+    """The JSON object when nothing was blanked."""
+    return {"entries": 0, "batches": 0, "error": error, "exit_status": int(status)}
+
+
+async def _blanked(options: Namespace, settings: Settings, person: str) -> Blanked:
+    if not options.yes:
+        if not questions.can_ask():
+            raise Refused("--yes is missing, and there is no terminal to ask on", hint="Add --yes if you mean it.")
+        output.note(f"What {person} wrote is blanked for good: name, reasons, notes.")
+        if not await questions.confirmed("Blank it?"):
+            raise Refused("the question was not answered with yes")
+    reader = await Ledger.read(settings.database, CLOCK)
+    try:
+        practice = await reader.queries.is_practice()
+    finally:
+        await reader.close()
+    ledger = await Ledger.open(settings.database, CLOCK, practice=practice)
+    try:
+        return await blank(ledger.database, CLOCK, person)
+    finally:
+        await ledger.close()

@@ -1,0 +1,95 @@
+"""What commands print: text for people without control characters, one JSON object for scripts, errors as sentences."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from bot.errors import BursarError
+
+_DOTS: Final = "…"
+
+
+def prepare_streams() -> None:
+    """UTF-8 whatever the locale, and never an error for a character that a terminal cannot show."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def say(text: str = "", *, json_mode: bool = False) -> None:
+    """One line for people: on standard output, or on standard error where that belongs to the JSON."""
+    print(plain(text), file=sys.stderr if json_mode else sys.stdout, flush=True)
+
+
+def note(text: str) -> None:
+    """One line beside the result: progress, warnings."""
+    print(plain(text), file=sys.stderr, flush=True)
+
+
+def emit(value: Mapping[str, Any]) -> None:
+    """The one JSON object of a command."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def plain(text: str) -> str:
+    """Without control characters: nothing in a file can move the cursor or recolour the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def clipped(text: str, width: int) -> str:
+    """At most ``width`` characters."""
+    return text if len(text) <= width else text[: width - 1] + _DOTS
+
+
+def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> Iterable[str]:
+    """Lines with aligned columns; the last column is left as long as it is."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
+        yield (indent + "  ".join([*cells, row[-1]])).rstrip()
+
+
+def sentence(text: str) -> str:
+    """With a full stop at its end."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?", _DOTS)) else f"{text}."
+
+
+def complain(error: BursarError, first: str) -> None:
+    """An error for people: what was (not) done, the cause, one next step."""
+    note(f"{first}: {sentence(error.message)}")
+    if error.hint:
+        note(sentence(error.hint))
+
+
+def failed(
+    json_mode: bool, error: BursarError, first: str, failure: Callable[[dict[str, Any], int], Mapping[str, Any]]
+) -> int:
+    """For commands that answer 0 or 1 only: the error as sentences and, where wanted, as the command's JSON; 1."""
+    complain(error, first)
+    if json_mode:
+        from bot.services.handover import kind_of
+
+        emit(failure({"kind": kind_of(error), "message": error.message, "hint": error.hint}, 1))
+    return 1
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """``1 row``, ``1,203 rows``."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def duration(seconds: float) -> str:
+    """``under a second``, ``40 s``, ``3 min``, ``2 h 05 min``."""
+    if seconds < 1:
+        return "under a second"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,197 @@
+"""A preview and the end of a batch in words, from their JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from bot.console.output import clipped, duration, plural, table
+from bot.console.progress import counts_line
+
+SHOWN_PROBLEMS: Final = 20
+SHOWN_LINES: Final = 10
+SMALLEST_SHARE: Final = 0.0001
+"""Of a month's requests; less is not worth a word."""
+FROM_DOUBT: Final = (
+    "`bursar resume`, or the running bot, settles what can be found out of awards in doubt; the rest is for "
+    "`/batch resolve` in Discord."
+)
+"""The next step where evidence was not yet looked for to its end."""
+_DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+
+
+def preview_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What a person has to see before confirming."""
+    yield from table(list(_facts(summary)), indent="")
+    yield from warning_lines(summary["warnings"])
+    yield from problem_lines(summary["problems"], summary["problem_rows"], limit=SHOWN_PROBLEMS)
+    if choice := choice_words("choose-recipient", summary["file"].get("choices", ())):
+        yield choice
+    yield from _unresolved_lines(summary)
+    yield from _matched_lines(summary["matched"])
+
+
+def _facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "File", f"{summary['file']['name']}{file_words(summary['file'])}"
+    plan = summary["plan"]
+    yield "Programme", f"{summary['programme']} ({plan['pace']})"
+    if summary["rows"]:
+        total = (
+            f"{plural(summary['recipients'], 'recipient')}, {amount_words(summary['total'], summary['unit'])} in all"
+        )
+        yield "Awards", f"{summary['rows']:,} to {total}"
+        if summary["deductions"]:
+            yield "Deductions", f"{plural(summary['deductions'], 'of them takes', 'of them take')} points away"
+        yield "Largest", "; ".join(_row_words(row, summary["unit"]) for row in summary["largest"])
+        yield "Calls", _plan_words(plan)
+    if summary["label"]:
+        yield "Period", str(summary["label"])
+
+
+def file_words(facts: Mapping[str, Any]) -> str:
+    """What was found in the file, to be put behind its name."""
+    if not facts.get("encoding"):
+        return ""
+    delimiter = _DELIMITERS.get(facts["delimiter"], repr(facts["delimiter"]))
+    words = (
+        f": {facts['encoding']}, {delimiter}, header in line {facts['header_line']}; who: {facts['recipient_column']}"
+    )
+    if facts["amount_column"]:
+        words += f"; how much: {facts['amount_column']}"
+    if facts["ignored"]:
+        words += f"; ignored: {', '.join(facts['ignored'])}"
+    return clipped(words, 300)
+
+
+def choice_words(kind: str, choices: Sequence[str]) -> str | None:
+    """The option that answers what a file leaves open (``kind`` of the question), with what it can be."""
+    option = "--amount-column" if "amount" in kind else "--recipient-column"
+    words = [f"Choose with {option}: {', '.join(choices)}."] if choices else []
+    if kind == "no-amount-column":
+        words.append("Give one amount for all rows with --amount N.")
+    return " ".join(words) or None
+
+
+def warning_lines(warnings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Each warning with the first few of its lines."""
+    for warning in warnings:
+        lines = warning["lines"]
+        more = ", …" if len(lines) > SHOWN_LINES else ""
+        named = f"{', '.join(str(line) for line in lines[:SHOWN_LINES])}{more}"
+        where = f" (line{'s' if len(lines) > 1 else ''} {named})" if lines else ""
+        yield f"Warning: {warning['message']}{where}"
+
+
+def problem_lines(problems: Sequence[Mapping[str, Any]], rows: int, *, limit: int | None) -> Iterator[str]:
+    """Each problem with line, column and reason."""
+    if not problems:
+        return
+    shown = problems if limit is None else problems[:limit]
+    yield f"{plural(rows, 'row')} cannot be sent:"
+    yield from table([(f"line {one['line']}", one["column"] or "-", one["message"]) for one in shown])
+    if len(problems) > len(shown):
+        yield f"  … and {len(problems) - len(shown):,} more; `bursar check` lists all of them"
+
+
+def _unresolved_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    if summary["unresolved_rows"]:
+        yield f"{plural(summary['unresolved_rows'], 'award')} will be recorded as rejected, there is nobody to send to:"
+        rows = [(f"line {row['line']}", _who(row), row["unresolved"] or "") for row in summary["unresolved"]]
+        yield from table(rows)
+
+
+def _matched_lines(matched: Mapping[str, Any]) -> Iterator[str]:
+    if not matched["rows"]:
+        return
+    repeat = "" if matched["blocking"] else " (a repeat under another period, so nothing is asked)"
+    yield f"{plural(matched['rows'], 'row was', 'rows were')} already paid in the last 30 days{repeat}:"
+    yield from table(
+        [
+            (
+                f"batch {one['batch']}",
+                time_words(one["at"]),
+                f"{plural(one['rows'], 'row')}, by {one['by']}{_label(one)}",
+            )
+            for one in matched["batches"]
+        ]
+    )
+
+
+def _label(earlier: Mapping[str, Any]) -> str:
+    return f", {earlier['label']}" if earlier["label"] else ""
+
+
+def _row_words(row: Mapping[str, Any], unit: str) -> str:
+    return f"{amount_words(row['amount'], unit)} to {_who(row)} (line {row['line']})"
+
+
+def _who(row: Mapping[str, Any]) -> str:
+    recipient = row["recipient"]
+    return clipped(f"{recipient['type']} {recipient['value']}", 60)
+
+
+def _plan_words(plan: Mapping[str, Any]) -> str:
+    words = plural(plan["calls"], "call")
+    if plan["lookups"]:
+        words += f" after {plural(plan['lookups'], 'look-up')}"
+    words += f", {duration(plan['seconds'])} at least"
+    if plan["month_share"] and plan["month_share"] >= SMALLEST_SHARE:
+        words += f", {plan['month_share']:.2%} of the month's requests"
+    return words
+
+
+def amount_words(canonical: str, unit: str) -> str:
+    """``1,203 points`` or ``12.50`` from a canonical amount."""
+    sign, digits = ("-", canonical[1:]) if canonical.startswith("-") else ("", canonical)
+    whole, _, fraction = digits.partition(".")
+    grouped = f"{sign}{int(whole):,}"
+    if unit == "money":
+        return f"{grouped}.{fraction.ljust(2, '0')}"
+    return f"{grouped} point{'' if grouped in ('1', '-1') else 's'}"
+
+
+def time_words(milliseconds: int) -> str:
+    """A recorded time, in UTC."""
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def held_back_lines(standing: Mapping[str, Any]) -> Iterator[str]:
+    """Which awards in doubt keep others of the batch from being sent."""
+    waiting = standing["held_back"]
+    if not waiting["awards"]:
+        return
+    doubts, others = waiting["doubts"], waiting["in_doubt"] - len(waiting["doubts"])
+    named = f"award{'' if len(doubts) == 1 else 's'} {', '.join(doubts)}"
+    more = f" and {others:,} more" if others else ""
+    yield (
+        f"{plural(waiting['awards'], 'award waits', 'awards wait')} because the recipient has an award in doubt "
+        f"({named}{more})."
+    )
+
+
+def end_lines(standing: Mapping[str, Any], *, stopped: bool) -> Iterator[str]:
+    """How a batch ended, and one next step for each thing that is not done."""
+    counts, batch = standing["counts"], standing["batch"]
+    if standing.get("receipt"):
+        yield f"Receipt {standing['receipt']}: `bursar verify {standing['receipt']}` or `/verify` shows its place."
+    yield f"Batch {batch}: {counts_line(counts)}."
+    if standing["pause"]:
+        yield f"It is paused: {standing['pause']['message']}"
+    elif counts["planned"] and standing.get("doing") == "away":
+        yield f"The service cannot be reached: {standing['doing_detail'] or 'no answer'}"
+    elif counts["planned"] and standing.get("doing") == "standing-by":
+        yield f"Nothing is sent for now: {standing['doing_detail']}"
+    if counts["unknown"]:
+        yield (
+            f"{plural(counts['unknown'], 'award is', 'awards are')} in doubt: sent, but without a clear answer, and "
+            "never sent again blindly."
+        )
+    yield from held_back_lines(standing)
+    if counts["unknown"] or standing["held_back"]["awards"]:
+        yield FROM_DOUBT
+    if counts["planned"] or counts["sending"]:
+        how = "`/batch resume` in Discord" if standing["pause"] else "`bursar resume`"
+        yield f"{'Stopped: what' if stopped else 'What'} is not sent stays planned; {how} goes on with it."
+    if counts["rejected"]:
+        yield f"`bursar export --batch {batch}` lists every award with its reason."

@@ -1,0 +1,226 @@
+"""``resume``: finish whatever is unfinished. Paused batches stay paused, doubts without a job stay unknown."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bot.app import App, opened
+from bot.console import exits, output
+from bot.console.preview import FROM_DOUBT, held_back_lines
+from bot.console.progress import Progress, counts_line
+from bot.console.session import CLOCK, command_line_actor, load_settings
+from bot.console.signals import Signals, handled
+from bot.domain.jsonable import Json, recipient_json
+from bot.domain.model import Actor, Counts
+from bot.domain.states import BatchState
+from bot.errors import LedgerLocked, UsageError
+from bot.ledger.ledger import Ledger
+from bot.services.batches import Doubt
+from bot.services.halting import REASON_MAX
+from bot.services.handover.summary import standing_json
+from bot.services.watching import Doing
+from bot.settings import Settings
+
+FAILED: Final = "Nothing was resumed"
+LOOK_EVERY: Final = 0.25
+
+
+def run(options: Namespace) -> int:
+    """The command."""
+    settings = load_settings(options)
+    if not settings.database.exists():
+        return _Report(options, [], [], None).told()
+    return asyncio.run(_resume(options, settings))
+
+
+def failure(error: Json, status: int) -> Json:
+    """The JSON object of a failure before anything was done."""
+    return {
+        "batch": None,
+        "counts": Counts().as_json(),
+        "exit_status": int(status),
+        "batches": [],
+        "doubts": [],
+        "error": error,
+    }
+
+
+async def _resume(options: Namespace, settings: Settings) -> int:
+    async with handled() as signals:
+        try:
+            async with opened(settings, CLOCK, patient=False, settling=not options.no_wait) as app:
+                signals.awaiting(lambda: "Stopping: no new call; waiting for the one in flight to be recorded.")
+                report = await _Work(options, app, signals, command_line_actor()).done()
+        except LedgerLocked as locked:
+            raise LedgerLocked(locked.message, hint="A running bot goes on by itself; look at /batch list.") from None
+    return report.told()
+
+
+@dataclass(slots=True)
+class _Work:
+    """One run of the command."""
+
+    options: Namespace
+    app: App
+    signals: Signals
+    actor: Actor
+
+    async def done(self) -> _Report:
+        """Send and follow, then gather what is to be said."""
+        if self.options.release is not None:
+            await self._release(self.options.release)
+        batch_ids = await _unfinished(self.app.ledger)
+        progress = Progress(CLOCK.monotonic)
+        if batch_ids and self.signals.status is None:
+            try:
+                async with self.app.dispatching():
+                    await self._until_done(batch_ids, progress)
+            finally:
+                progress.close()
+        standings = [
+            standing_json(await self.app.services.batches.view(batch_id, self.actor)) for batch_id in batch_ids
+        ]
+        doubts = [doubt for batch_id in batch_ids for doubt in await self._doubts(batch_id)]
+        return _Report(self.options, standings, doubts, self.signals.status)
+
+    async def _release(self, reason: str) -> None:
+        """Every emergency stop in force; what it paused stays paused."""
+        said = " ".join(reason.split())[:REASON_MAX]
+        if not said:
+            raise UsageError("--release takes a reason", hint="Say in a few words why.")
+        for halt in await self.app.ledger.halts.stopped():
+            await self.app.ledger.halts.release(halt.server_id, self.actor, said)
+
+    async def _until_done(self, batch_ids: Sequence[int], progress: Progress) -> None:
+        quiet = asyncio.ensure_future(self.app.services.dispatcher.until_quiet(batch_ids, settled=True))
+        stop = asyncio.ensure_future(self.signals.first())
+        try:
+            while not quiet.done() and not stop.done():
+                await self._show(batch_ids, progress)
+                pause = asyncio.ensure_future(CLOCK.sleep(LOOK_EVERY))
+                await asyncio.wait({quiet, stop, pause}, return_when=asyncio.FIRST_COMPLETED)
+                pause.cancel()
+                if self.options.no_wait and await self._all_sent(batch_ids):
+                    break
+            if stop.done() or not quiet.done():
+                await self.app.drain()
+            else:
+                await quiet
+            await self._show(batch_ids, progress)
+        finally:
+            quiet.cancel()
+            stop.cancel()
+
+    async def _all_sent(self, batch_ids: Sequence[int]) -> bool:
+        """Nothing is left to send where something may be sent; jobs may still be under way."""
+        dispatcher = self.app.services.dispatcher
+        for batch_id in batch_ids:
+            if dispatcher.activity(batch_id).doing is Doing.SENDING:
+                return False
+            batch = await self.app.ledger.queries.batch(batch_id, None)
+            counts = await self.app.ledger.queries.counts(batch_id)
+            away = dispatcher.activity(batch_id).doing is Doing.AWAY
+            if counts.planned and batch.state is BatchState.OPEN and not away:
+                return False
+        return True
+
+    async def _show(self, batch_ids: Sequence[int], progress: Progress) -> None:
+        counts = _summed([await self.app.ledger.queries.counts(batch_id) for batch_id in batch_ids])
+        activities = [self.app.services.dispatcher.activity(batch_id) for batch_id in batch_ids]
+        settling = [one.until for one in activities if one.doing is Doing.SETTLING and one.until is not None]
+        progress.standing({"counts": counts.as_json(), "settled_at": min(settling, default=None)})
+
+    async def _doubts(self, batch_id: int) -> list[Json]:
+        doubts = await self.app.services.batches.doubts(batch_id, self.actor)
+        return [one for doubt in doubts for one in _doubt_json(batch_id, doubt)]
+
+
+async def _unfinished(ledger: Ledger) -> Sequence[int]:
+    """Batches with something to do, in doubt, or paused: paused ones are left alone, but they are not done either."""
+    found = [*await ledger.queries.unfinished(), *await ledger.queries.batches_at_work()]
+    with_jobs = [job.batch_id for job in await ledger.claims.jobs()]
+    return sorted({batch.id for batch in found} | set(with_jobs))
+
+
+def _doubt_json(batch_id: int, doubt: Doubt) -> list[Json]:
+    """One object for each award in doubt, with why it is."""
+    why = doubt.attempt.detail or "the process ended while its call was under way"
+    return [
+        {
+            "batch": str(batch_id),
+            "award": str(award.id),
+            "line": award.line,
+            "recipient": recipient_json(award.recipient),
+            "detail": award.detail,
+            "why": why,
+            "whole_call": doubt.whole_call,
+            "job": doubt.attempt.job_id,
+        }
+        for award in doubt.awards
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What is said at the end."""
+
+    options: Namespace
+    standings: Sequence[Json]
+    doubts: Sequence[Json]
+    stopped_by: int | None
+
+    def told(self) -> int:
+        """Print it; the exit status."""
+        counts = _summed([Counts(**standing["counts"]) for standing in self.standings])
+        status = exits.of_counts(counts, self.stopped_by)
+        for line in self._lines():
+            output.say(line, json_mode=self.options.json)
+        if self.options.json:
+            output.emit(
+                {
+                    "batch": self.standings[0]["batch"] if self.standings else None,
+                    "counts": counts.as_json(),
+                    "exit_status": int(status),
+                    "batches": list(self.standings),
+                    "doubts": list(self.doubts),
+                    "error": None,
+                }
+            )
+        return status
+
+    def _lines(self) -> Iterator[str]:
+        if not self.standings:
+            yield "Nothing is unfinished."
+        for standing in self.standings:
+            yield f"Batch {standing['batch']} ({standing['programme']}): {counts_line(standing['counts'])}."
+            if standing["pause"]:
+                yield f"  It is paused and was left alone: {output.sentence(standing['pause']['message'])}"
+                yield "  `/batch resume` in Discord goes on with it."
+            yield from (f"  {line}" for line in held_back_lines(standing))
+        if self.doubts:
+            yield f"{output.plural(len(self.doubts), 'award is', 'awards are')} in doubt and not sent again:"
+            yield from output.table(
+                [
+                    (
+                        f"award {one['award']}",
+                        f"batch {one['batch']}",
+                        f"line {one['line']}",
+                        f"{one['recipient']['type']} {one['recipient']['value']}",
+                        one["detail"] or one["why"],
+                    )
+                    for one in self.doubts
+                ]
+            )
+            if self.options.no_wait or self.stopped_by is not None:
+                yield FROM_DOUBT
+            else:
+                yield "`/batch resolve` in Discord settles them: it arrived, send again, or write off."
+
+
+def _summed(counts: Sequence[Counts]) -> Counts:
+    names = Counts().as_json()
+    return Counts(**{name: sum(one.as_json()[name] for one in counts) for name in names})

@@ -1,0 +1,101 @@
+"""Starting the command line as it is started in earnest: a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+FINISHES_WITHIN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A process that has ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """Standard output as the one JSON object that it has to be."""
+        value = json.loads(self.out)
+        assert isinstance(value, dict)
+        return value
+
+
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Nothing of the machine's own settings, and ``variables``."""
+    kept = {
+        name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
+    }
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default", **variables}
+
+
+async def start(
+    *arguments: str, directory: Path, variables: Mapping[str, str] | None = None
+) -> asyncio.subprocess.Process:
+    """``python -m bot …`` under way, without a terminal."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        *arguments,
+        cwd=directory,
+        env=environment(variables or {}),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+async def finished(process: asyncio.subprocess.Process) -> Done:
+    """Its end, with everything it said."""
+    try:
+        async with asyncio.timeout(FINISHES_WITHIN):
+            out, err = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.communicate()
+        raise
+    assert process.returncode is not None
+    return Done(process.returncode, out.decode(), err.decode())
+
+
+async def bursar(*arguments: str, directory: Path, variables: Mapping[str, str] | None = None) -> Done:
+    """``python -m bot …`` to its end."""
+    done = await finished(await start(*arguments, directory=directory, variables=variables))
+    assert "Traceback" not in done.err, done.err
+    assert "Warning:" not in done.err.replace("Warning: ", ""), done.err
+    return done
+
+
+def tell(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """Send a signal to a process that we started."""
+    process.send_signal(number)
+
+
+def write_csv(path: Path, *rows: str) -> Path:
+    """A file with these lines."""
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def members(count: int, *, first: int = 0) -> list[str]:
+    """Discord ids that look like real ones: of one year, and no multiple of what spreadsheets round to."""
+    return [str(1_000_000_000_000_000_001 + 104_729_000_003 * number) for number in range(first, first + count)]
+
+
+def payout(path: Path, count: int, *, amount: int = 10, first: int = 0) -> Path:
+    """A file that pays so many members."""
+    rows = (f"{member},{amount}" for member in members(count, first=first))
+    return write_csv(path, "discord_id,amount", *rows)
