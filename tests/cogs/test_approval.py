@@ -1,0 +1,173 @@
+"""Two-person approval as people see it: asked on the card, given in the staff channel, used once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import discord
+import simcord
+
+from tests.support.batches import batch, view
+from tests.support.discord import Shown, World, csv_of, discord_world, rows
+
+
+async def with_threshold(world: World, above: int = 2) -> simcord.MemberActor:
+    """More rows than this need a second person. A second moderator."""
+    await world.setting("approve_rows", above)
+    await world.setting("start_delay_seconds", 0)
+    return world.guild.add_member(world.env.create_user("mia"), roles=[world.role])
+
+
+def request(world: World) -> Shown:
+    """The newest request in the staff channel."""
+    return [one for one in world.staff_messages() if "Approve" in one.buttons][-1]
+
+
+async def ask(world: World, amount: int = 50) -> Shown:
+    """The moderator's draft, with approval asked for."""
+    card = await world.bulk(world.mod, file=("week.csv", csv_of(world, rows(world, amount))))
+    return await world.press(world.mod, card, "Ask for approval")
+
+
+async def test_a_large_batch_is_sent_after_somebody_else_approved_it(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        card = await world.bulk(world.mod, file=("week.csv", csv_of(world, rows(world, 50))))
+        assert "**Needs a second person**: it has 8 awards, more than 2" in card.text
+        assert not [label for label in card.buttons if label.startswith("Send")]
+        card = await world.press(world.mod, card, "Ask for approval")
+        assert "Asked by mod" in card.text
+        asked = request(world)
+        assert "**mod** asks for approval: it has 8 awards, more than 2" in asked.text
+        assert "**400 points** in total" in asked.text
+        assert f"<@{world.members[0].id}>" in asked.text
+        assert "content `" in asked.text
+        own = await world.press(world.mod, asked, "Approve")
+        assert "You prepared this or asked for its approval yourself" in own.text
+        assert await world.calls() == 0
+        given = await world.press(mia, asked, "Approve")
+        assert "### Approved" in given.text
+        (decided,) = [one for one in world.staff_messages() if "Draft 1 is approved" in one.text]
+        assert "**mia** approved what **mod** asked for" in decided.text
+        assert await world.calls() == 0
+        opened = await world.press(world.mod, decided, "Open the draft")
+        assert "✓ Approved by **mia**" in opened.text
+        await world.press(world.mod, opened, "Send 8 awards")
+        await world.quiet()
+        assert set((await world.paid()).values()) == {50}
+        shown = await batch(world, world.mod, "show", batch="1")
+        assert "recorded by mod: approved by mia" in shown.text
+
+
+async def test_leave_for_an_award_to_oneself_is_no_leave(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await with_threshold(world)
+        winner = world.guild.add_member(world.env.create_user("winner"), roles=[world.role])
+        await world.sandbox.seed(discord_ids=[str(winner.id)], balance=0)
+        content = csv_of(world, [*rows(world, 50), (winner.id, 500)])
+        card = await world.bulk(world.mod, file=("week.csv", content))
+        await world.press(world.mod, card, "Ask for approval")
+        own = await world.press(winner, request(world), "Approve")
+        assert "an award for yourself" in own.text
+        assert "Approve" in request(world).buttons
+        await world.setting("self_award_roles", [str(world.role.id)])
+        given = await world.press(winner, request(world), "Approve")
+        assert "### Approved" in given.text
+
+
+async def test_of_many_presses_one_counts(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        await ask(world)
+        answers = await world.press_at_once(mia, request(world), "Approve", 4)
+        assert sum("### Approved" in one.text for one in answers) == 1
+        assert sum("This is decided already" in one.text for one in answers) == 3
+
+
+async def test_what_is_refused_is_not_sent_and_can_be_asked_again(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        card = await ask(world)
+        await world.press(mia, request(world), "Refuse")
+        assert "is refused" in world.staff_messages()[-1].text
+        listed = await batch(world, world.mod, "list")
+        card = await world.pick(world.mod, listed, "1")
+        assert "⛔ **mia** refused it." in card.text
+        card = await world.press(world.mod, card, "Ask for approval")
+        await world.restart()
+        await world.press(mia, request(world), "Approve")
+        card = await world.pick(world.mod, await batch(world, world.mod, "list"), "1")
+        assert "Send 8 awards" in card.buttons
+
+
+async def test_a_change_after_the_request_voids_it(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        card = await ask(world)
+        form = await world.mod.click(card.message, label="Change…")
+        values = {"label": "", "reason": "something else", "amount": "", "duplicates": ["sum"]}
+        values.pop("amount")
+        changed = world.answer(await world.mod.submit_modal(form, values), card)
+        assert "Ask for approval" in changed.buttons
+        late = await world.press(mia, request(world), "Approve")
+        assert "changed after its approval was asked for" in late.text
+        assert await world.calls() == 0
+
+
+async def test_an_approver_who_may_no_longer_approve_holds_the_batch_back(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await with_threshold(world)
+        approvers = world.guild.create_role("Approvers")
+        lena = world.guild.add_member(world.env.create_user("lena"), roles=[approvers, world.role])
+        senders = {"bulk": [str(world.role.id)], "look": [str(world.role.id)]}
+        await world.setting("roles", {**senders, "approve": [str(approvers.id)]})
+        await ask(world)
+        await world.press(lena, request(world), "Approve")
+        card = await world.pick(world.mod, await batch(world, world.mod, "list"), "1")
+        await world.setting("roles", senders)
+        await world.press(world.mod, card, "Send 8 awards")
+        await world.quiet()
+        paused = (await view(world, 1)).batch.pause
+        assert paused is not None
+        assert "lena, who approved this batch, may not approve what others prepared any more" in paused.message
+        assert await world.calls() == 0
+
+
+async def test_a_small_award_that_needs_no_confirmation_still_needs_a_second_person(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await with_threshold(world)
+        await world.setting("quick_award", "100")
+        await world.setting("approve_first_use", True)
+        card = await world.award(world.mod, members=f"<@{world.members[0].id}>", amount="50")
+        assert "it is the first batch of this server for this programme" in card.text
+        assert "Ask for approval" in card.buttons
+        assert await world.calls() == 0
+
+
+async def test_thresholds_are_set_on_the_settings_card_and_need_a_staff_channel_to_ask_in(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = world.answer(await world.admin.slash(world.general, "settings show"))
+        form = await world.admin.click(card.message, label="Second person")
+        typed = {"approve_amount": "1000", "approve_rows": "lots", "approve_first_use": ""}
+        refused = world.answer(await world.admin.submit_modal(form, typed), card)
+        assert "“lots” is no number of rows" in refused.text
+        form = await world.admin.click(card.message, label="Second person")
+        typed = {"approve_amount": "399", "approve_rows": "500", "approve_first_use": "no"}
+        card = world.answer(await world.admin.submit_modal(form, typed), card)
+        assert "**Second person above a sum of**: 399" in card.text
+        assert "**Second person above so many rows**: 500" in card.text
+        await world.setting("staff_channel_id", None)
+        draft = await world.bulk(world.mod, file=("week.csv", csv_of(world, rows(world, 50))))
+        assert "it moves 400, more than 399" in draft.text
+        refused = await world.press(world.mod, draft, "Ask for approval")
+        assert "there is no staff channel to ask in" in refused.text
+
+
+async def test_who_lacks_the_role_does_not_approve(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        await ask(world)
+        helpers = world.guild.create_role("Helpers", permissions=discord.Permissions.none())
+        await world.setting("roles", {"approve": [str(helpers.id)], "bulk": [str(world.role.id)]})
+        refused = await world.press(mia, request(world), "Approve")
+        assert "You may not approve what others prepared here." in refused.text

@@ -1,0 +1,321 @@
+"""``/batch`` and the buttons of batches, as the people who use them see it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.client import BursarClient
+from bot.domain.model import Actor
+from bot.domain.states import BatchState
+from bot.services.rules import Limits
+from bot.services.submitting import Choice, Wish
+from tests.support.batches import actor, batch, board_says, record, record_file, view
+from tests.support.discord import World, discord_world
+
+SLOW = {"service": "drip", "path": "/transaction", "kind": "slow", "ms": 150}
+
+
+async def mid_run(world: World) -> int:
+    """A batch of eight calls of which some are made and some are not."""
+    await world.sandbox.faults(SLOW)
+    batch_id = await record(world, [10] * 8)
+    await board_says(world, batch_id, "paid ·")
+    return batch_id
+
+
+# --- looking --------------------------------------------------------------------------------------------------------
+
+
+async def test_the_list_shows_batches_newest_first_and_opens_one(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        first = await record(world, [50])
+        second = await record(world, [20, 30])
+        await world.quiet()
+        shown = await batch(world, world.mod, "list")
+        assert shown.text.index(f"Batch {second}") < shown.text.index(f"Batch {first}")
+        assert "2 awards" in shown.text
+        assert "**50 points** paid of 50 points" in shown.text
+        opened = await world.pick(world.mod, shown, str(first))
+        assert f"### Batch {first}" in opened.text
+        assert "1 paid" in opened.text
+
+
+async def test_a_draft_reopens_from_the_list(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        services = world.app.services
+        wish = Wish(services.programmes.get("drip-members"), reason="Movie night")
+        people = [(str(member.id), 10) for member in world.members[:2]]
+        preview = await services.submitting.draft_members(people, wish, actor(world), Limits())
+        shown = await batch(world, world.mod, "list")
+        assert "**1 open draft** · nothing of it was sent" in shown.text
+        assert "Movie night" in shown.text
+        opened = await world.pick(world.mod, shown, str(preview.draft.id))
+        assert "Movie night" in opened.text
+        assert any("2" in label or "Send" in label or "Give" in label for label in opened.buttons)
+        assert await world.calls() == 0
+
+
+async def test_pages_tell_where_one_is(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        ids = [await record(world, [1 + n]) for n in range(9)]
+        await world.quiet()
+        shown = await batch(world, world.mod, "list")
+        assert f"**Batch {ids[0]}**" not in shown.text
+        assert shown.buttons == ["Older"]
+        assert any(part.get("label") == "Page 1 of 2" for part in shown.parts)
+        older = await world.press(world.mod, shown, "Older")
+        assert f"**Batch {ids[0]}**" in older.text
+        assert f"**Batch {ids[8]}**" not in older.text
+        newest = await world.press(world.mod, older, "First")
+        assert f"**Batch {ids[8]}**" in newest.text
+
+
+async def test_one_batch_is_shown_with_its_history_its_calls_and_its_result(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        stranger = 10**17
+        batch_id = await record_file(world, [(world.members[0].id, 50), (stranger, 20)])
+        await world.quiet()
+        shown = await batch(world, world.mod, "show", batch=str(batch_id))
+        assert "1 paid · 1 refused" in shown.text
+        assert "**50 points** paid of 70 points" in shown.text
+        assert "recorded by mod" in shown.text
+        assert "**1 call** · 1 went through whole" in shown.text
+        assert "Reason: Weekly quest" in shown.text
+        result = await world.press(world.mod, shown, "Result file")
+        assert result.files == [f"batch-{batch_id}-result.csv"]
+        rows = world.file(result, f"batch-{batch_id}-result.csv").splitlines()
+        assert rows[0].startswith("discord_id,amount,")
+        assert "applied" in rows[1]
+        assert "rejected" in rows[2]
+        assert len(rows) == 3
+
+
+async def test_autocompletion_names_batches_that_the_command_can_do_something_with(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        done = await record(world, [50])
+        await world.quiet()
+        waiting = await record(world, [20, 30], delay=600)
+        everything = await world.mod.autocomplete(world.general, "batch show", "batch", "")
+        assert [choice["value"] for choice in everything] == [str(waiting), str(done)]
+        assert everything[0]["name"] == f"Batch {waiting} · 2 awards · starting · Weekly quest"
+        to_pause = await world.mod.autocomplete(world.general, "batch pause", "batch", "")
+        assert [choice["value"] for choice in to_pause] == [str(waiting)]
+        typed = await world.mod.autocomplete(world.general, "batch show", "batch", "finished")
+        assert [choice["value"] for choice in typed] == [str(done)]
+        assert await world.mod.autocomplete(world.general, "batch resolve", "batch", "") == []
+
+
+# --- who may --------------------------------------------------------------------------------------------------------
+
+
+async def test_who_lacks_the_role_reads_what_is_missing_and_changes_nothing(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await record(world, [50], delay=600)
+        helpers = world.guild.create_role("Helpers")
+        await world.setting("roles", {"manage": [str(helpers.id)], "look": [str(world.role.id)]})
+        shown = await batch(world, world.mod, "stop", batch=str(batch_id))
+        assert "Nothing was changed." in shown.text
+        assert "You may not pause, stop, retry or resolve batches here." in shown.text
+        assert f"<@&{helpers.id}>" in shown.text
+        board = await board_says(world, batch_id, "Nothing sent yet")
+        pressed = await world.press(world.mod, board, "Stop")
+        assert "You may not" in pressed.text
+        assert (await view(world, batch_id)).counts.planned == 1
+
+
+async def test_another_servers_batch_does_not_exist_here(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        services = world.app.services
+        elsewhere = Actor("5", "other", "222222222222222222")
+        wish = Wish(services.programmes.get("drip-members"))
+        people = [(str(world.members[0].id), 10)]
+        limits = Limits(start_delay_seconds=600)
+        preview = await services.submitting.draft_members(people, wish, elsewhere, limits)
+        preview = await services.submitting.look_up(preview.draft.id, elsewhere, limits)
+        choice = Choice(preview.draft.content_hash or "")
+        foreign = (await services.submitting.confirm(preview.draft.id, choice, elsewhere, limits)).batch_id
+        for command in ("show", "pause", "resume", "stop", "retry", "resolve"):
+            shown = await batch(world, world.admin, command, batch=str(foreign))
+            assert "Nothing was changed." in shown.text
+            assert f"no batch {foreign} here" in shown.text
+        listed = await batch(world, world.admin, "list")
+        assert "No batch yet." in listed.text
+        assert (await services.batches.view(foreign, elsewhere)).counts.planned == 1
+
+
+SHELL = Actor("cli", "operator", None)
+
+
+async def of_command_line(world: World) -> int:
+    """A batch that ``bulk`` recorded, paused before anything of it was sent."""
+    submitting, limits = world.app.services.submitting, Limits(start_delay_seconds=600)
+    wish = Wish(world.app.services.programmes.get("drip-members"))
+    preview = await submitting.draft_members([(str(world.members[0].id), 10)], wish, SHELL, limits)
+    preview = await submitting.look_up(preview.draft.id, SHELL, limits)
+    batch_id = (
+        await submitting.confirm(preview.draft.id, Choice(preview.draft.content_hash or ""), SHELL, limits)
+    ).batch_id
+    await world.app.services.batches.pause(batch_id, SHELL)
+    return batch_id
+
+
+async def test_a_batch_of_the_command_line_is_seen_and_steered_in_the_operators_server(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await of_command_line(world)
+        assert f"**Batch {batch_id}**" in (await batch(world, world.mod, "list")).text
+        assert "by operator" in (await batch(world, world.mod, "show", batch=str(batch_id))).text
+        receipt = await batch(world, world.mod, "resume", batch=str(batch_id))
+        assert f"### Batch {batch_id} goes on" in receipt.text
+        receipt = await batch(world, world.mod, "stop", batch=str(batch_id))
+        assert f"### Batch {batch_id} is stopped" in receipt.text
+
+
+async def test_a_draft_of_the_command_line_does_not_exist_in_a_server(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        submitting = world.app.services.submitting
+        wish = Wish(world.app.services.programmes.get("drip-members"))
+        await submitting.draft_members([(str(world.members[0].id), 10)], wish, SHELL, Limits())
+        assert "draft" not in (await batch(world, world.mod, "list")).text
+
+
+async def test_a_server_that_is_not_bound_learns_nothing_of_the_command_lines_batches(tmp_path: Path) -> None:
+    async with discord_world(tmp_path, BURSAR_SERVER_IDS="222222222222222222") as world:
+        batch_id = await of_command_line(world)
+        for command in ("show", "pause", "resume", "stop", "retry", "resolve"):
+            shown = await batch(world, world.admin, command, batch=str(batch_id))
+            assert "Bursar is not set up here." in shown.text
+        assert "Bursar is not set up here." in (await batch(world, world.admin, "list")).text
+        assert await world.admin.autocomplete(world.general, "batch show", "batch", "") == []
+        batch_now = (await world.app.services.batches.view(batch_id, SHELL)).batch
+        assert batch_now.state is BatchState.PAUSED
+
+
+async def test_what_is_no_batch_is_named(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        shown = await batch(world, world.mod, "show", batch="last one")
+        assert "“last one” is no batch" in shown.text
+        shown = await batch(world, world.mod, "show", batch="4711")
+        assert "no batch 4711 here" in shown.text
+
+
+# --- pause, resume, stop --------------------------------------------------------------------------------------------
+
+
+async def test_stop_within_the_start_delay_sends_nothing(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await record(world, [50, 50], delay=600)
+        board = await board_says(world, batch_id, "Nothing sent yet")
+        receipt = await world.press(world.mod, board, "Stop")
+        assert f"### Batch {batch_id} is stopped" in receipt.text
+        assert "Nothing was sent." in receipt.text
+        board = await board_says(world, batch_id, "Stopped by mod")
+        assert "2 cancelled, never sent" in board.text
+        assert await world.calls() == 0
+        assert await world.paid() == {}
+
+
+async def test_who_sent_a_batch_may_stop_it_while_nothing_has_left(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("roles", {"award": [str(world.role.id)], "look": [str(world.role.id)]})
+        own = await record(world, [50], delay=600)
+        receipt = await batch(world, world.mod, "stop", batch=str(own))
+        assert f"### Batch {own} is stopped" in receipt.text
+        await world.setting("start_delay_seconds", 0)
+        gone = await record(world, [60])
+        await world.quiet()
+        late = await batch(world, world.mod, "stop", batch=str(gone))
+        assert "You may not pause, stop, retry or resolve batches here." in late.text
+        assert sorted((await world.paid()).values()) == [60]
+
+
+async def test_pause_keeps_rows_and_resume_sends_them(tmp_path: Path) -> None:
+    async with discord_world(tmp_path, DRIP_MEMBERS_BATCH_SIZE="1") as world:
+        batch_id = await mid_run(world)
+        board = await board_says(world, batch_id, "Under way")
+        receipt = await world.press(world.mod, board, "Pause")
+        assert f"### Batch {batch_id} is paused" in receipt.text
+        await world.quiet()
+        counts = (await view(world, batch_id)).counts
+        assert counts.planned > 0
+        assert counts.applied == len(await world.paid())
+        board = await board_says(world, batch_id, "Paused by mod")
+        assert f"{counts.planned} not sent yet" in board.text
+        await world.sandbox.faults()
+        receipt = await world.press(world.mod, board, "Resume")
+        assert f"### Batch {batch_id} goes on" in receipt.text
+        await world.quiet()
+        assert len(await world.paid()) == 8
+        assert set((await world.paid()).values()) == {10}
+
+
+async def test_the_second_of_two_presses_reads_who_was_first(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await record(world, [50], delay=600)
+        board = await board_says(world, batch_id, "Nothing sent yet")
+        await world.press(world.mod, board, "Pause")
+        late = world.answer(await world.admin.slash(world.general, "batch pause", batch=str(batch_id)))
+        assert f"### Batch {batch_id} is already paused" in late.text
+        assert "By **mod**" in late.text
+        assert "Your press changed nothing." in late.text
+        await batch(world, world.admin, "stop", batch=str(batch_id))
+        late = await batch(world, world.mod, "stop", batch=str(batch_id))
+        assert f"### Batch {batch_id} is already stopped" in late.text
+        assert "By **admin**" in late.text
+        refused = await batch(world, world.mod, "resume", batch=str(batch_id))
+        assert "Nothing was changed." in refused.text
+        assert "was stopped by admin" in refused.text
+
+
+async def test_a_stop_mid_run_asks_first_and_says_what_cannot_be_taken_back(tmp_path: Path) -> None:
+    async with discord_world(tmp_path, DRIP_MEMBERS_BATCH_SIZE="1") as world:
+        batch_id = await mid_run(world)
+        board = await board_says(world, batch_id, "Under way")
+        question = await world.press(world.mod, board, "Stop")
+        assert f"### Stop batch {batch_id}?" in question.text
+        assert "Stopping does not take them back." in question.text
+        assert "cancelled for good" in question.text
+        assert (await view(world, batch_id)).batch.state.value == "open"
+        (label,) = [one for one in question.buttons if one.startswith("Stop it")]
+        receipt = await world.press(world.mod, question, label)
+        assert f"### Batch {batch_id} is stopped" in receipt.text
+        await world.quiet()
+        counts = (await view(world, batch_id)).counts
+        assert counts.cancelled > 0
+        assert counts.applied == len(await world.paid())
+        assert counts.applied + counts.cancelled == 8
+        board = await board_says(world, batch_id, "Stopped by mod")
+        assert f"{counts.cancelled} cancelled, never sent" in board.text
+
+
+async def test_buttons_still_work_after_a_restart_of_the_bot(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await record(world, [50], delay=600)
+        board = await board_says(world, batch_id, "Nothing sent yet")
+        await world.env.restart_bot(BursarClient(world.app.services, world.app.settings))
+        receipt = await world.press(world.mod, board, "Pause")
+        assert f"### Batch {batch_id} is paused" in receipt.text
+        details = await world.press(world.mod, receipt, "Details")
+        assert "Paused by mod" in details.text
+
+
+# --- retry ----------------------------------------------------------------------------------------------------------
+
+
+async def test_retry_drafts_the_refused_rows_as_a_linked_batch(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        newcomer = 10**17 + 5
+        batch_id = await record_file(world, [(world.members[0].id, 50), (newcomer, 20)])
+        board = await board_says(world, batch_id, "Finished · 1 refused")
+        await world.sandbox.seed(discord_ids=[str(newcomer)], balance=0)
+        preview = await world.press(world.mod, board, "Send 1 refused row again")
+        assert "20" in preview.text
+        assert sum((await world.paid()).values()) == 50
+        (send,) = [label for label in preview.buttons if label.startswith(("Send", "Give"))]
+        await world.setting("start_delay_seconds", 0)
+        preview = world.answer(await world.mod.click(preview.message, label=send), preview)
+        await world.quiet()
+        assert sorted((await world.paid()).values()) == [20, 50]
+        shown = await batch(world, world.mod, "show", batch=str(batch_id))
+        assert "Continued by batch" in shown.text
+        late = await batch(world, world.mod, "retry", batch=str(batch_id))
+        assert "no rejected award" in late.text

@@ -1,0 +1,132 @@
+"""Rows in doubt, settled by a person: what each answer risks, one answer for a whole call, the reason recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import simcord
+
+from tests.support.batches import batch, board_says, record, view
+from tests.support.discord import Shown, World, discord_world
+
+LOST = {"service": "drip", "path": "/transaction", "kind": "reset-after-apply"}
+
+
+async def in_doubt(world: World, programme: str = "drip-members", *, first: int = 0) -> int:
+    """A batch whose only call was carried out, with the answer lost on its way."""
+    await world.sandbox.faults(LOST)
+    batch_id = await record(world, [50, 30], programme=programme, first=first)
+    await world.quiet()
+    await world.sandbox.faults()
+    assert (await view(world, batch_id)).counts.unknown == 2
+    return batch_id
+
+
+async def decide(world: World, who: simcord.MemberActor, card: Shown, label: str, reason: str) -> Shown:
+    """Press one of the three answers and give the reason."""
+    form = await who.click(card.message, label=label)
+    assert form.modal is not None
+    return world.answer(await who.submit_modal(form, {"reason": reason}), card)
+
+
+async def test_one_answer_settles_every_row_of_an_all_or_nothing_call(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await in_doubt(world)
+        board = await board_says(world, batch_id, "2 in doubt")
+        card = await world.press(world.mod, board, "Settle 2 in doubt")
+        assert "All or nothing" in card.text or "all or nothing" in card.text
+        assert "expected" in card.text
+        assert "before" in card.text
+        assert "Not read back yet" in card.text
+        assert "If the first one arrived, they get it twice." in card.text
+        assert card.buttons == ["They landed: all 2", "Send again: all 2", "Write off: all 2"]
+        assert card.menus == []
+        assert f"- Row 1 · <@{world.members[0].id}>" in card.text
+        settled = await decide(world, world.mod, card, "They landed: all 2", "both balances went up")
+        assert "2 rows counted as paid" in settled.text
+        assert "No row of this batch is in doubt." in settled.text
+        assert (await view(world, batch_id)).counts.applied == 2
+        assert sum((await world.paid()).values()) == 80
+        shown = await batch(world, world.mod, "show", batch=str(batch_id))
+        assert "both balances went up" in shown.text
+        assert "by mod" in shown.text
+        await board_says(world, batch_id, "2 paid")
+
+
+async def test_rows_sent_again_are_sent_once_more_and_no_oftener(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await in_doubt(world)
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        form = await world.mod.click(card.message, label="Send again: all 2")
+        assert form.modal is not None
+        assert "they get it twice" in str(form.modal)
+        await world.mod.submit_modal(form, {"reason": "they say nothing came"})
+        await world.quiet()
+        assert sum((await world.paid()).values()) == 160
+        assert (await view(world, batch_id)).counts.applied == 2
+        await board_says(world, batch_id, "2 paid")
+
+
+async def test_rows_of_a_call_that_went_item_by_item_can_be_settled_alone(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await in_doubt(world, "drip-credentials")
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        assert "all or nothing" not in card.text
+        (menu,) = card.menus
+        assert [option["label"].split(" · ")[0] for option in menu["options"]] == ["Row 1", "Row 2"]
+        one = await world.pick(world.mod, card, menu["options"][1]["value"])
+        assert one.buttons == ["It landed", "Send again", "Write off", "Back to the whole call"]
+        rest = await decide(world, world.mod, one, "Write off", "left the community")
+        assert "1 row written off" in rest.text
+        assert rest.buttons == ["It landed", "Send again", "Write off"]
+        counts = (await view(world, batch_id)).counts
+        assert (counts.written_off, counts.unknown) == (1, 1)
+
+
+async def test_the_later_of_two_answers_reads_the_first_one(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await in_doubt(world)
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        other = await batch(world, world.admin, "resolve", batch=str(batch_id))
+        open_form = await world.admin.click(other.message, label="Send again: all 2")
+        await decide(world, world.mod, card, "They landed: all 2", "seen in the programme")
+        late = world.answer(await world.admin.submit_modal(open_form, {"reason": "nothing came"}), other)
+        assert "Nothing was changed." in late.text
+        assert "**mod** was first" in late.text
+        assert "counted as paid" in late.text
+        assert (await view(world, batch_id)).counts.applied == 2
+        assert sum((await world.paid()).values()) == 80
+
+
+async def test_a_reason_has_to_be_given(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await in_doubt(world)
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        refused = await decide(world, world.mod, card, "They landed: all 2", "     ")
+        assert "a reason is needed" in refused.text
+        assert (await view(world, batch_id)).counts.unknown == 2
+
+
+async def test_forms_of_two_people_do_not_mix(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        first, second = await in_doubt(world), await in_doubt(world, first=2)
+        one = await batch(world, world.mod, "resolve", batch=str(first))
+        two = await batch(world, world.admin, "resolve", batch=str(second))
+        form_one = await world.mod.click(one.message, label="They landed: all 2")
+        form_two = await world.admin.click(two.message, label="Write off: all 2")
+        await world.mod.submit_modal(form_one, {"reason": "seen in the programme"})
+        await world.admin.submit_modal(form_two, {"reason": "not worth it"})
+        assert (await view(world, first)).counts.applied == 2
+        assert (await view(world, second)).counts.written_off == 2
+
+
+async def test_rows_behind_a_doubt_wait_and_the_card_says_so(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        doubtful = await in_doubt(world)
+        waiting = await record(world, [5, 5])
+        await world.quiet()
+        await board_says(world, waiting, "have an award in doubt")
+        card = await batch(world, world.mod, "resolve", batch=str(doubtful))
+        await decide(world, world.mod, card, "They landed: all 2", "seen in the programme")
+        await board_says(world, waiting, "Done")
+        assert sum((await world.paid()).values()) == 90

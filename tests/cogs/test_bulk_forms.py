@@ -1,0 +1,128 @@
+"""``/bulk``: the forms and menus around a file, judged by what the moderator reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.discord import csv_of, discord_world, rows
+
+
+async def test_the_form_behind_change_edits_period_reason_and_duplicates(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await world.bulk(world.mod, file=("week 31.csv", csv_of(world, rows(world))))
+        form = await world.mod.click(card.message, label="Change…")
+        assert form.modal is not None
+        values = {"label": "Week 32", "reason": "Late", "duplicates": ["sum"]}
+        changed = world.answer(await world.mod.submit_modal(form, values), card)
+        assert "**Period** Week 32" in changed.text and "**Reason** Late" in changed.text
+        assert changed.buttons == card.buttons
+
+
+async def test_the_form_asks_for_permission_again_when_it_is_submitted(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await world.bulk(world.mod, file=("week 31.csv", csv_of(world, rows(world))))
+        form = await world.mod.click(card.message, label="Change…")
+        await world.setting("roles", {})
+        refused = world.answer(await world.mod.submit_modal(form, {"label": "Week 32", "duplicates": ["sum"]}))
+        assert "You may not send files of awards here" in refused.text
+        assert "Week 31" in world.again(card).text
+
+
+async def test_when_several_columns_could_be_who_the_card_asks_once(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        a, b = world.members[:2]
+        content = f"member,user,amount\n{a.id},{b.id},5\n{b.id},{a.id},7\n"
+        card = await world.bulk(world.mod, file=("a.csv", content.encode()))
+        assert [label for label in card.buttons if label.startswith("Send")] == []
+        options = {option["label"]: option["value"] for option in card.menus[0]["options"]}
+        assert set(options) == {"member", "user"}
+        answered = await world.pick(world.mod, card, options["user"])
+        assert "who: `user`" in answered.text
+        assert answered.buttons[0] == "Send 2 awards"
+
+
+async def test_rows_that_fill_two_kinds_of_columns_are_bad_until_one_column_is_chosen(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        lines = [f"{member.id},m{number}@example.com,5" for number, member in enumerate(world.members[:3])]
+        card = await world.bulk(world.mod, file=("a.csv", "\n".join(["user,email,amount", *lines]).encode()))
+        assert "3 rows are bad" in card.text and "could each say who gets the points" in card.text
+        assert [label for label in card.buttons if label.startswith("Send")] == []
+        options = {option["label"]: option["value"] for option in card.menus[0]["options"]}
+        assert set(options) == {"user", "email"}
+        answered = await world.pick(world.mod, card, options["user"])
+        assert answered.menus == [] and "are bad" not in answered.text
+        assert answered.buttons[0] == "Send 3 awards"
+
+
+async def test_when_several_columns_could_be_how_much_the_card_asks_once(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        content = f"user,points,amount\n{world.members[0].id},5,7\n"
+        card = await world.bulk(world.mod, file=("a.csv", content.encode()))
+        options = {option["label"]: option["value"] for option in card.menus[0]["options"]}
+        assert set(options) == {"points", "amount"}
+        answered = await world.pick(world.mod, card, options["amount"])
+        assert "**7 points** in total" in answered.text
+        assert answered.buttons[0] == "Send 1 award"
+
+
+async def test_a_file_without_amounts_can_be_given_one_afterwards(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        content = "\n".join(["user", *(str(member.id) for member in world.members)])
+        card = await world.bulk(world.mod, file=("a.csv", content.encode()))
+        assert card.buttons == ["Give one amount…", "Cancel"]
+        form = await world.mod.click(card.message, label="Give one amount…")
+        answered = world.answer(await world.mod.submit_modal(form, {"amount": "25", "duplicates": ["sum"]}), card)
+        assert "**200 points** in total" in answered.text
+        assert answered.buttons[0] == "Send 8 awards"
+
+
+async def test_without_a_file_the_template_and_a_form_are_offered(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await world.bulk(world.mod, reason="Quest")
+        assert card.files == ["bursar-template.csv"]
+        assert world.file(card, "bursar-template.csv").startswith("discord_id,amount,reason")
+        form = await world.mod.click(card.message, label="Upload or paste…")
+        assert form.modal is not None and len(form.modal["components"]) == 5
+        cells = "discord_id\tamount\n" + "\n".join(f"{who}\t{amount}" for who, amount in rows(world, 5))
+        draft = world.answer(await world.mod.submit_modal(form, {"cells": cells, "reason": "Quest"}))
+        assert "Preview · pasted rows" in draft.text
+        assert "**8 awards** to 8 recipients · **40 points**" in draft.text
+        assert "separated by tabs" in draft.text
+
+
+async def test_a_mistake_in_the_form_keeps_what_was_typed(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await world.bulk(world.mod)
+        form = await world.mod.click(card.message, label="Upload or paste…")
+        cells = f"discord_id\n{world.members[0].id}"
+        values = {"cells": cells, "amount": "1e3", "reason": "Quest", "programme": ["gameball"]}
+        refused = world.answer(await world.mod.submit_modal(form, values))
+        assert refused.text.startswith("### Nothing was sent.")
+        assert "1e3" in refused.text
+        second = await world.mod.click(refused.message, label="Edit and try again")
+        assert second.modal is not None
+        fields = {part["component"]["custom_id"]: part["component"] for part in second.modal["components"]}
+        assert fields["cells"]["value"] == cells
+        assert fields["reason"]["value"] == "Quest"
+        assert [option["value"] for option in fields["programme"]["options"] if option.get("default")] == ["gameball"]
+        values["amount"] = "5"
+        draft = world.answer(await world.mod.submit_modal(second, values))
+        assert draft.buttons[0] == "Send 1 award"
+
+
+async def test_a_file_can_come_through_the_form(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await world.bulk(world.mod)
+        form = await world.mod.click(card.message, label="Upload or paste…")
+        values = {"file": ("week 31.csv", csv_of(world, rows(world, 5)))}
+        draft = world.answer(await world.mod.submit_modal(form, values))
+        assert "Preview · week 31.csv" in draft.text and draft.buttons[0] == "Send 8 awards"
+
+
+async def test_a_form_opened_before_a_restart_is_answered_and_changes_nothing(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world))))
+        form = await world.mod.click(card.message, label="Change…")
+        await world.restart()
+        answer = world.answer(await world.mod.submit_modal(form, {"label": "New", "duplicates": ["sum"]}))
+        assert "Bursar was restarted while this form was open" in answer.text

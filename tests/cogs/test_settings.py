@@ -1,0 +1,259 @@
+"""``/settings``: one card, effective at once, every change logged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import discord
+import simcord
+
+from bot.services.rules import Capability, ServerRules
+from tests.support.discord import Shown, World, discord_world
+
+
+async def settings(world: World, who: simcord.MemberActor | None = None) -> Shown:
+    """The card, as the administrator sees it."""
+    return world.answer(await (who or world.admin).slash(world.general, "settings show"))
+
+
+async def choose(world: World, card: Shown, menu: str, *values: Any) -> Shown:
+    """Choose in one of the card's menus; the answer, or the card."""
+    return world.answer(await world.admin.select(card.message, values, custom_id=f"settings:{menu}"), card)
+
+
+async def fill(world: World, card: Shown, label: str, **values: str) -> Shown:
+    """Press a button and fill in the form behind it."""
+    form = await world.admin.click(card.message, label=label)
+    return world.answer(await world.admin.submit_modal(form, values), card)
+
+
+async def rules(world: World) -> ServerRules:
+    """What is in force."""
+    return await world.app.services.servers.rules(str(world.guild.id))
+
+
+def log(world: World) -> str:
+    """Everything said in the staff channel."""
+    return "\n".join(message.text for message in world.staff_messages())
+
+
+async def test_the_card_of_a_new_server_says_what_is_missing(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        for name in ("roles", "staff_channel_id", "default_programme"):
+            await world.setting(name, None)
+        card = await settings(world)
+        assert "Settings of Lighthouse" in card.text
+        assert "No staff channel" in card.text
+        assert "only administrators" in card.text
+        assert "**Wait before the first call**: 10 seconds" in card.text
+        assert "**Sent without confirmation up to**: never" in card.text
+
+
+async def test_many_accounts_leave_room_for_everything_that_can_be_set(tmp_path: Path) -> None:
+    one = {"DRIP_API_KEY": "k" * 20, "DRIP_REALM_ID": "0" * 24, "DRIP_CURRENCY_ID": "a" * 24}
+    accounts = {f"{name}__TEAM{number}": value for number in range(14) for name, value in one.items()}
+    async with discord_world(tmp_path, practice=True, **accounts) as world:
+        text = (await settings(world)).text
+        assert "more programmes" in text
+        for kept in ("Who may award (", "Who may award themselves", "Second person at the first use of a programme"):
+            assert kept in text, kept
+
+
+async def test_only_who_may_manage_the_server_may_open_or_change_it(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await settings(world)
+        member = world.members[0]
+        world.guild.set_command_permissions(_command(world, "settings"), {member: True})
+        refused = world.answer(await member.slash(world.general, "settings show"))
+        assert "You may not change Bursar's settings here." in refused.text
+        assert "Nothing was changed." in refused.text
+        assert card.text
+        helpers = world.guild.create_role("Helpers", permissions=discord.Permissions(manage_guild=True))
+        manager = world.guild.add_member(world.env.create_user("manager"), roles=[helpers])
+        assert "Settings of Lighthouse" in (await settings(world, manager)).text
+
+
+def _command(world: World, name: str) -> int:
+    (found,) = [one["id"] for one in world.env.backend.visible_commands(
+        user_id=world.admin.id, channel_id=world.general.id
+    ) if one["name"] == name]  # fmt: skip
+    return int(found)
+
+
+async def test_roles_are_chosen_and_count_at_once(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        helpers = world.guild.create_role("Helpers")
+        helper = world.guild.add_member(world.env.create_user("lena"), roles=[helpers])
+        world.guild.set_command_permissions(_command(world, "batch"), {helper: True})
+        refused = world.answer(await helper.slash(world.general, "batch list"))
+        assert "You may not look at batches" in refused.text
+        card = await choose(world, await settings(world), "roles:look", helpers, world.role)
+        assert f"<@&{helpers.id}>" in card.text
+        allowed = world.answer(await helper.slash(world.general, "batch list"))
+        assert "### Batches" in allowed.text
+        assert (await rules(world)).roles[Capability.AWARD] == {str(world.role.id)}
+        assert "**Who else may look at batches and results**" in log(world)
+        assert f"<@{world.admin.id}>" in log(world)
+
+
+async def test_everyone_is_refused_as_a_role(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        before = (await rules(world)).roles
+        refused = await choose(world, await settings(world), "roles:award", world.guild.default_role)
+        assert "Nothing was changed." in refused.text
+        assert "Everybody in the server is in @everyone." in refused.text
+        assert (await rules(world)).roles == before
+
+
+async def test_nobody_may_award_themselves_until_a_role_is_chosen(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        assert (await rules(world)).self_award_roles == frozenset()
+        await choose(world, await settings(world), "roles:self", world.role)
+        assert (await rules(world)).self_award_roles == {str(world.role.id)}
+        assert f"**Who may award themselves**: nobody → <@&{world.role.id}>" in log(world)
+        await choose(world, await settings(world), "roles:self")
+        assert (await rules(world)).self_award_roles == frozenset()
+
+
+async def test_a_channel_that_everyone_can_read_is_refused_with_the_reason(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        refused = await choose(world, await settings(world), "channel", world.general)
+        assert "Nothing was changed." in refused.text
+        assert f"Everyone can read <#{world.general.id}>" in refused.text
+        assert (await rules(world)).staff_channel_id == str(world.staff.id)
+
+
+async def test_a_channel_in_which_bursar_lacks_a_permission_is_refused_by_its_name(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        bot = world.client.user
+        assert bot is not None
+        overwrites: Any = {
+            world.guild.default_role: discord.PermissionOverwrite(view_channel=False),
+            bot: discord.PermissionOverwrite(view_channel=True, send_messages=True, attach_files=False),
+        }
+        channel = world.guild.create_text_channel("locked", overwrites=overwrites)
+        refused = await choose(world, await settings(world), "channel", channel)
+        assert "Bursar lacks *Attach Files*" in refused.text
+        assert (await rules(world)).staff_channel_id == str(world.staff.id)
+
+
+async def test_a_new_staff_channel_is_told_of_in_the_old_one_and_the_new(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        bot = world.client.user
+        assert bot is not None
+        overwrites: Any = {
+            world.guild.default_role: discord.PermissionOverwrite(view_channel=False),
+            bot: discord.PermissionOverwrite(view_channel=True, send_messages=True, attach_files=True),
+        }
+        channel = world.guild.create_text_channel("finance", overwrites=overwrites)
+        await choose(world, await settings(world), "channel", channel)
+        said = f"**Staff channel**: <#{world.staff.id}> → <#{channel.id}>"
+        assert said in log(world)
+        assert len(channel.history()) == 1
+        assert (await rules(world)).staff_channel_id == str(channel.id)
+
+
+async def test_a_staff_channel_that_was_opened_later_is_pointed_out(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("staff_channel_id", str(world.general.id))
+        card = await settings(world)
+        assert f"Everyone can read <#{world.general.id}>" in card.text
+
+
+async def test_limits_are_typed_into_a_form(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        values = {"max_award": "500", "max_batch": "100000", "quick_award": "25", "start_delay_seconds": "0"}
+        card = await fill(world, await settings(world), "Change limits", **values)
+        assert "**Largest award**: 500" in card.text
+        assert "**Sent without confirmation up to**: 25" in card.text
+        assert "**Wait before the first call**: none" in card.text
+        assert "**Largest award**: no limit here → 500" in log(world)
+        now = await rules(world)
+        assert (now.max_award, now.max_batch, now.quick_award) == ("500", "100000", "25")
+        assert now.start_delay_seconds == 0
+        emptied = dict.fromkeys(values, "")
+        await fill(world, await settings(world), "Change limits", **emptied)
+        now = await rules(world)
+        assert (now.max_award, now.quick_award, now.start_delay_seconds) == (None, None, 10.0)
+
+
+async def test_one_wrong_limit_changes_nothing_and_is_named(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        for name, text in (("max_award", "a lot"), ("max_batch", "-5"), ("quick_award", "2.5")):
+            values = {"max_award": "", "max_batch": "", "quick_award": "", "start_delay_seconds": "30", name: text}
+            refused = await fill(world, await settings(world), "Change limits", **values)
+            assert "Nothing was changed." in refused.text, name
+        values = {"max_award": "9", "max_batch": "", "quick_award": "", "start_delay_seconds": "tomorrow"}
+        refused = await fill(world, await settings(world), "Change limits", **values)
+        assert "no number of seconds from 0 to 3,600" in refused.text
+        assert await rules(world) == await _untouched(world)
+
+
+async def _untouched(world: World) -> ServerRules:
+    now = await rules(world)
+    assert (now.max_award, now.max_batch, now.quick_award, now.start_delay_seconds) == (None, None, None, 10.0)
+    return now
+
+
+async def test_the_default_programme_and_its_name(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await choose(world, await settings(world), "programme", "gameball")
+        assert (await rules(world)).default_programme == "gameball"
+        form = await world.admin.click(card.message, label="Name programmes")
+        assert form.modal is not None
+        await world.admin.submit_modal(form, {"gameball": "Shop points", "drip-members": "", "drip-credentials": ""})
+        assert (await rules(world)).programme_titles == {"gameball": "Shop points"}
+        assert "Shop points (gameball)" in str((await settings(world)).menus)
+        assert "**Name of gameball**: gameball → Shop points" in log(world)
+
+
+async def test_the_currency_is_chosen_from_drips_own_list(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        second = world.sandbox.drip["second_currency_id"]
+        offered = await world.admin.autocomplete(
+            world.general, "settings currency", "currency", "", programme="drip-members"
+        )
+        assert {choice["value"] for choice in offered} == {world.sandbox.drip["currency_id"], second}
+        programmes = await world.admin.autocomplete(world.general, "settings currency", "programme", "")
+        assert [choice["value"] for choice in programmes] == ["drip-credentials", "drip-members"]
+        options = {"programme": "drip-members", "currency": second}
+        card = world.answer(await world.admin.slash(world.general, "settings currency", **options))
+        assert f"currency {second} (chosen here)" in card.text
+        assert (await rules(world)).currencies == {"drip-members": second}
+        assert "**Currency of drip-members**" in log(world)
+        wrong = {"programme": "drip-members", "currency": "f" * 24}
+        refused = world.answer(await world.admin.slash(world.general, "settings currency", **wrong))
+        assert "Nothing was changed." in refused.text
+        assert "has no currency" in refused.text
+        back = {"programme": "drip-members", "currency": "-"}
+        await world.admin.slash(world.general, "settings currency", **back)
+        assert (await rules(world)).currencies == {}
+
+
+async def test_currencies_that_drip_does_not_tell_are_refused_in_words(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.sandbox.faults({"service": "drip", "path": "/currencies", "kind": "403"})
+        offered = await world.admin.autocomplete(
+            world.general, "settings currency", "currency", "", programme="drip-members"
+        )
+        assert offered == []
+        options = {"programme": "drip-members", "currency": "f" * 24}
+        refused = world.answer(await world.admin.slash(world.general, "settings currency", **options))
+        assert (await rules(world)).currencies == {}
+        assert "Nothing was" in refused.text
+
+
+async def test_a_change_that_cannot_be_logged_counts_all_the_same(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("staff_channel_id", str(10**17))
+        await choose(world, await settings(world), "programme", "gameball")
+        assert (await rules(world)).default_programme == "gameball"
+
+
+async def test_the_menus_of_an_old_card_work_after_a_restart(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await settings(world)
+        await world.env.restart_bot(type(world.client)(world.app.services, world.app.settings))
+        await choose(world, card, "programme", "gameball")
+        assert (await rules(world)).default_programme == "gameball"

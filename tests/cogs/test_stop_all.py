@@ -1,0 +1,79 @@
+"""The emergency stop as people press it: everything stands still, and only an administrator lets it go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.batches import batch, record, view
+from tests.support.discord import Shown, World, csv_of, discord_world, rows
+
+
+def staff_card(world: World, heading: str) -> Shown:
+    """The staff channel's message with this heading."""
+    (found,) = [message for message in world.staff_messages() if f"### {heading}" in message.text]
+    return found
+
+
+async def test_everything_stops_and_only_an_administrator_releases_it(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        running = await record(world, [50, 50], delay=600)
+        data = csv_of(world, rows(world, 5))
+        draft = await world.bulk(world.mod, file=("more.csv", data))
+        receipt = await batch(world, world.mod, "stop-all", reason="wrong amounts")
+        assert "### Everything is stopped" in receipt.text
+        assert f"1 batch paused with 2 awards not sent: batch {running}" in receipt.text
+        assert (await view(world, running)).batch.state.value == "paused"
+        (send,) = [label for label in draft.buttons if label.startswith("Send 8")]
+        refused = await world.press(world.mod, draft, send)
+        assert "Nothing was sent." in refused.text
+        assert "Mod stopped everything in this server" in refused.text
+        resumed = await batch(world, world.admin, "resume", batch=str(running))
+        assert "Mod stopped everything" in resumed.text
+        card = staff_card(world, "Everything is stopped")
+        assert "wrong amounts" in card.text
+        denied = await world.press(world.mod, card, "Release…")
+        assert "You may not release the emergency stop." in denied.text
+        form = await world.admin.click(card.message, label="Release…")
+        done = world.answer(await world.admin.submit_modal(form, {"reason": "file corrected"}))
+        assert "### The emergency stop is released" in done.text
+        assert f"1 batch stays paused until somebody resumes them one by one: batch {running}." in done.text
+        assert "file corrected" in staff_card(world, "The emergency stop is released").text
+        assert await world.calls() == 0
+        await world.setting("start_delay_seconds", 0)
+        await batch(world, world.mod, "resume", batch=str(running))
+        late = await world.press(world.mod, draft, send)
+        assert "Batch 2" in late.text
+
+
+async def test_the_second_to_stop_reads_who_was_first(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await batch(world, world.mod, "stop-all", reason="wrong amounts")
+        late = await batch(world, world.admin, "stop-all", reason="me too")
+        assert "### Everything is stopped already" in late.text
+        assert "**mod** stopped everything" in late.text
+        assert len([one for one in world.staff_messages() if "Everything is stopped" in one.text]) == 1
+
+
+async def test_the_settings_card_stops_and_releases_too(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = world.answer(await world.admin.slash(world.general, "settings show"))
+        form = await world.admin.click(card.message, label="Stop everything…")
+        world.answer(await world.admin.submit_modal(form, {"reason": "drill"}))
+        card = world.answer(await world.admin.slash(world.general, "settings show"))
+        assert "⛔ **admin** stopped everything" in card.text
+        assert "Stop everything…" not in card.buttons
+        form = await world.admin.click(card.message, label="Release…")
+        done = world.answer(await world.admin.submit_modal(form, {"reason": "drill over"}))
+        assert "New batches can be sent again." in done.text
+
+
+async def test_who_may_not_steer_batches_may_not_stop_them(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        helpers = world.guild.create_role("Helpers")
+        helper = world.guild.add_member(world.env.create_user("lena"), roles=[helpers])
+        found = world.env.backend.visible_commands(user_id=world.admin.id, channel_id=world.general.id)
+        (command,) = [int(one["id"]) for one in found if one["name"] == "batch"]
+        world.guild.set_command_permissions(command, {helper: True})
+        refused = world.answer(await helper.slash(world.general, "batch stop-all", reason="why not"))
+        assert "Nothing was changed." in refused.text
+        assert await world.app.services.halting.in_force(str(world.guild.id)) is None

@@ -1,0 +1,94 @@
+"""Recorded batches for tests of what comes after the recording, and what the staff channel says of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import simcord
+
+from bot.domain.model import Actor
+from bot.services.batches import BatchView
+from bot.services.rules import Limits
+from bot.services.submitting import Choice, Preview, Upload, Wish
+from tests.support.discord import Shown, World, csv_of
+
+
+def actor(world: World, who: simcord.MemberActor | None = None) -> Actor:
+    """Somebody in the world's server; the moderator if nobody is named."""
+    member = who or world.mod
+    return Actor(str(member.id), member.user.global_name or member.name, str(world.guild.id))
+
+
+async def record(
+    world: World,
+    amounts: Sequence[int],
+    *,
+    delay: float = 0.0,
+    programme: str = "drip-members",
+    reason: str = "Weekly quest",
+    first: int = 0,
+) -> int:
+    """A batch with these amounts for members from ``first`` on, as ``/award`` records it. Returns its id."""
+    services = world.app.services
+    wish = Wish(services.programmes.get(programme), reason=reason)
+    members = [(str(member.id), amount) for member, amount in zip(world.members[first:], amounts, strict=False)]
+    limits = Limits(start_delay_seconds=delay)
+    preview = await services.submitting.draft_members(members, wish, actor(world), limits)
+    return await _confirmed(world, preview, limits)
+
+
+async def record_file(
+    world: World, rows: Sequence[tuple[object, object]], *, name: str = "week-31.csv", delay: float = 0.0
+) -> int:
+    """A batch from a file with these rows, as ``/bulk`` records it. Returns its id."""
+    services = world.app.services
+    wish = Wish(services.programmes.get("drip-members"), reason="Weekly quest")
+    limits = Limits(start_delay_seconds=delay)
+    upload = Upload(name, csv_of(world, rows), "file")
+    preview = await services.submitting.draft_file(upload, wish, actor(world), limits)
+    return await _confirmed(world, preview, limits)
+
+
+async def _confirmed(world: World, preview: Preview, limits: Limits) -> int:
+    submitting = world.app.services.submitting
+    if preview.totals.pending:
+        preview = await submitting.look_up(preview.draft.id, actor(world), limits)
+    choice = Choice(preview.draft.content_hash or "", good_rows=True, again=True, matches_seen=preview.matches.mark)
+    return (await submitting.confirm(preview.draft.id, choice, actor(world), limits)).batch_id
+
+
+async def batch(world: World, who: simcord.MemberActor, command: str, **options: object) -> Shown:
+    """``/batch …`` as somebody; the private answer."""
+    return world.answer(await who.slash(world.general, f"batch {command}", **options))
+
+
+async def view(world: World, batch_id: int) -> BatchView:
+    """The batch as its server sees it."""
+    return await world.app.services.batches.view(batch_id, actor(world))
+
+
+async def without_board() -> None:
+    """End the staff board that the world came with, so that a test can run one of its own."""
+    (task,) = [one for one in asyncio.all_tasks() if one.get_name() == "board"]
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def boards(world: World, batch_id: int) -> list[Shown]:
+    """The staff channel's messages that are headed with the batch; alerts are not."""
+    heads = (f"### Batch {batch_id}\n", f"### Batch {batch_id} ·")
+    found = [message for message in world.staff_messages() if any(head in message.text + "\n" for head in heads)]
+    return [message for message in found if "is paused" not in message.text.split("\n")[0]]
+
+
+def alerts(world: World) -> list[Shown]:
+    """The staff channel's alerts."""
+    return [message for message in world.staff_messages() if "Somebody has to act" in message.text]
+
+
+async def board_says(world: World, batch_id: int, words: str, *, seconds: float = 20.0) -> Shown:
+    """Wait until the batch's board says so; there is never more than one."""
+    await world.until(lambda: any(words in board.text for board in boards(world, batch_id)), seconds=seconds)
+    (board,) = boards(world, batch_id)
+    return board

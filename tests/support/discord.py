@@ -1,0 +1,312 @@
+"""The whole real thing, on a simulated Discord: ledger file, stand-ins, services, dispatcher, staff board, client.
+
+``discord_world`` is used as ``async with`` inside a test, not as a fixture: SimCord's clock and its HTTP adapter live
+in the context of the task that enters it. Dispatcher and board are tasks outside the client, as in production, so
+SimCord does not wait for them; ``World.until`` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import discord
+import simcord
+from discord import app_commands
+from simcord.backend.serializers import message_payload
+from simcord.components import walk_components
+from simcord.interactions import base_payload
+
+from bot.app import App, opened
+from bot.client import BursarClient
+from bot.clock import SystemClock
+from bot.domain.model import Actor
+from bot.errors import BursarError
+from bot.providers import http
+from bot.services.rules import Capability
+from bot.settings import Settings
+from bot.ui import receipts
+from bot.ui.answers import has_expired
+from bot.ui.board import StaffBoard
+from bot.ui.start_rule import start_rule
+from tests.support.patience import PATIENCE
+from tests.support.sandbox import Sandbox, running_sandbox
+
+SERVER_ID = 111111111111111111
+_TEXT, _BUTTON, _FILE = 10, 2, 13
+_MENUS = (3, 5, 6, 7, 8)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A message as a person sees it: its texts, and what can be pressed."""
+
+    message: Any
+    """What SimCord's actors take: a response or a channel message."""
+    parts: Sequence[Mapping[str, Any]]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(part["content"] for part in self.parts if part["type"] == _TEXT)
+
+    @property
+    def buttons(self) -> list[str]:
+        """Labels of the buttons that can be pressed, in order."""
+        return [part["label"] for part in self.parts if part["type"] == _BUTTON and not part.get("disabled")]
+
+    @property
+    def menus(self) -> list[Mapping[str, Any]]:
+        return [part for part in self.parts if part["type"] in _MENUS]
+
+    @property
+    def files(self) -> list[str]:
+        """Names of the attached files that the card shows."""
+        return [
+            str(part.get("name") or part["file"]["url"].rsplit("/", 1)[-1])
+            for part in self.parts
+            if part["type"] == _FILE
+        ]
+
+    def style(self, label: str) -> int:
+        """A button's style: 1 primary, 2 secondary, 4 danger."""
+        return next(int(part["style"]) for part in self.parts if part["type"] == _BUTTON and part["label"] == label)
+
+
+def shown(message: Any) -> Shown:
+    """A response or a channel message, looked at."""
+    if isinstance(message, discord.Message):
+        raw = [component.to_dict() for component in message.components]
+    else:
+        raw = message.components
+    return Shown(message, list(walk_components(raw)))
+
+
+@dataclass
+class World:
+    """A running Bursar in a server with an administrator, a moderator, members and a bot."""
+
+    app: App
+    client: BursarClient
+    env: simcord.Env
+    sandbox: Sandbox
+    guild: simcord.GuildHandle
+    general: simcord.ChannelHandle
+    staff: simcord.ChannelHandle
+    role: simcord.RoleHandle
+    admin: simcord.MemberActor
+    mod: simcord.MemberActor
+    members: list[simcord.MemberActor]
+    helper: simcord.MemberActor
+    """A bot."""
+    _expected: list[type[BaseException]] = field(default_factory=list)
+
+    async def restart(self) -> None:
+        """Another client on the same ledger, as after a restart of the program."""
+        self.client = BursarClient(self.app.services, self.app.settings)
+        await self.env.restart_bot(self.client)
+
+    async def setting(self, name: str, value: object) -> None:
+        """Change one of the server's settings."""
+        actor = Actor(str(self.admin.id), "admin", str(self.guild.id))
+        await self.app.services.servers.change(str(self.guild.id), name, value, actor)
+
+    async def award(self, actor: simcord.MemberActor, **options: Any) -> Shown:
+        """``/award`` as somebody; the private answer."""
+        return self.answer(await actor.slash(self.general, "award", **options))
+
+    async def bulk(self, actor: simcord.MemberActor, **options: Any) -> Shown:
+        """``/bulk`` as somebody; the private answer."""
+        return self.answer(await actor.slash(self.general, "bulk", **options))
+
+    async def press(self, actor: simcord.MemberActor, card: Shown, label: str) -> Shown:
+        """Press a button by its label; the answer, or the pressed card where that was changed."""
+        return self.answer(await actor.click(card.message, label=label), card)
+
+    async def press_at_once(self, actor: simcord.MemberActor, card: Shown, label: str, times: int) -> list[Shown]:
+        """The same button several times before anything is answered, as a double click; every answer."""
+        backend = self.env.backend
+        posted = isinstance(card.message, discord.Message)
+        channel_id = card.message.channel.id if posted else card.message.channel_id
+        stored = backend.get_message(channel_id, card.message.id)
+        part = next(part for part in card.parts if part.get("label") == label)
+        data = {"custom_id": part["custom_id"], "component_type": _BUTTON}
+        records = []
+        for _ in range(times):
+            record, payload = base_payload(
+                backend, type=3, channel_id=stored.channel_id, guild_id=self.guild.id, user_id=actor.id, data=data
+            )
+            record.source_message_id = stored.id
+            backend.emit("INTERACTION_CREATE", {**payload, "message": dict(message_payload(backend, stored))})
+            records.append(record)
+        await self.env.settle()
+        return [self.answer(simcord.InteractionResult(self.env, record), card) for record in records]
+
+    async def pick(self, actor: simcord.MemberActor, card: Shown, value: str, menu: int = 0) -> Shown:
+        """Choose an option of a menu."""
+        result = await actor.select(card.message, [value], custom_id=card.menus[menu]["custom_id"])
+        return self.answer(result, card)
+
+    def answer(self, result: simcord.InteractionResult, before: Shown | None = None) -> Shown:
+        """What the person sees now. Whatever answers an interaction has to be private."""
+        assert result.acknowledged, "the interaction was never answered"
+        if result.followups:
+            message = result.followups[-1]
+        elif result.response is not None:
+            message = result.response
+        else:
+            assert before is not None
+            message = before.message
+        assert message.flags.ephemeral, "an answer to a command or button is private"
+        return shown(message)
+
+    def again(self, card: Shown) -> Shown:
+        """The same message as it looks now."""
+        return shown(card.message)
+
+    def staff_messages(self) -> list[Shown]:
+        """Everything in the staff channel, oldest first."""
+        return [shown(message) for message in self.staff.history()]
+
+    def file(self, card: Shown, name: str) -> str:
+        """The text of an attached file."""
+        attachments = {one.filename: one.url for one in card.message.attachments}
+        return (self.env.backend.cdn.get(attachments[name]) or b"").decode("utf-8-sig")
+
+    async def until(self, met: Callable[[], bool], *, seconds: float = 20.0) -> None:
+        """Wait for the dispatcher or the board, which SimCord does not wait for."""
+        async with asyncio.timeout(seconds):
+            while not met():  # noqa: ASYNC110 - the simulated Discord has nothing that could be awaited
+                await asyncio.sleep(0.02)
+
+    async def quiet(self) -> None:
+        """Wait until the dispatcher has nothing more to do."""
+        async with asyncio.timeout(PATIENCE):
+            await self.app.services.dispatcher.until_quiet()
+
+    async def paid(self, service: str = "drip") -> dict[str, int]:
+        """The stand-in's own books: points by recipient."""
+        sums: dict[str, int] = {}
+        for entry in await self.sandbox.applied(service):
+            sums[entry["recipient"]] = sums.get(entry["recipient"], 0) + entry["effect"]
+        return sums
+
+    async def calls(self, service: str = "drip") -> int:
+        """Write calls that reached the stand-in."""
+        return sum(1 for call in await self.sandbox.calls(service) if call["method"] != "GET")
+
+    def unexpected(self) -> list[BaseException]:
+        """What the client raised that is neither a refusal in plain words nor an answer that came too late."""
+        roots = (_root(error) for error in self.env.errors)
+        expected = (BursarError, *self._expected)
+        return [error for error in roots if not isinstance(error, expected) and not has_expired(error)]
+
+    def expected(self, kind: type[BaseException]) -> None:
+        """Let the client raise this without failing the test at its end."""
+        self._expected.append(kind)
+
+
+def _root(error: BaseException) -> BaseException:
+    while isinstance(error, app_commands.CommandInvokeError):
+        error = error.original
+    return error
+
+
+@contextlib.asynccontextmanager
+async def discord_world(
+    directory: Path, *, members: int = 8, practice: bool = False, plan: str = "pro", **environ: str
+) -> AsyncIterator[World]:
+    """Start everything in ``directory``. ``environ``: more settings, by the names of contract.md.
+
+    Fails at the end when the client raised anything but a refusal.
+    """
+    # SimCord waits for timers that are due within its patience: every idle connection of a provider has one, and every
+    # receipt of a batch that is not over.
+    idle = mock.patch.object(http, "KEEP_ALIVE", 3600.0)
+    following = mock.patch.object(receipts, "STEP_SECONDS", 600.0)
+    with idle, following:
+        async with running_sandbox("--drip-plan", plan) as sandbox:
+            values = {**sandbox.environ(), "DRIP_RATE_PLAN": plan, "BURSAR_SERVER_IDS": str(SERVER_ID), **environ}
+            settings = Settings.load(values, directory)
+            async with opened(settings, SystemClock(), patient=True, practice=practice) as app:
+                client = BursarClient(app.services, settings)
+                async with simcord.run(client, check_errors=False, settle_timeout=PATIENCE) as env:
+                    world = _populate(app, client, env, sandbox, members)
+                    await _bind(world)
+                    async with _at_work(world):
+                        yield world
+                    assert world.unexpected() == []
+
+
+_NAMES = ("Ada", "Grace", "Linus", "Barbara", "Ken", "Dennis", "Radia", "Niklaus")
+
+
+def _name(number: int) -> str:
+    return _NAMES[number] if number < len(_NAMES) else f"Member {number}"
+
+
+def _populate(app: App, client: BursarClient, env: simcord.Env, sandbox: Sandbox, members: int) -> World:
+    guild = env.create_guild("Lighthouse", id=SERVER_ID)
+    hidden = {guild.default_role: discord.PermissionOverwrite(view_channel=False)}
+    role = guild.create_role("Moderators", permissions=discord.Permissions(manage_guild=True))
+    staff_role = {role: discord.PermissionOverwrite(view_channel=True)}
+    bot = {client.user: discord.PermissionOverwrite(
+        view_channel=True, send_messages=True, attach_files=True, read_message_history=True
+    )}  # fmt: skip
+    boss = guild.create_role("Admins", permissions=discord.Permissions(administrator=True))
+    people = [guild.add_member(env.create_user(f"member{n}", global_name=_name(n))) for n in range(members)]
+    return World(
+        app=app,
+        client=client,
+        env=env,
+        sandbox=sandbox,
+        guild=guild,
+        general=guild.create_text_channel("general"),
+        staff=guild.create_text_channel("staff-awards", overwrites={**hidden, **staff_role, **bot}),  # type: ignore[dict-item]  # three kinds of targets
+        role=role,
+        admin=guild.add_member(env.create_user("admin"), roles=[boss]),
+        mod=guild.add_member(env.create_user("mod"), roles=[role]),
+        members=people,
+        helper=guild.add_member(env.create_user("helper", bot=True)),
+    )
+
+
+async def _bind(world: World) -> None:
+    """The server's settings, and the members' accounts at the stand-ins."""
+    await world.env.settle()
+    role = [str(world.role.id)]
+    await world.setting("roles", {capability.value: role for capability in Capability})
+    await world.setting("staff_channel_id", str(world.staff.id))
+    await world.setting("default_programme", "drip-members")
+    ids = [str(member.id) for member in world.members]
+    await world.sandbox.seed(discord_ids=ids, balance=1000)
+
+
+@contextlib.asynccontextmanager
+async def _at_work(world: World) -> AsyncIterator[None]:
+    """The dispatcher and the staff board, beside the client."""
+    app = world.app
+    board = StaffBoard(app.services, lambda: world.client)
+    app.watchers.add(board)
+    app.start_rule.ask = start_rule(app.services, lambda: world.client)
+    task = asyncio.create_task(board.run(), name="board")
+    try:
+        async with app.dispatching():
+            yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+def rows(world: World, amount: int = 50, count: int | None = None) -> list[tuple[object, object]]:
+    """One row for each of the members, or the first ``count`` of them."""
+    return [(member.id, amount) for member in world.members[:count]]
+
+
+def csv_of(world: World, rows: Sequence[tuple[object, object]], header: str = "discord_id,amount") -> bytes:
+    """A CSV of these rows."""
+    return "\n".join([header, *(f"{who},{amount}" for who, amount in rows)]).encode()
