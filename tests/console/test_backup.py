@@ -1,0 +1,67 @@
+"""``backup`` and ``restore`` as commands: 0 or 1, beside a running bot, and what an operator reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.ledger.ledger import Ledger
+from tests.console.conftest import Shell
+from tests.console.support import payout
+from tests.ledger.making import HandClock
+
+
+async def paid(shell: Shell, name: str, first: int) -> None:
+    file = payout(shell.directory / f"{name}.csv", 2, first=first)
+    assert (await shell("bulk", file, "--programme", "gameball", "--yes")).status == 0
+
+
+async def test_a_backup_is_made_beside_a_driver_and_never_over_a_file(shell: Shell):
+    await paid(shell, "a", 0)
+    driver = await Ledger.open(shell.directory / "bursar.db", HandClock())
+    done = await shell("backup", "copy.db")
+    await driver.close()
+    assert (done.status, "verified copy of the ledger" in done.out) == (0, True)
+    before = content(shell.directory / "copy.db")
+    again = await shell("backup", "copy.db", "--json")
+    assert (again.status, again.json["ok"], again.json["exit_status"]) == (1, False, 1)
+    assert "No copy was made: copy.db exists already and was left as it is." in again.err
+    assert content(shell.directory / "copy.db") == before
+
+
+def content(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+async def test_a_restored_ledger_stops_instead_of_paying_again_until_it_is_signed_off(shell: Shell):
+    await paid(shell, "a", 0)
+    assert (await shell("backup", "copy.db")).status == 0
+    await paid(shell, "b", 2)
+    done = await shell("restore", "copy.db")
+    assert done.status == 0, done.err
+    assert "The ledger that it replaces is kept as " in done.out
+    assert "awards recorded after it are missing here, so nothing is sent" in done.out
+    refused = await shell("bulk", shell.directory / "b.csv", "--programme", "gameball", "--yes")
+    assert refused.status == 5
+    assert "restored from a copy of" in refused.err
+    assert (await shell("resume")).status == 0
+    assert (await shell("verify")).status == 0
+    signed = await shell("restore", "--sign-off", "Ada", "--json")
+    assert (signed.status, signed.json["signed_off"]) == (0, True)
+    assert "nothing to sign off" in (await shell("restore", "--sign-off", "Ada")).out
+    await paid(shell, "c", 4)
+    assert (await shell("verify")).status == 0
+
+
+async def test_what_cannot_be_restored_is_1_and_leaves_the_ledger_alone(shell: Shell):
+    await paid(shell, "a", 0)
+    assert (await shell("backup", "copy.db")).status == 0
+    driver = await Ledger.open(shell.directory / "bursar.db", HandClock())
+    locked = await shell("restore", "copy.db", "--json")
+    await driver.close()
+    assert (locked.status, "drives the ledger" in locked.json["error"]["message"]) == (1, True)
+    for arguments in (["nothing.db"], ["a.csv"], [], ["copy.db", "--sign-off", "Ada"], ["--sign-off", " "]):
+        done = await shell("restore", *arguments)
+        assert done.status == 1, arguments
+        assert done.err.startswith("Nothing was ")
+        assert ("Name another copy" in done.err) == (arguments in (["nothing.db"], ["a.csv"])), arguments
+    assert len(await shell.awards()) == 2

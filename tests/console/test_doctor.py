@@ -1,0 +1,124 @@
+"""``doctor``: what it finds, in which words, with which status; it changes and sends nothing."""
+
+from __future__ import annotations
+
+import base64
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.client import PERMISSIONS, invite_url
+from bot.clock import SystemClock
+from bot.console import surroundings
+from bot.providers.base import Health
+from tests.console.conftest import Shell
+from tests.console.support import bursar, payout
+from tests.support.sandbox import Sandbox
+
+
+def topics(findings: list[dict[str, str]], health: str) -> set[str]:
+    return {finding["topic"] for finding in findings if finding["health"] == health}
+
+
+async def test_with_working_accounts_all_is_well(shell: Shell, sandbox: Sandbox):
+    done = await shell("doctor", "--json")
+    assert done.status == 0, done.out
+    assert done.json["ok"] is True
+    assert topics(done.json["findings"], "failed") == set()
+    assert {"Settings", "Clock", "Disk", "Ledger"} <= {finding["topic"] for finding in done.json["findings"]}
+    assert {call["method"] for call in await sandbox.calls()} <= {"GET"}
+    assert not (shell.directory / "bursar.db").exists()
+
+
+async def test_people_get_a_table_and_one_action_for_each_fault(tmp_path: Path):
+    done = await bursar("doctor", directory=tmp_path)
+    assert done.status == 1
+    assert "FAILED  Settings" in done.out
+    assert "What to do:" in done.out
+    assert ".env.example" in done.out
+
+
+async def test_a_wrong_setting_is_a_finding(tmp_path: Path):
+    done = await bursar("doctor", "--json", directory=tmp_path, variables={"BURSAR_JOB_WAIT": "soon"})
+    assert done.status == 1
+    assert "BURSAR_JOB_WAIT" in done.json["findings"][0]["message"]
+
+
+async def test_a_refused_key_is_a_finding_with_an_action_and_is_not_shown(shell: Shell):
+    done = await shell("doctor", "--json", DRIP_API_KEY="not-the-right-secret")
+    assert done.status == 1
+    failed = [finding for finding in done.json["findings"] if finding["health"] == "failed"]
+    assert failed
+    assert all(finding["action"] for finding in failed)
+    assert "not-the-right-secret" not in done.out + done.err
+
+
+async def test_an_unusable_programme_is_a_finding(shell: Shell):
+    done = await shell("doctor", "--json", GAMEBALL_AMOUNT_UNIT="")
+    assert done.status == 1
+    assert any("GAMEBALL_AMOUNT_UNIT" in (finding["action"] or "") for finding in done.json["findings"])
+
+
+async def test_a_service_that_is_away_is_a_finding(shell: Shell):
+    done = await shell("doctor", "--json", GAMEBALL_BASE_URL="http://127.0.0.1:9")
+    assert done.status == 1
+
+
+async def test_the_ledger_is_looked_through(shell: Shell):
+    assert (await shell("bulk", payout(shell.directory / "p.csv", 500), "--programme", "gameball", "--yes")).status == 0
+    done = await shell("doctor", "--json")
+    (ledger,) = [finding for finding in done.json["findings"] if finding["topic"] == "Ledger"]
+    assert (ledger["health"], "newest batch 1" in ledger["message"]) == ("ok", True)
+    path = shell.directory / "bursar.db"
+    content = bytearray(path.read_bytes())
+    content[8192:-4096] = os.urandom(len(content) - 8192 - 4096)
+    path.write_bytes(content)
+    done = await shell("doctor", "--json")
+    assert done.status == 1
+    assert "Ledger" in topics(done.json["findings"], "failed")
+
+
+async def test_a_file_that_is_no_ledger_is_a_finding_and_left_alone(shell: Shell):
+    (shell.directory / "bursar.db").write_text("my notes")
+    done = await shell("doctor", "--json")
+    assert "Ledger" in topics(done.json["findings"], "failed")
+    assert (shell.directory / "bursar.db").read_text() == "my notes"
+
+
+async def test_a_clock_that_went_back_behind_the_ledger_is_a_finding(shell: Shell):
+    assert (await shell("bulk", payout(shell.directory / "p.csv", 1), "--programme", "gameball", "--yes")).status == 0
+
+    class Yesterday(SystemClock):
+        def now(self) -> float:
+            return super().now() - 86_400
+
+    findings = await surroundings.ledger_findings(shell.directory / "bursar.db", Yesterday())
+    assert [(one.topic, one.health) for one in findings if one.health is Health.FAILED] == [("Clock", Health.FAILED)]
+
+
+def test_a_clock_before_this_program_existed_is_wrong():
+    (finding,) = surroundings.clock_findings(datetime(1970, 1, 2, tzinfo=UTC).timestamp())
+    assert finding.health is Health.FAILED
+
+
+def test_a_folder_for_temporary_files_is_worth_a_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert Health.WARNING in {finding.health for finding in surroundings.disk_findings(tmp_path / "bursar.db")}
+
+
+def test_the_application_is_read_from_the_token():
+    token = base64.urlsafe_b64encode(b"123456789012345678").decode().rstrip("=")
+    assert surroundings.application_of(f"{token}.abcdef.rest") == 123456789012345678
+    assert surroundings.application_of("no token at all") is None
+    assert surroundings.application_of("") is None
+    assert surroundings.application_of("ÄÖ") is None
+
+
+def test_the_invite_asks_for_no_more_than_is_needed():
+    url = invite_url(123456789012345678)
+    assert "scope=bot+applications.commands" in url
+    assert f"permissions={PERMISSIONS.value}" in url
+    assert not PERMISSIONS.administrator
+    assert not PERMISSIONS.mention_everyone

@@ -1,0 +1,26 @@
+"""``forget``: a person's words are blanked on request, and the ledger still verifies."""
+
+from __future__ import annotations
+
+from bot.domain.model import Actor
+from bot.ledger.ledger import Ledger
+from tests.console.conftest import Shell
+from tests.ledger.making import HandClock, query, record, rows
+
+MOD = Actor("123456789012345678", "Ada", "900")
+
+
+async def test_what_a_person_wrote_is_blanked_and_the_ledger_verifies(shell: Shell):
+    ledger = await Ledger.open(shell.directory / "bursar.db", HandClock())
+    await record(ledger, rows(2), actor=MOD, reason="for dear Eve")
+    await ledger.close()
+    for wrong in (["Ada", "--yes"], [MOD.id]):
+        assert (await shell("forget", *wrong)).status == 1
+    done = await shell("forget", MOD.id, "--yes", "--json")
+    assert (done.status, done.json["batches"]) == (0, 1), done.err
+    path = shell.directory / "bursar.db"
+    assert query(path, "SELECT actor_id, actor_name, reason FROM batches") == [(MOD.id, "", None)]
+    assert (await shell("verify")).status == 0
+    again = await shell("forget", MOD.id, "--yes", "--json")
+    assert (again.status, again.json["entries"]) == (0, 0)
+    assert "nothing there was to be blanked" in again.err

@@ -1,0 +1,214 @@
+"""Signals in real processes, and ``resume`` of what they left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.console.conftest import Shell
+from tests.console.support import Done, finished, members, payout, start
+from tests.support.patience import PATIENCE
+from tests.support.sandbox import Sandbox
+
+
+async def eventually(ask: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            if await ask():
+                return
+            await asyncio.sleep(0.02)
+
+
+async def line_that(process: asyncio.subprocess.Process, part: str) -> None:
+    """Wait until standard error says something."""
+    assert process.stderr is not None
+    async with asyncio.timeout(PATIENCE):
+        while part not in (line := (await process.stderr.readline()).decode()):
+            assert line, f"the process ended without saying {part!r}"
+
+
+async def under_way(shell: Shell, file: Path, *options: str, **variables: str) -> asyncio.subprocess.Process:
+    arguments = ("bulk", str(file), "--yes", "--json", *options)
+    return await start(*arguments, directory=shell.directory, variables={**shell.variables, **variables})
+
+
+async def writes(sandbox: Sandbox, path: str) -> list[dict[str, Any]]:
+    return [call for call in await sandbox.calls() if call["path"].endswith(path) and call["method"] != "GET"]
+
+
+CREDENTIALS = "/credentials/transaction"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_the_first_signal_awaits_the_call_in_flight_and_keeps_the_rest_planned(
+    shell: Shell, sandbox: Sandbox, number: signal.Signals, status: int
+):
+    await sandbox.faults({"match": {"method": "PATCH"}, "kind": "slow", "ms": 3000})
+    file = payout(shell.directory / "p.csv", 6)
+    process = await under_way(shell, file, "--programme", "drip-credentials", DRIP_CREDENTIALS_BATCH_SIZE="2")
+    await line_that(process, "Recorded as batch 1.")
+    await eventually(lambda: _began(sandbox))
+    process.send_signal(number)
+    done = await finished(process)
+    assert done.status == status, done.err
+    assert "Stopping" in done.err
+    counts = done.json["counts"]
+    assert (counts["applied"], counts["planned"], counts["unknown"], counts["sending"]) == (2, 4, 0, 0)
+    assert done.json["exit_status"] == status
+    await sandbox.faults()
+    rest = await shell("resume", "--json")
+    assert rest.status == 0, rest.err
+    assert (rest.json["batch"], rest.json["counts"]["applied"]) == ("1", 6)
+    totals = await sandbox.totals(recipients=True)
+    assert [count for count, _ in totals["drip"][sandbox.drip["currency_id"]]["recipients"].values()] == [1] * 6
+
+
+async def _began(sandbox: Sandbox) -> bool:
+    return bool(await sandbox.played()) and (await sandbox.totals())["drip"] != {} and await _applied(sandbox) > 0
+
+
+async def _applied(sandbox: Sandbox) -> int:
+    return len(await sandbox.applied("drip"))
+
+
+async def test_a_signal_is_the_status_also_when_every_award_is_final_by_then(shell: Shell, sandbox: Sandbox):
+    await sandbox.faults({"match": {"method": "PATCH"}, "kind": "slow", "ms": 3000})
+    process = await under_way(shell, payout(shell.directory / "p.csv", 2), "--programme", "drip-credentials")
+    await line_that(process, "Recorded as batch 1.")
+    await eventually(lambda: _began(sandbox))
+    process.send_signal(signal.SIGTERM)
+    done = await finished(process)
+    assert (done.status, done.json["counts"]["applied"]) == (143, 2)
+
+
+async def test_the_second_signal_leaves_at_once_and_the_row_is_in_doubt(shell: Shell, sandbox: Sandbox):
+    await sandbox.faults({"match": {"method": "PATCH"}, "kind": "slow", "ms": 4000})
+    process = await under_way(shell, payout(shell.directory / "p.csv", 2), "--programme", "drip-credentials")
+    await line_that(process, "Recorded as batch 1.")
+    await eventually(lambda: _began(sandbox))
+    process.send_signal(signal.SIGINT)
+    await line_that(process, "Stopping")
+    process.send_signal(signal.SIGTERM)
+    done = await finished(process)
+    assert (done.status, done.out) == (143, "")
+    await sandbox.faults()
+    rest = await shell("resume", "--no-wait", "--json")
+    assert (rest.status, rest.json["counts"]["unknown"]) == (4, 2)
+    assert [(doubt["batch"], doubt["line"]) for doubt in rest.json["doubts"]] == [("1", 2), ("1", 3)]
+    assert all(doubt["why"] for doubt in rest.json["doubts"])
+    assert "in doubt" in rest.err
+    assert len(await writes(sandbox, CREDENTIALS)) == 1
+
+
+async def test_a_signal_before_anything_is_recorded_sends_nothing(shell: Shell, sandbox: Sandbox):
+    await sandbox.faults({"match": {"path": "/members/search"}, "kind": "slow", "ms": 3000})
+    process = await under_way(shell, payout(shell.directory / "p.csv", 2), "--programme", "drip-members")
+
+    async def asked() -> bool:
+        return bool((await sandbox.played())["script"][0]["played"])
+
+    await eventually(asked)
+    process.send_signal(signal.SIGINT)
+    done = await finished(process)
+    assert (done.status, done.json["batch"]) == (130, None)
+    assert await shell.awards() == []
+
+
+async def test_resume_sends_what_a_kill_left_planned_and_settles_what_was_under_way(shell: Shell, sandbox: Sandbox):
+    await sandbox.faults({"match": {"method": "PATCH", "nth": [2]}, "kind": "slow", "ms": 4000})
+    file = payout(shell.directory / "p.csv", 6)
+    process = await under_way(shell, file, "--programme", "drip-credentials", DRIP_CREDENTIALS_BATCH_SIZE="2")
+    await line_that(process, "Recorded as batch 1.")
+
+    async def second_call() -> bool:
+        return await _applied(sandbox) == 4
+
+    await eventually(second_call)
+    process.kill()
+    await finished(process)
+    await sandbox.faults()
+    rest = await shell("resume", "--no-wait", "--json")
+    counts = rest.json["counts"]
+    # The third call may have been under way beside the second one when the process was killed.
+    assert (rest.status, counts["planned"], counts["applied"] + counts["unknown"]) == (4, 0, 6)
+    assert counts["unknown"] in (2, 4)
+    rest = await shell("resume", "--json")
+    assert (rest.status, rest.json["counts"]["applied"], rest.json["doubts"]) == (0, 6, [])
+    assert await _applied(sandbox) == 6
+
+
+class TestResume:
+    async def test_without_a_ledger_there_is_nothing_to_do(self, shell: Shell):
+        done = await shell("resume", "--json")
+        assert (done.status, done.json["batch"], done.json["batches"]) == (0, None, [])
+        assert not (shell.directory / "bursar.db").exists()
+
+    async def test_with_everything_done_there_is_nothing_to_do(self, shell: Shell):
+        await shell("bulk", payout(shell.directory / "p.csv", 1), "--programme", "gameball", "--yes")
+        done = await shell("resume")
+        assert (done.status, done.out) == (0, "Nothing is unfinished.\n")
+
+    async def test_a_paused_batch_is_left_alone_and_told(self, shell: Shell, sandbox: Sandbox):
+        await sandbox.faults({"match": {"method": "PATCH"}, "kind": "403"})
+        file = payout(shell.directory / "p.csv", 2)
+        assert (await shell("bulk", file, "--programme", "drip-credentials", "--yes")).status == 6
+        await sandbox.faults()
+        done = await shell("resume", "--json")
+        assert (done.status, done.json["counts"]["planned"]) == (6, 2)
+        assert "left alone" in done.err
+        assert await _applied(sandbox) == 0
+
+    async def test_a_job_that_goes_on_is_followed_to_its_end_unless_told_not_to_wait(
+        self, shell: Shell, sandbox: Sandbox
+    ):
+        await sandbox.switches(gameball={"job_delay": 6.0})
+        process = await under_way(shell, payout(shell.directory / "p.csv", 2), "--programme", "gameball")
+        await line_that(process, "Recorded as batch 1.")
+
+        async def accepted() -> bool:
+            return any(award["state"] == "sending" for award in await shell.awards()) and bool(
+                [call for call in await sandbox.calls("gameball") if call["method"] == "GET"]
+            )
+
+        await eventually(accepted)
+        process.kill()
+        await finished(process)
+        waiting = await shell("resume", "--no-wait", "--json")
+        assert (waiting.status, waiting.json["counts"]["sending"]) == (6, 2)
+        done = await shell("resume", "--json")
+        assert (done.status, done.json["counts"]["applied"]) == (0, 2)
+        assert len([call for call in await sandbox.calls("gameball") if call["method"] == "POST"]) == 1
+
+    async def test_it_says_until_when_it_waits_for_evidence_and_settles_the_doubt(self, shell: Shell, sandbox: Sandbox):
+        await sandbox.faults({"match": {"method": "PATCH", "nth": 1}, "kind": "reset-before-apply"})
+        file = payout(shell.directory / "p.csv", 2)
+        assert (await shell("bulk", file, "--programme", "drip-members", "--yes")).status == 4
+        assert (await shell("resume", "--no-wait")).status == 4
+        done = await shell("resume", BURSAR_SETTLE_AFTER="6")
+        assert (done.status, done.out) == (0, "Batch 1 (drip-members): 2 applied.\n")
+        assert "what is in doubt is read back at" in done.err
+        assert await _applied(sandbox) == 2
+
+    async def test_it_says_what_it_did_to_people(self, shell: Shell, sandbox: Sandbox):
+        await sandbox.faults({"match": {"method": "PATCH"}, "kind": "reset-after-apply"})
+        await shell("bulk", payout(shell.directory / "p.csv", 1), "--programme", "drip-credentials", "--yes")
+        await sandbox.outside(service="drip", type="discord-id", value=members(1)[0], amount=3)
+        done: Done = await shell("resume")
+        assert done.status == 4
+        assert "Batch 1 (drip-credentials): 1 unknown." in done.out
+        assert "1 award is in doubt and not sent again:" in done.out
+        assert "award 1" in done.out
+
+
+def test_the_json_of_both_commands_has_the_same_counts():
+    from bot.console import bulk, resume
+
+    one, other = bulk.failure({"message": "x"}, 2), resume.failure({"message": "x"}, 2)
+    assert one["counts"] == other["counts"]
+    assert json.dumps(one)

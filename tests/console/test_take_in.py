@@ -1,0 +1,145 @@
+"""The whole scenario: backup, pay on, lose the ledger, restore, take the result files in, sign off, go on. The books of
+the stand-in are the judge."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import signal
+from pathlib import Path
+
+from tests.console.conftest import Shell
+from tests.console.support import finished, members, payout, start, tell, write_csv
+from tests.support.sandbox import Sandbox
+
+SMALL = {"DRIP_CREDENTIALS_BATCH_SIZE": "20"}
+
+
+async def paid(shell: Shell, file: Path, programme: str = "drip-credentials") -> str:
+    done = await shell("bulk", file, "--programme", programme, "--yes", "--json")
+    assert done.status == 0, done.err
+    return str(done.json["batch"])
+
+
+async def result_file(shell: Shell, batch: str, name: str) -> Path:
+    """What the staff channel has of a batch, made of the ledger's export in the columns of a result file."""
+    awards = await shell.awards("--batch", batch)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["discord_id", "amount", "status", "detail", "award_id", "time"])
+    for one in awards:
+        writer.writerow(
+            [
+                one["recipient_value"],
+                one["amount"],
+                one["state"],
+                one["detail"] or "",
+                one["award"],
+                "2027-01-15T08:00:00Z",
+            ]
+        )
+    (shell.directory / name).write_text(text.getvalue(), encoding="utf-8")
+    return shell.directory / name
+
+
+async def books(sandbox: Sandbox) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for entry in await sandbox.applied("drip"):
+        sums[entry["recipient"]] = sums.get(entry["recipient"], 0) + entry["effect"]
+    return sums
+
+
+async def test_after_a_lost_ledger_nobody_is_paid_twice_and_the_books_are_equal(shell: Shell, sandbox: Sandbox):
+    before = payout(shell.directory / "before.csv", 40)
+    await paid(shell, before)
+    assert (await shell("backup", "copy.db")).status == 0
+    after = payout(shell.directory / "after.csv", 500, first=100)
+    batch = await paid(shell, after)
+    told = await result_file(shell, batch, "batch-2-result.csv")
+    (shell.directory / "bursar.db").unlink()
+    assert (await shell("restore", "copy.db")).status == 0
+    done = await shell("restore", "--take-in", told, "--programme", "drip-credentials", "--by", "Ada", "--json")
+    assert done.status == 0, done.err
+    (taken,) = done.json["taken_in"]
+    assert (taken["paid"], taken["in_doubt"], taken["updated"], taken["batch"]) == (500, 0, 0, "2")
+    signed = await shell("restore", "--sign-off", "Ada")
+    assert signed.status == 0
+    assert (await shell("verify")).status == 0
+    again = await shell("bulk", after, "--programme", "drip-credentials", "--yes")
+    assert (again.status, "paid lately" in again.err or "batch 2" in again.err) == (5, True)
+    more = payout(shell.directory / "more.csv", 3, first=700)
+    await paid(shell, more)
+    assert (await shell("resume")).status == 0
+    assert (await shell("verify")).status == 0
+    ledger: dict[str, int] = {}
+    for award in await shell.awards():
+        assert award["state"] == "applied"
+        ledger[award["recipient_value"]] = ledger.get(award["recipient_value"], 0) + int(award["amount"])
+    service = await books(sandbox)
+    assert len(service) == 543
+    assert ledger == {key.split(":")[-1]: value for key, value in service.items()}
+
+
+async def test_a_batch_that_was_open_in_the_copy_is_brought_up_to_date(shell: Shell, sandbox: Sandbox):
+    """The copy was made while a batch was under way: some were paid by then, and the lost ledger paid the rest."""
+    file = payout(shell.directory / "p.csv", 200)
+    stopped = await stopped_under_way(shell, sandbox, file)
+    assert 0 < stopped < 200
+    assert (await shell("backup", "copy.db")).status == 0
+    assert (await shell("resume", **SMALL)).status == 0
+    told = await result_file(shell, "1", "batch-1-result.csv")
+    assert (await shell("restore", "copy.db")).status == 0
+    done = await shell("restore", "--take-in", told, "--programme", "drip-credentials", "--sign-off", "Ada", "--json")
+    assert (done.status, done.json["signed_off"]) == (0, True), done.err
+    (taken,) = done.json["taken_in"]
+    assert (taken["updated"], taken["unchanged"], taken["batch"]) == (200 - stopped, stopped, None)
+    finished = await shell("resume", "--json", **SMALL)
+    assert finished.status == 0
+    assert (await shell("verify")).status == 0
+    assert {award["state"] for award in await shell.awards()} == {"applied"}
+    assert set((await books(sandbox)).values()) == {10}
+
+
+async def stopped_under_way(shell: Shell, sandbox: Sandbox, file: Path) -> int:
+    """Send a file and stop while calls are made; how many awards are paid then."""
+    await sandbox.faults({"match": {"method": "PATCH"}, "kind": "slow", "ms": 500})
+    variables = {**shell.variables, **SMALL}
+    arguments = ("bulk", str(file), "--programme", "drip-credentials", "--yes", "--json")
+    process = await start(*arguments, directory=shell.directory, variables=variables)
+    async with asyncio.timeout(30):
+        while not await sandbox.applied("drip"):  # noqa: ASYNC110 - another process's books cannot be awaited
+            await asyncio.sleep(0.05)
+    tell(process, signal.SIGTERM)
+    done = await finished(process)
+    assert done.status == 143, done.err
+    await sandbox.faults()
+    assert done.json["counts"]["unknown"] == 0
+    return int(done.json["counts"]["applied"])
+
+
+async def test_a_file_that_contradicts_the_ledger_or_is_none_changes_nothing(shell: Shell):
+    await paid(shell, payout(shell.directory / "a.csv", 3))
+    assert (await shell("backup", "copy.db")).status == 0
+    take_in = ("--programme", "drip-credentials", "--take-in")
+    not_waiting = await shell("restore", *take_in, await result_file(shell, "1", "r.csv"))
+    assert (not_waiting.status, "is not waiting for result files" in not_waiting.err) == (1, True)
+    assert (await shell("restore", "copy.db")).status == 0
+    one, two, three = members(3)
+    head = "discord_id,amount,status,detail,award_id,time"
+    wrong = {
+        "somebody else's here": [f"{two},10,applied,,1,"],
+        "of another amount here": [f"{one},11,applied,,1,"],
+        "is applied here and rejected there": [f"{one},10,rejected,no,1,"],
+        "cannot be read": ["nonsense,10,applied,,9,"],
+    }
+    for why, rows in wrong.items():
+        file = write_csv(shell.directory / "wrong.csv", head, *rows, f"{three},5,applied,,44,")
+        done = await shell("restore", *take_in, file)
+        assert (done.status, why in done.err) == (1, True), done.err
+        assert done.err.startswith("Nothing was taken in: ")
+    plain = await shell("restore", *take_in, shell.directory / "a.csv")
+    assert "it is no result file" in plain.err
+    assert (await shell("restore", "--take-in", "a.csv")).status == 1
+    assert len(await shell.awards()) == 3
+    assert (await shell("verify")).status == 0
