@@ -1,0 +1,71 @@
+"""Thousands of runs, each from a seed; and what makes a seed worth keeping."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.run import AROUND_A_CALL, Result, simulate
+from tests.simulation.storage import Storage
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNS = int(os.environ.get("SIMULATION_RUNS", "5000"))
+PART = 1000
+"""Runs of one test, so that the campaign spreads over everything that runs tests."""
+
+
+def _campaign(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.simulation", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("first", range(0, RUNS, PART))
+def test_thousands_of_runs_end_with_nothing_doubled_lost_claimed_or_stuck(first: int) -> None:
+    runs = min(PART, RUNS - first)
+    done = _campaign("--seed", str(first), "--runs", str(runs), "--jobs", "1")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert f"{runs} runs" in done.stdout
+
+
+def test_every_seed_that_was_wrong_once_is_right() -> None:
+    done = _campaign("--known", "--jobs", "1")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+def test_a_seed_is_the_same_run_in_every_process() -> None:
+    digests = {re.findall(r"digest: (\w+)", _campaign("--runs", "25", "--seed", "300", "--jobs", "1").stdout)[0]
+               for _ in range(2)}  # fmt: skip
+    assert len(digests) == 1
+
+
+def _until_it_is_not_cut(seed: int) -> list[Result]:
+    """The seed again and again, its first life cut off at every step that it has."""
+    results: list[Result] = []
+    while not results or results[-1].cuts:
+        results.append(simulate(seed, cuts=[len(results) + 1], storage=Storage()))
+    return results
+
+
+@pytest.mark.parametrize(("seed", "together"), [(5, 2), (11, 2), (29, 2), (61, 1)])  # 61: calls on a ring, sent again
+def test_a_crash_at_any_step_of_a_life_costs_nobody_a_point(seed: int, together: int) -> None:
+    results = _until_it_is_not_cut(seed)
+    assert len(results) > 30
+    assert results[-1].together[0] >= together  # calls of one account under way when some of the crashes happen
+    assert not {f"step {number}": found for number, one in enumerate(results, 1) if (found := one.findings)}
+
+
+@pytest.mark.timeout(1800)
+def test_crashes_are_tried_wherever_the_program_names_a_place() -> None:
+    cut: set[str] = set()
+    for seed in range(2000):
+        cut.update(simulate(seed).cuts)
+        if set(AROUND_A_CALL) <= cut:
+            break
+    assert set(AROUND_A_CALL) <= cut
