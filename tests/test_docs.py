@@ -1,0 +1,71 @@
+"""What the documents list is what the code has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bot.domain.kinds import NOTICE_KINDS, PROBLEM_KINDS, REFUSAL_KINDS
+from bot.domain.planning import schedule
+from bot.providers.drip import RATE_PLANS
+from bot.providers.drip_search import SEARCH_VALUES
+from bot.providers.gameball import WINDOWS
+from bot.ui.text import duration
+from bot.variables import BY_NAME
+
+DOCS = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(
+    ("title", "kinds"),
+    [
+        ("Problems of a row", PROBLEM_KINDS),
+        ("Warnings", NOTICE_KINDS),
+        ("Why a whole file is refused", REFUSAL_KINDS),
+    ],
+)
+def test_every_kind_is_listed_with_its_meaning(title: str, kinds: dict[str, str]) -> None:
+    text = (DOCS / "docs/files.md").read_text(encoding="utf-8")
+    section = text.split(f"## {title}\n")[1].split("\n## ")[0]
+    assert dict(re.findall(r"^\| `(.+?)` \| (.+) \|$", section, re.M)) == dict(kinds)
+
+
+def test_the_readme_names_every_variable_and_no_other() -> None:
+    table = (DOCS / "README.md").read_text(encoding="utf-8").split("## Settings")[1].split("\n## ")[0]
+    named = set(re.findall(r"`((?:DISCORD|DRIP|GAMEBALL|BURSAR)_[A-Z_]+)`", table))
+    assert named == set(BY_NAME)
+
+
+_RATES = [(24, 60.0), (300, 60.0), (500, 60.0), (360, 30.0)]
+
+
+def _row(rows: int, *, looked_up: bool) -> list[str]:
+    """What the preview says of so many rows, plan by plan."""
+    lookups = -(-rows // SEARCH_VALUES) if looked_up else 0
+    cells = []
+    for window, seconds in _RATES[: 3 if looked_up else 4]:
+        size = 1000 if window == 360 else 100
+        plan = schedule(rows, size, lookups, per_window=window, window_seconds=seconds, per_month=None)
+        cells.append(duration(plan.seconds))
+    return [f"{rows:,}" + (", members looked up" if looked_up else ""), *cells, *([""] if looked_up else [])]
+
+
+def test_the_readme_says_how_long_it_takes_as_the_preview_does() -> None:
+    section = (DOCS / "README.md").read_text(encoding="utf-8").split("## How long it takes")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| 1")]
+    shown = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert shown == [_row(rows, looked_up=found) for found in (False, True) for rows in (1_000, 10_000, 100_000)]
+    assert [(name, calls) for name, calls, _ in RATE_PLANS.values()] == [
+        ("Free", 24),
+        ("Pro", 300),
+        ("Enterprise", 500),
+    ]
+    assert (360, 30.0) in WINDOWS
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for page in [DOCS / "README.md", *(DOCS / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
