@@ -164,10 +164,10 @@ def held_back_lines(standing: Mapping[str, Any]) -> Iterator[str]:
     doubts, others = waiting["doubts"], waiting["in_doubt"] - len(waiting["doubts"])
     named = f"award{'' if len(doubts) == 1 else 's'} {', '.join(doubts)}"
     more = f" and {others:,} more" if others else ""
-    yield (
-        f"{plural(waiting['awards'], 'award waits', 'awards wait')} because the recipient has an award in doubt "
-        f"({named}{more})."
+    who = plural(
+        waiting["awards"], "award waits because its recipient has", "awards wait because their recipients have"
     )
+    yield f"{who} an award in doubt ({named}{more})."
 
 
 def end_lines(standing: Mapping[str, Any], *, stopped: bool) -> Iterator[str]:

@@ -125,8 +125,8 @@ def doing(view: BatchView) -> str | None:
             part for part in (f"Next call {until}" if until else "Waiting for the rate limit", calls, left) if part
         )
     if waiting := view.held_back.awards:  # and not because the dispatcher has yet to look at a new batch
-        rows = count(waiting, "row waits", "rows wait")
-        return f"No call is under way: {rows} because the recipient has an award in doubt (`/batch resolve`)."
+        rows = count(waiting, "row waits because its recipient has", "rows wait because their recipients have")
+        return f"No call is under way: {rows} an award in doubt (`/batch resolve`)."
     return " · ".join(part for part in (calls, left) if part) if view.calls_left else None
 
 

@@ -224,7 +224,7 @@ class TestOutcomes:
         await shell("bulk", payout(shell.directory / "a.csv", 2), "--programme", "drip-credentials", "--yes")
         file = payout(shell.directory / "b.csv", 3, amount=7)
         done = await shell("bulk", file, "--programme", "drip-credentials", "--yes")
-        told = "2 awards wait because the recipient has an award in doubt (awards 1, 2)."
+        told = "2 awards wait because their recipients have an award in doubt (awards 1, 2)."
         assert (done.status, told in done.out) == (6, True), done.out
         assert "`bursar resume`, or the running bot, settles what can be found out" in done.out
         rest = await shell("resume", "--no-wait", "--json")

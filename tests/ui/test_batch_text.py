@@ -92,7 +92,9 @@ def test_rows_wait_for_a_doubt_only_where_there_is_one() -> None:
     new = view(Counts(planned=3), calls_left=1)
     assert batch_text.doing(new) == "1 call to go"
     told = batch_text.doing(dataclasses.replace(new, held_back=HeldBack(2, (7,), 1)))
-    assert told == "No call is under way: 2 rows wait because the recipient has an award in doubt (`/batch resolve`)."
+    assert (
+        told == "No call is under way: 2 rows wait because their recipients have an award in doubt (`/batch resolve`)."
+    )
 
 
 def test_the_bar_is_full_only_when_everything_is_settled() -> None:
