@@ -127,7 +127,7 @@ async def test_resume_sends_what_a_kill_left_planned_and_settles_what_was_under_
     await line_that(process, "Recorded as batch 1.")
 
     async def second_call() -> bool:
-        return await _applied(sandbox) == 4
+        return await _applied(sandbox) >= 4  # the third one may have been carried out beside it
 
     await eventually(second_call)
     process.kill()

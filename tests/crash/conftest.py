@@ -6,14 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.sandbox import Sandbox, running_sandbox
+from tests.crash.scene import quick_sandbox
+from tests.support.sandbox import Sandbox
 
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
     """Quick jobs, no rate limit in the way."""
-    async with running_sandbox() as one:
-        await one.switches(
-            drip={"plan": "unlimited"}, gameball={"rate": "unlimited", "job_delay": 0.05, "job_seconds": 0.1}
-        )
+    async with quick_sandbox() as one:
         yield one

@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.sandbox import ROOT, Sandbox
+from tests.support.sandbox import ROOT, Sandbox, running_sandbox
 
 ENDS_WITHIN = 60
 KILLED = -signal.SIGKILL
 CALLS = {"drip-credentials": "/transaction", "drip-members": "/transaction", "gameball": "/balance-adjustment"}
+
+
+@contextlib.asynccontextmanager
+async def quick_sandbox() -> AsyncIterator[Sandbox]:
+    """Quick jobs, no rate limit in the way."""
+    async with running_sandbox() as one:
+        await one.switches(
+            drip={"plan": "unlimited"}, gameball={"rate": "unlimited", "job_delay": 0.05, "job_seconds": 0.1}
+        )
+        yield one
+
+
+@contextlib.asynccontextmanager
+async def sandbox_for(
+    shared: Sandbox, programme: str, campaign: Mapping[str, object] | None = None
+) -> AsyncIterator[Sandbox]:
+    """Where a scene takes place, with these faults. A ledger that finds calls of another one in Gameball's list stops,
+    as it should, so each scene of that programme has stand-ins of its own; all others share theirs."""
+    async with contextlib.AsyncExitStack() as stack:
+        own = await stack.enter_async_context(quick_sandbox()) if programme == "gameball" else shared
+        if campaign is not None and own is not shared:
+            await own.faults(campaign=campaign)
+        yield own
 
 
 def members(count: int, *, first: int) -> list[str]:

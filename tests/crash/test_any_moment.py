@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.scene import Scene
+from tests.crash.scene import Scene, sandbox_for
 from tests.support.sandbox import Sandbox
 
 RUNS = 24
@@ -34,12 +34,13 @@ async def _killed_somewhere(scene: Scene, chance: random.Random) -> int:
 async def test_a_kill_at_any_moment_costs_nobody_a_point(programme: str, sandbox: Sandbox, tmp_path: Path) -> None:
     kinds = ["slow", "reset-after-apply", "reset-before-apply", "502", "cut-body"]
     path = "/balance-adjustment" if programme == "gameball" else "/transaction"
-    await sandbox.faults(campaign={"rate": 0.3, "seed": 7, "kinds": kinds, "match": {"path": path}})
+    campaign = {"rate": 0.3, "seed": 7, "kinds": kinds, "match": {"path": path}}
+    await sandbox.faults(campaign=campaign)
     places = asyncio.Semaphore(SIDE_BY_SIDE)
 
     async def one(seed: int) -> None:
-        async with places:
-            scene = await Scene.set(sandbox, tmp_path / str(seed), programme, first=1000 * seed, people=60)
+        async with places, sandbox_for(sandbox, programme, {**campaign, "seed": seed}) as place:
+            scene = await Scene.set(place, tmp_path / str(seed), programme, first=1000 * seed, people=60)
             status = await _killed_somewhere(scene, random.Random(f"{programme} {seed}"))  # noqa: S311 - repeatable on purpose
             states = await scene.check()
             assert set(states) <= {"applied", "unknown"}, f"seed {seed}: {states}"

@@ -10,7 +10,7 @@ import pytest
 
 from bot import checkpoints
 from tests.crash.kill_table import DRIP, GAMEBALL, KILLS, Kill
-from tests.crash.scene import Scene
+from tests.crash.scene import Scene, sandbox_for
 from tests.support.sandbox import Sandbox
 
 PROGRAMMES = [*DRIP, *GAMEBALL]
@@ -36,12 +36,11 @@ async def _killed_and_resumed(scene: Scene, kill: Kill) -> None:
 async def test_after_a_kill_at_any_point_nothing_is_paid_twice_lost_or_claimed(
     programme: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    # A ledger that finds calls of another one in Gameball's list stops, as it should: there, one scene after the other.
-    places = asyncio.Semaphore(1 if programme == "gameball" else SIDE_BY_SIDE)
+    places = asyncio.Semaphore(SIDE_BY_SIDE)
 
     async def one(number: int, kill: Kill) -> None:
-        async with places:
-            scene = await Scene.set(sandbox, tmp_path / str(number), programme, first=100 * number)
+        async with places, sandbox_for(sandbox, programme) as place:
+            scene = await Scene.set(place, tmp_path / str(number), programme, first=100 * number)
             await _killed_and_resumed(scene, kill)
 
     async with asyncio.TaskGroup() as group:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.scene import Scene
+from tests.crash.scene import Scene, sandbox_for
 from tests.support.sandbox import Sandbox
 
 KILLS = 200
@@ -88,20 +88,19 @@ async def _checked(scene: Scene, seed: int) -> Counter[str]:
 
 @pytest.mark.timeout(900)
 async def test_two_hundred_kills_at_any_moment_cost_nobody_a_point(sandbox: Sandbox, tmp_path: Path) -> None:
-    await sandbox.faults(campaign={"rate": 0.3, "seed": 11, "kinds": FAULTS, "match": {}})
+    campaign = {"rate": 0.3, "seed": 11, "kinds": FAULTS, "match": {}}
+    await sandbox.faults(campaign=campaign)
     seeds = iter(range(10_000))
     killed, reach = 0, Reach()
     states: Counter[str] = Counter()
-    alone = asyncio.Lock()
 
     async def worker() -> None:
         nonlocal killed
         while killed < KILLS:
             seed = next(seeds)
             programme = PROGRAMMES[seed % len(PROGRAMMES)]
-            scene = await Scene.set(sandbox, tmp_path / str(seed), programme, first=1000 * seed, people=PEOPLE)
-            # A ledger that finds calls of another one in Gameball's list stops, as it should.
-            async with alone if programme == "gameball" else contextlib.nullcontext():
+            async with sandbox_for(sandbox, programme, {**campaign, "seed": seed}) as place:
+                scene = await Scene.set(place, tmp_path / str(seed), programme, first=1000 * seed, people=PEOPLE)
                 hit = await _killed_again_and_again(scene, reach, random.Random(seed))  # noqa: S311 # repeatable
                 killed += hit
                 states.update(await _checked(scene, seed))
