@@ -77,7 +77,7 @@ class DripAccess:
         """The limit in force: the plan's, or the service's own headers once they were seen."""
         limit, seconds = self.line.pacer.window
         name, planned, month = RATE_PLANS[self.account.rate_plan]
-        if self.line.pacer.announced and limit != planned:
+        if limit != planned:
             known = [plan for plan in RATE_PLANS.values() if plan[1] == limit and seconds == WINDOW_SECONDS]
             if known:
                 name, _, month = known[0]

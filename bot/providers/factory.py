@@ -1,4 +1,5 @@
-"""From settings to providers. One connection per account, one limiter per realm or key, shared by all its providers."""
+"""From settings to providers. A connection for each of the settings' accounts; one limiter for each account of the
+service, however many of the settings' accounts name it."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ class Providers:
         self._drip_accounts = {account.suffix: account for account in settings.drip}
         self._gameball_accounts = {account.suffix: account for account in settings.gameball}
         self._clients: list[Client] = []
-        self._pacers: dict[tuple[str, str], Pacer] = {}
+        self._pacers: dict[str, Pacer] = {}
         self._drip: dict[str, DripAccess] = {}
         self._gameball: dict[str, tuple[Line, Jobs, Wording]] = {}
 
@@ -80,23 +81,38 @@ class Providers:
         if account.suffix not in self._drip:
             wording = Wording("Drip", account.suffix, (account.api_key,))
             client = self._client(account.base_url, {"Authorization": f"Bearer {account.api_key}"})
-            key = (account.base_url.rstrip("/"), account.realm_id)  # limits are counted by realm, not by key
-            if key not in self._pacers:
-                windows = [(RATE_PLANS[account.rate_plan][1], WINDOW_SECONDS)]
-                self._pacers[key] = Pacer(self._clock, windows, follow_headers=True)
-            self._drip[account.suffix] = DripAccess(account, Line(client, self._pacers[key], self._clock), wording)
+            self._drip[account.suffix] = DripAccess(account, self._line(client, self._realm_pacer(account)), wording)
         return self._drip[account.suffix]
+
+    def _realm_pacer(self, account: DripAccount) -> Pacer:
+        """Limits are counted by realm: not by key, nor by the address or spelling under which it is reached. Where the
+        settings name two plans for one realm, the smaller one holds until the service says."""
+        realm = account.realm_id.lower()
+        if realm not in self._pacers:
+            plans = [one.rate_plan for one in self._drip_accounts.values() if one.realm_id.lower() == realm]
+            windows = [(min(RATE_PLANS[plan][1] for plan in plans), WINDOW_SECONDS)]
+            self._pacers[realm] = Pacer(self._clock, windows, follow_headers=True)
+        return self._pacers[realm]
 
     def _gameball_parts(self, account: GameballAccount) -> tuple[Line, Jobs, Wording]:
         if account.suffix not in self._gameball:
             wording = Wording("Gameball", account.suffix, (account.api_key, account.secret_key))
             headers = {"apikey": account.api_key, "secretkey": account.secret_key}
-            key = (account.base_url.rstrip("/"), account.api_key)
-            if key not in self._pacers:
-                self._pacers[key] = Pacer(self._clock, WINDOWS)
-            line = Line(self._client(account.base_url, headers), self._pacers[key], self._clock)
+            line = self._line(self._client(account.base_url, headers), self._gameball_pacer(account))
             self._gameball[account.suffix] = line, Jobs(line, wording, account.status_contract), wording
         return self._gameball[account.suffix]
+
+    def _gameball_pacer(self, account: GameballAccount) -> Pacer:
+        """What the limit is counted by is not documented. An account's test and live keys have one secret key, so
+        whatever has a key in common is held to be one account."""
+        keys = account.api_key, account.secret_key
+        known = [self._pacers[key] for key in keys if key in self._pacers]
+        pacer = known[0] if known else Pacer(self._clock, WINDOWS)
+        self._pacers.update(dict.fromkeys(keys, pacer))
+        return pacer
+
+    def _line(self, client: Client, pacer: Pacer) -> Line:
+        return Line(client, pacer, self._clock)
 
     def _client(self, base_url: str, secrets: dict[str, str]) -> Client:
         client = Client(base_url, secrets, timeout=self._timeout)

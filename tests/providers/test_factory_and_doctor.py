@@ -35,28 +35,6 @@ CREDENTIALS, MEMBERS, GAMEBALL = ProviderKind.DRIP_CREDENTIALS, ProviderKind.DRI
 ONE = [item(1, discord(D1))]
 
 
-async def test_both_drip_programmes_of_a_realm_and_all_its_currencies_share_one_limiter(service: Service) -> None:
-    service.replies(Reply(429, {}, {"Retry-After": "40"}))
-    clock = SteppingClock()
-    accounts = [
-        drip_account(service.url),
-        drip_account(service.url, suffix="again", api_key="another-key-of-it"),
-        drip_account(service.url, suffix="other", realm_id="f" * 24),
-    ]
-    providers = make_providers(settings(drip=accounts), clock)
-    first = providers.make(programme(CREDENTIALS))
-    sharing = [
-        providers.make(programme(MEMBERS)),
-        providers.make(programme(CREDENTIALS, currency="b" * 24)),
-        providers.make(programme(MEMBERS, name="drip-members-again")),
-    ]
-    apart = providers.make(programme(CREDENTIALS, name="drip-credentials-other"))
-    await first.send(first.build(ONE, "T"), ONE)
-    assert [provider.waiting_until for provider in sharing] == [clock.now() + 40] * 3
-    assert apart.waiting_until is None
-    await providers.close()
-
-
 async def test_each_account_uses_its_own_key_and_its_own_settings(service: Service) -> None:
     accounts = [drip_account(service.url), drip_account(service.url, suffix="events", api_key="key-of-the-events")]
     gameball = [gameball_account(service.url, suffix="events", api_key="other-gameball-key")]
@@ -71,15 +49,6 @@ async def test_each_account_uses_its_own_key_and_its_own_settings(service: Servi
         assert "_KEY__EVENTS" in verdict.pause.message
     assert service.calls[0].headers["Authorization"] == "Bearer key-of-the-events"
     assert service.calls[1].headers["apikey"] == "other-gameball-key"
-    await providers.close()
-
-
-async def test_programmes_of_one_gameball_account_share_what_they_learned(service: Service) -> None:
-    providers = make_providers(settings(gameball=[gameball_account(service.url)]), SteppingClock())
-    service.replies(Reply(429))
-    first, second = providers.make(programme(GAMEBALL)), providers.make(programme(GAMEBALL))
-    await first.send(first.build(ONE, "T"), ONE)
-    assert second.waiting_until is not None
     await providers.close()
 
 
