@@ -279,6 +279,8 @@ class Verdict:
     """What left the process, for the record: ``headers_sent``, ``body_complete``, exception class."""
     told: tuple[int | None, ...] = ()
     """What an answer tells of the places of the call's own rows, in their order; empty where it tells nothing."""
+    own_fault: str | None = None
+    """For ``refused_whole``: what is wrong with the operator's own rows, where the refusal can be about no award."""
 
 
 @dataclass(frozen=True, slots=True)

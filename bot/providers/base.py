@@ -193,6 +193,11 @@ class Provider(Protocol):
         """What the operator's places hold now; ``None`` where that cannot be read."""
         ...
 
+    async def missing(self, places: Sequence[Purse], items: Sequence[Item]) -> Sequence[Purse]:
+        """Which of the operator's places the service does not know (any more), by a read that does find some of the
+        recipients of ``items``; empty where the read shows nothing or fails."""
+        ...
+
     async def resolve(self, recipients: Sequence[Recipient]) -> Resolution:
         """Look recipients up. Raises ``ResolutionFailed`` when the service cannot say (access, network, pages)."""
         ...

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
-from bot.domain.model import Programme
+from bot.domain.model import Item, Programme
+from bot.domain.probing import Purse
 from bot.providers.line import Line
 
 LANES: Final = 4
@@ -33,6 +35,9 @@ class OnLine:
     @property
     def waiting_until(self) -> float | None:
         return self._line.pacer.until()
+
+    async def missing(self, places: Sequence[Purse], items: Sequence[Item]) -> Sequence[Purse]:
+        return ()
 
     async def wait_for_turn(self) -> None:
         await self._line.pacer.ready()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bot.domain.amounts import display
@@ -46,12 +47,21 @@ from bot.providers.drip_reading import read_members, told_of_members
 from bot.providers.drip_search import SEARCH_VALUES, balance_in, index, slices
 from bot.providers.http import Exchange
 from bot.providers.verdicts import not_sent, unknown, unsent, verdict
+from bot.providers.wording import is_too_low
 
 _REFUSALS = frozenset({400, 404, 409, 422})
 """With the batch being one transaction, each of these means that nothing of it was applied (drip-api.md 5.2)."""
 
 
 _OWN = "This Drip member is a place of the operator's (DRIP_RING, DRIP_WITNESS) and is not paid."
+
+
+def _short_place(words: str | None, items: Sequence[Item], legs: Sequence[Leg]) -> str | None:
+    """Where nothing but the operator's own row takes anything, a balance that is too low can only be that place's."""
+    giving = next((leg for leg in legs if leg.amount < 0), None)
+    if giving is None or not is_too_low(words) or any(item.amount < 0 for item in items):
+        return None
+    return f"the place {giving.purse.holder} has not the point to give that it should have ({words})"
 
 
 class DripMembers(OnLine):
@@ -119,7 +129,7 @@ class DripMembers(OnLine):
         if (refused := access.door(exchange, items)) is not None:
             return refused
         if exchange.status in _REFUSALS:
-            return self._refused(exchange, items)
+            return self._refused(exchange, items, legs)
         if exchange.status != 200 or not exchange.whole:
             return unknown(exchange, items, unclear(exchange, access.wording.words(exchange.body)))
         outcomes, balances = read_members(exchange.body, items, self._programme.destination.currency, legs)
@@ -130,7 +140,19 @@ class DripMembers(OnLine):
     async def places(self, places: Sequence[Purse]) -> Sequence[int | None]:
         return await self._access.member_places(places)
 
-    def _refused(self, exchange: Exchange, items: Sequence[Item]) -> Verdict:
+    async def missing(self, places: Sequence[Purse], items: Sequence[Item]) -> Sequence[Purse]:
+        holders = sorted({place.holder for place in places})
+        others = [item.target for item in items if is_object_id(item.target)]
+        wanted = slices([*holders, *others][:SEARCH_VALUES])
+        try:
+            found = [one for some in wanted for one in await self._access.search(RecipientType.DRIP_ID, some)]
+        except ResolutionFailed:
+            return ()
+        members = {str(member.get("id", "")).lower() for member in found}
+        # A key that may not search by Drip id looks like a realm without members.
+        return [place for place in places if place.holder not in members] if members else ()
+
+    def _refused(self, exchange: Exchange, items: Sequence[Item], legs: Sequence[Leg]) -> Verdict:
         words = self._access.wording.words(exchange.body)
         pause = self._access.fault(words, exchange.status, sent="Nothing was sent:")
         if pause is None and exchange.status == 404 and words is None:
@@ -140,7 +162,8 @@ class DripMembers(OnLine):
             pause = Pause(PauseKind.SETTINGS, message)
         if pause is not None:
             return not_sent(exchange, items, pause.message, pause=pause)
-        return not_sent(exchange, items, self._access.wording.refusal(words), refused_whole=True)
+        refused = not_sent(exchange, items, self._access.wording.refusal(words), refused_whole=True)
+        return replace(refused, own_fault=_short_place(words, items, legs))
 
     # --- reads -----------------------------------------------------------------------------------------------------
 

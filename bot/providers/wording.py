@@ -31,8 +31,9 @@ _REALM: Final = re.compile(r"\b(?:realm|project)(?: ?id)?\b", re.I)
 _INITIATOR: Final = re.compile(r"initiator", re.I)
 _ROUTE: Final = re.compile(r"\broute\b|cannot (?:patch|post|get)\b", re.I)
 
+_TOO_LOW: Final = re.compile(r"insufficient|too few points", re.I)
 _MEANINGS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    (re.compile(r"insufficient|too few points", re.I), "the balance is too low for this deduction"),
+    (_TOO_LOW, "the balance is too low for this deduction"),
     (re.compile(r"\b(?:credential|member|user|account|customer|player)\b.*(?:not found|not exist)"
                 r"|\bno (?:such )?(?:credential|member|user|account|customer|player)\b", re.I),
      "nobody is known there under this id"),
@@ -69,6 +70,11 @@ def blame(words: str | None) -> PauseKind | None:
     if _REALM.search(words) and not _ROW_WORDS.search(words):
         return PauseKind.SETTINGS
     return None
+
+
+def is_too_low(words: str | None) -> bool:
+    """Whether a refusal says that a balance is too low."""
+    return words is not None and _TOO_LOW.search(words) is not None
 
 
 @dataclass(frozen=True, slots=True)

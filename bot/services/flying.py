@@ -22,7 +22,7 @@ from bot.errors import LedgerError
 from bot.ledger.ledger import Ledger
 from bot.providers.base import Provider
 from bot.providers.drip_reading import NOT_NAMED
-from bot.services.proving import disturbed
+from bot.services.proving import disturbed, own_row_refused
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,17 @@ async def fly(flying: Flying, passage: Passage, send: Send, begin_by: float) -> 
         if not flying.going() or not await _may_go_again(flying, passage, begin_by):
             break
         checkpoints.reached("again-recorded")
+    if step is Step.LOOK and passage.refused and not passage.lost:
+        verdict = await _blamed(flying, passage, verdict)
     return _concluded(flying, passage, verdict, step, seen)
+
+
+async def _blamed(flying: Flying, passage: Passage, verdict: Verdict) -> Verdict:
+    """A first refusal, where the places cannot be read: perhaps because one of them is gone."""
+    gone = await flying.provider.missing(passage.lane.places, flying.items)
+    if not gone:
+        return verdict
+    return replace(verdict, own_fault=f"its place {gone[0].holder} is not a member of the realm (any more)")
 
 
 async def _may_go_again(flying: Flying, passage: Passage, begin_by: float) -> bool:
@@ -138,6 +148,10 @@ def _concluded(
         return (_completed(verdict) if whole else verdict), Landing(step, passage, seen)
     if step is Step.APPLIED:
         return _all(flying, verdict, OutcomeKind.APPLIED, LANDED), Landing(step, passage, seen)
+    if verdict.own_fault is not None and (step is Step.REFUSED or not passage.lost):
+        pause = own_row_refused(passage.lane.kind, verdict.own_fault)
+        refused = _all(flying, verdict, OutcomeKind.NOT_SENT, pause.message)
+        return replace(refused, pause=pause), Landing(Step.REFUSED, passage, seen)
     if step is Step.REFUSED or (step is Step.GONE and not passage.lost):
         return verdict, Landing(step, passage, seen)
     if step is Step.GONE:

@@ -341,19 +341,49 @@ async def test_a_bad_row_of_a_call_on_a_ring_is_found_and_the_others_are_paid(do
         await check(office)
 
 
-async def test_nobody_is_refused_because_a_place_of_the_operators_is_gone(door: Door) -> None:
-    ids = members(4)
+@pytest.mark.parametrize("awards", [1, 4])
+async def test_nobody_is_refused_because_a_place_of_the_operators_is_gone(awards: int, door: Door) -> None:
+    ids = members(awards)
     async with opened(door, LaneKind.WITNESS, ids) as office:
-        door.calendar.speed = 20.0
         await office.sandbox.reset()
         await office.sandbox.seed(members=[{"discord_id": one, "balance": 40} for one in ids])
         batch_id = await office.send(paying(ids), MEMBERS)
-        assert await office.states(batch_id) == "PPPP"
+        assert await office.states(batch_id) == "P" * awards
+        pause = (await office.batch(batch_id)).pause
+        assert pause is not None
+        assert f"its place {THIRD} is not a member of the realm" in pause.message
         await office.sandbox.seed(members=[{"drip_id": THIRD, "balance": 0}])
-        office.app.services.dispatcher.wake(batch_id)
+        await office.app.services.batches.resume(batch_id, MOD)
         await office.quiet()
-        assert await office.states(batch_id) == "AAAA"
+        assert await office.states(batch_id) == "A" * awards
         await check(office)
+
+
+@pytest.mark.parametrize("awards", [1, 4])
+async def test_nobody_is_refused_because_a_place_of_the_operators_has_nothing_to_give(awards: int, door: Door) -> None:
+    """It is read as it should be, and the service says that it is not so: nothing in the call but its row takes
+    anything."""
+    ids = members(awards)
+    async with opened(door, LaneKind.RING, ids) as office:
+        await office.sandbox.faults({"match": {"method": "PATCH", "every": 1}, "kind": "422"})
+        batch_id = await office.send(paying(ids), MEMBERS)
+        assert await office.states(batch_id) == "P" * awards
+        assert await office.state(batch_id) == "paused:disturbed"
+        pause = (await office.batch(batch_id)).pause
+        assert pause is not None
+        assert f"the place {OWN} has not the point to give" in pause.message
+        await office.sandbox.faults()
+        await office.app.services.batches.resume(batch_id, MOD)
+        await office.quiet()
+        assert await office.states(batch_id) == "A" * awards
+        await check(office)
+
+
+async def test_a_deduction_that_is_refused_alone_on_a_ring_is_the_awards_own_fault(door: Door) -> None:
+    ids = members(1)
+    async with opened(door, LaneKind.RING, ids) as office:
+        batch_id = await office.send(paying(ids, -1000), MEMBERS)
+        assert await office.states(batch_id) == "R"
 
 
 async def test_when_no_answer_comes_at_all_the_next_start_looks_at_once_and_sends_again(door: Door) -> None:
