@@ -7,6 +7,7 @@ docs.drip.re/api-reference/credentials-balances/batch-update-point-balances-for-
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from bot.domain.judging import Doubted, Judgements
 from bot.domain.model import ACCEPTED_TYPES, Item, Programme, ProviderKind, Recipient, RecipientType, Verdict
@@ -19,6 +20,9 @@ from bot.providers.drip import DripAccess, build_credentials
 from bot.providers.drip_checks import examine_realm
 from bot.providers.drip_ids import spelled
 from bot.providers.drip_judging import foresee_credentials, judge_credentials
+from bot.providers.verdicts import unsent
+
+_OWN = "This credential is one of the operator's twins (DRIP_TWINS) and is not paid."
 
 
 class DripCredentials(OnLine):
@@ -46,7 +50,7 @@ class DripCredentials(OnLine):
         if recipient.type is RecipientType.CUSTOM and not recipient.source:
             raise ValueError("A custom credential needs its source as well.")
         if recipient.key in self._own:
-            raise ValueError("This credential is one of the operator's twins (DRIP_TWINS) and is not paid.")
+            raise ValueError(_OWN)
         return spelled(recipient)
 
     def build(self, items: Sequence[Item], token: str, legs: Sequence[Leg] = ()) -> bytes:
@@ -59,6 +63,8 @@ class DripCredentials(OnLine):
     async def send(
         self, body: bytes, items: Sequence[Item], legs: Sequence[Leg] = (), *, begin_by: float | None = None
     ) -> Verdict:
+        if any(item.recipient.key in self._own for item in items):
+            return replace(unsent(items, _OWN), refused_whole=True)
         return await self._access.pay_credentials(self._programme, body, items, legs, begin_by=begin_by)
 
     async def places(self, places: Sequence[Purse]) -> Sequence[int | None]:
@@ -68,7 +74,7 @@ class DripCredentials(OnLine):
         raise ResolutionFailed("Credentials are paid as they are named; there is nothing to look up.")
 
     async def inspect(self, items: Sequence[Item]) -> Mapping[int, str]:
-        return {}
+        return {item.award_id: _OWN for item in items if item.recipient.key in self._own}
 
     async def follow(self, job_id: str, items: Sequence[Item]) -> JobReport:
         return JobReport(JobState.LOST, {}, "Drip has no jobs.")

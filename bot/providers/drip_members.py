@@ -125,6 +125,8 @@ class DripMembers(OnLine):
             return await access.pay_credentials(self._programme, body, items, begin_by=begin_by)
         if (pause := access.problem(self._programme)) is not None:
             return unsent(items, pause.message, pause)
+        if any(item.target in self._own for item in items):
+            return replace(unsent(items, _OWN), refused_whole=True)
         exchange = await access.line.write("PATCH", f"{access.realm}/members/transaction", body, begin_by=begin_by)
         if (refused := access.door(exchange, items)) is not None:
             return refused
@@ -205,6 +207,8 @@ class DripMembers(OnLine):
             missing[recipient.key] = f"Drip has no member with this {named} in this realm."
 
     async def inspect(self, items: Sequence[Item]) -> Mapping[int, str]:
+        if places := {item.award_id: _OWN for item in items if item.target in self._own}:
+            return places  # without a request: no call was made
         own = [item for item in items if is_object_id(item.target)]
         members: dict[str, dict[str, Mapping[str, Any]]] = {}
         try:

@@ -71,7 +71,7 @@ def unknown(exchange: Exchange, items: Sequence[Item], detail: str, *, pause: Pa
     return verdict(exchange, same(items, OutcomeKind.UNKNOWN, detail), detail, pause=pause)
 
 
-def unsent(items: Sequence[Item], detail: str, pause: Pause) -> Verdict:
+def unsent(items: Sequence[Item], detail: str, pause: Pause | None = None) -> Verdict:
     """No call was made, because it could not have succeeded."""
     exchange = Exchange(None, {}, b"", None, None, headers_sent=False, body_complete=False)
     return not_sent(exchange, items, detail, pause=pause)

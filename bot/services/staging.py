@@ -152,11 +152,23 @@ class Stager:
         if not pending:
             return list(rows)
         account = self.provider.programme.destination.account
-        known = await self.ledger.members.known(account, pending, max_age_seconds=MEMBER_AGE_MAX_SECONDS)
+        cached = await self.ledger.members.known(account, pending, max_age_seconds=MEMBER_AGE_MAX_SECONDS)
+        # Whom the settings have made a place of the operator's since is looked up again, which says so.
+        known = {key: target for key, target in cached.items() if self._is_taken(target)}
         return [
             row if row.target is not None or row.recipient.key not in known else _with_target(row, known)
             for row in rows
         ]
+
+    def _is_taken(self, target: str) -> bool:
+        """Whether the provider still pays a member that was found earlier."""
+        if target.startswith(CREDENTIAL):
+            return True
+        try:
+            self.provider.target(Recipient(RecipientType.DRIP_ID, target))
+        except ValueError:
+            return False
+        return True
 
 
 def _with_target(row: StagedRow, known: Mapping[str, str]) -> StagedRow:

@@ -420,6 +420,52 @@ async def test_nobody_pays_the_operators_places(door: Door) -> None:
         assert preview.totals.problems == 1
 
 
+@pytest.mark.parametrize("kind", [LaneKind.RING, LaneKind.WITNESS])
+async def test_a_member_who_became_a_place_since_is_not_paid_by_planned_rows_nor_by_the_next_file(
+    kind: LaneKind, door: Door
+) -> None:
+    """Looked up, and planned, before the settings made it a place in the programme's own currency."""
+    ids = members(4)
+    place = ids[2]
+    async with door.open(dispatching=False) as office:
+        seeded = [{"discord_id": one, "balance": 40} for one in ids if one != place]
+        await office.sandbox.seed(members=[*seeded, {"drip_id": THIRD, "discord_id": place, "balance": 0}])
+        await office.sandbox.seed(members=[{"drip_id": one, "balance": 0} for one in (OWN, OTHER)])
+        alone = (await office.confirm(await office.draft(paying([place], 5), MEMBERS))).batch_id
+        among = (await office.confirm(await office.draft(paying(ids), MEMBERS), again=True)).batch_id
+        open_since = await office.draft(paying([place], 7), MEMBERS)
+    ring = kind is LaneKind.RING
+    named = {"DRIP_RING": f"{OWN},{THIRD}"} if ring else {"DRIP_WITNESS": THIRD}
+    async with door.open(dispatching=False, **named) as office:
+        assert await lay(office, MEMBERS) == [Health.OK]
+    async with door.open(settling=True, **named) as office:
+        await office.quiet()
+        assert await office.states(alone) == "R"
+        assert await office.states(among) == "AARA"
+        (refused,) = await office.awards(alone)
+        assert "place of the operator's" in (refused.detail or "")
+        later = (await office.confirm(open_since, again=True)).batch_id
+        await office.quiet()
+        assert await office.states(later) == "R"
+        anew = await office.send(paying([place], 9), MEMBERS, confirm={"again": True})
+        (refused,) = await office.awards(anew)
+        assert (refused.state.value, refused.attempts) == ("rejected", 0)
+        paid = [amount for call in await rows_of(office) for who, amount in call if who == THIRD]
+        assert set(paid) <= {1, -1}  # what a lane itself moves
+        await check(office)
+
+
+async def test_a_credential_that_became_a_twin_since_is_not_paid(door: Door) -> None:
+    ids = members(2)
+    content = f"discord_id,custom,source,amount\n{ids[0]},,,10\n,first,bursar,10\n{ids[1]},,,10\n".encode()
+    async with door.open(dispatching=False) as office:
+        await credentials(office, ids)
+        planned = (await office.confirm(await office.draft(content, CREDENTIALS))).batch_id
+    async with door.open(**variables(LaneKind.TWINS, door)) as office:
+        await office.quiet()
+        assert await office.states(planned) == "ARA"
+
+
 IN_A_HURRY = {"BURSAR_SETTLE_AFTER": "16"}
 """At eight times the speed: longer than what the stand-ins carry out late."""
 
