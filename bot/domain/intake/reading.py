@@ -94,7 +94,7 @@ def original_records(content: bytes, facts: FileFacts) -> Iterator[tuple[int, li
 
 def _settled(content: bytes, options: ReadingOptions) -> Settled | Refusal:
     if len(content) > options.max_bytes:
-        return _too_big(len(content), options.max_bytes)
+        return _too_big(options.max_bytes)
     refusal = refuse_binary(content)
     if refusal is not None:
         return refusal
@@ -129,18 +129,17 @@ def _settled(content: bytes, options: ReadingOptions) -> Settled | Refusal:
     return settle(layout, roles, recipients, amount, options.accepts, contested=contested)
 
 
-def _too_big(size: int, most: int) -> Refusal:
-    shown = [_in_unit(one, size) for one in (size, most)]
-    if shown[0] == shown[1]:
-        shown = [_in_unit(one, 0) for one in (size, most)]
-    return Refusal("too-big", f"Size and limit of the file are {' and '.join(shown)}. Split it into smaller files.")
+def _too_big(most: int) -> Refusal:
+    """Without the file's size: who reads it stops one byte behind the limit, and knows no more than that."""
+    message = f"The file has more than {_size(most)}, the most that is allowed. Split it into smaller files."
+    return Refusal("too-big", message)
 
 
-def _in_unit(size: int, like: int) -> str:
-    """A size in the unit that suits ``like``."""
+def _size(size: int) -> str:
+    """In the largest unit that tells it exactly to one decimal."""
     for unit, worth in (("MB", 1_000_000), ("kB", 1000)):
-        if like >= worth:
-            return f"{size / worth:,.1f} {unit}"
+        if size >= worth and size * 10 % worth == 0:
+            return f"{size / worth:,g} {unit}"
     return f"{size:,} byte{'' if size == 1 else 's'}"
 
 
