@@ -16,6 +16,7 @@ def quoted(text: str, limit: int = 30) -> str:
 
 
 def listed(names: list[str] | tuple[str, ...], limit: int = 6) -> str:
-    """``“a”, “b” and 3 more``."""
-    shown = ", ".join(quoted(name) for name in names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+    """``“a”, “b” and “c”``, or ``“a”, “b” and 3 more``."""
+    shown = [quoted(name) for name in names[:limit]]
+    last = f"{len(names) - limit} more" if len(names) > limit else shown.pop()
+    return f"{', '.join(shown)} and {last}" if shown else last

@@ -133,6 +133,8 @@ HEADERS = [
     case("no amount column", f"discord_id,Score\n{A},5\n", refused="no-amount-column", choices=("Score",)),
     case("no header", f"{A},5\n{B},7\n", refused="no-header"),
     case("no header, one column", f"{A}\n{B}\n", refused="no-header", options=options(amount=5)),
+    case("a header in another language", f"Benutzer;Betrag\n{A};5\n", refused="no-header"),
+    case("nothing but separators", "\n,,\n,,\n", refused="no-header"),
     case("data with a word that could be a header", f"{A},5,mention\n{B},7,user\n", refused="no-header"),
     case("a second header below", f"discord_id,amount\n{A},5\ndiscord_id,amount,name\n{B},-7\n", [d(2, A, 5), d(4, B, -7)],
          [(3, None, "extra-cells")]),

@@ -93,9 +93,19 @@ def test_who_is_named_otherwise_in_a_column_of_members_reads_which_column_it_bel
 def test_a_file_that_is_too_big_reads_the_limit_and_no_size_that_nobody_measured(most, words):
     refusal = read(b"x" * (most + 1), table.options(max_bytes=most)).refusal
     assert refusal is not None and refusal.kind == "too-big"
-    assert (
-        refusal.message == f"The file has more than {words}, the most that is allowed. Split it into smaller files."
-    )
+    assert refusal.message == f"The file has more than {words}, the most that is allowed. Split it into smaller files."
+
+
+@pytest.mark.parametrize("content,words", [
+    (f"Benutzer;Betrag\n{table.A};5\n", "Bursar knows none of the column names in row 1, “Benutzer;Betrag”."),
+    (f"{table.A},5\n", f"Row 1 begins with data (“{table.A}”), there is no header above it."),
+    ("\nuser_id amount\n", "None of the first 20 rows has a column name that Bursar knows; row 2 says “user_id"),
+    (",,\n,,\n", "The first 20 rows are empty."),
+])  # fmt: skip
+def test_a_file_without_a_known_header_reads_what_stands_in_its_place(content, words):
+    refusal = read(content.encode(), table.DEFAULT).refusal
+    assert refusal is not None and refusal.kind == "no-header"
+    assert refusal.message.startswith(words)
 
 
 GUESSES = [

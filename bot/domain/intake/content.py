@@ -11,6 +11,7 @@ from bot.domain.model import Refusal
 _HEAD: Final = 4096
 _SLICE: Final = 64 * 1024
 _AS_CSV: Final = "Open it in the spreadsheet program and choose File > Download (or Save as) > CSV, then send that."
+_TABLE_ITSELF: Final = "Send the table itself: in the spreadsheet program, File > Download (or Save as) > CSV."
 _UNPACK: Final = "Unpack it and send the CSV that is inside."
 
 _ARCHIVES: Final = (
@@ -40,9 +41,9 @@ def refuse_binary(content: bytes) -> Refusal | None:
     if content.startswith(_OLE):
         return Refusal("binary", f"This is an old Excel workbook (.xls), not a CSV. {_AS_CSV}")
     if content.startswith(b"%PDF-"):
-        return Refusal("binary", f"This is a PDF, not a CSV. {_AS_CSV}")
+        return Refusal("binary", f"This is a PDF, not a CSV. {_TABLE_ITSELF}")
     if content.startswith(_PICTURES):
-        return Refusal("binary", "This is a picture, not a CSV. Send the table itself: File > Download > CSV.")
+        return Refusal("binary", f"This is a picture, not a CSV. {_TABLE_ITSELF}")
     return None
 
 

@@ -105,20 +105,39 @@ def _score(cells: list[str], chosen: set[str], amount_given: bool) -> _Score | N
 
 
 def _no_header(content: bytes, encoding: str, declared: str | None) -> Refusal:
+    above: tuple[int, str] | None = None
+    first: tuple[int, str] | None = None
     for line, cells in _first_rows(content, encoding, declared or ",", declared is not None):
         parts = cells if declared else _split_somehow(cells)
         found = next((part for part in parts if looks_like_recipient(part)), None)
         if found is not None:
-            return Refusal(
-                "no-header",
-                f"Row {line} begins with data ({quoted(found)}), there is no header above it. "
-                "Add a first row with the names of the columns, such as discord_id,amount.",
-            )
+            return _headless(line, found, above)
+        if any(names.visible(part) for part in parts):
+            above = line, quoted((declared or ",").join(cells))
+            first = first or above
+    if first is None:
+        message = f"The first {HEADER_ROWS} rows are empty. Add a header row such as discord_id,amount and the data."
+        return Refusal("no-header", message)
     return Refusal(
         "no-header",
-        f"None of the first {HEADER_ROWS} rows has a column name that Bursar knows. "
+        f"None of the first {HEADER_ROWS} rows has a column name that Bursar knows; row {first[0]} says {first[1]}. "
         "Add a header row such as discord_id,amount above the data.",
     )
+
+
+def _headless(line: int, found: str, above: tuple[int, str] | None) -> Refusal:
+    """Data from ``line`` on, under nothing or under names that are not known."""
+    if above is None:
+        message = (
+            f"Row {line} begins with data ({quoted(found)}), there is no header above it. "
+            "Add a first row with the names of the columns, such as discord_id,amount."
+        )
+    else:
+        message = (
+            f"Bursar knows none of the column names in row {above[0]}, {above[1]}. "
+            "Rename the column that says who to discord_id, and the one that says how much to amount."
+        )
+    return Refusal("no-header", message)
 
 
 def _split_somehow(cells: list[str]) -> list[str]:

@@ -121,7 +121,8 @@ def _about_totals(tally: Tally, unit: Unit) -> Sequence[Notice]:
         return ()
     lines = tuple(line for line, _ in tally.totals)
     if all(amount == tally.readable for _, amount in tally.totals):
-        message = f"the file's own total of {display(tally.readable, unit)} matches its rows; check that it is no row"
+        total = display(tally.readable, unit)
+        message = f"the file's own total of {total} matches its rows and is not sent; add a recipient if it is an award"
     elif _wrong_total(tally, unit) is not None:
         return ()
     else:
