@@ -61,6 +61,11 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", _DOTS)) else f"{text}."
 
 
+def paused(why: str) -> str:
+    """``It is paused. Nothing was sent: …``: ``why`` as it was recorded, which may begin small."""
+    return f"It is paused. {why[:1].upper()}{sentence(why[1:])}"
+
+
 def complain(error: BursarError, first: str) -> None:
     """An error for people: what was (not) done, the cause, one next step."""
     note(f"{first}: {sentence(error.message)}")

@@ -132,11 +132,18 @@ def _resume(commands: _Commands[Parser]) -> None:
     command = _command(
         commands,
         "resume",
-        "finish whatever is unfinished; batches that were paused stay paused",
-        "resume --no-wait",
+        "finish whatever is unfinished; batches that were paused stay paused unless they are named",
+        "resume --paused 12",
         _STATUSES,
     )
     command.add_argument("--no-wait", action="store_true", help="send what is planned, leave doubts and jobs alone")
+    command.add_argument(
+        "--paused",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="go on with this paused batch, too, once what paused it is put right (may be given several times)",
+    )
     command.add_argument(
         "--release", metavar="REASON", help="release every emergency stop first; paused batches stay so"
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from bot.console import output
 from bot.console.output import clipped, duration, plural, table
 from bot.console.progress import counts_line
 
@@ -18,6 +19,8 @@ FROM_DOUBT: Final = (
     "`/batch resolve` in Discord."
 )
 """The next step where evidence was not yet looked for to its end."""
+GOES_ON: Final = "`bursar resume --paused {batch}`, or `/batch resume` in Discord,"
+"""Who can go on with a paused batch."""
 _DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
 
@@ -177,7 +180,7 @@ def end_lines(standing: Mapping[str, Any], *, stopped: bool) -> Iterator[str]:
         yield f"Receipt {standing['receipt']}: `bursar verify {standing['receipt']}` or `/verify` shows its place."
     yield f"Batch {batch}: {counts_line(counts)}."
     if standing["pause"]:
-        yield f"It is paused: {standing['pause']['message']}"
+        yield output.paused(standing["pause"]["message"])
     elif counts["planned"] and standing.get("doing") == "away":
         yield f"The service cannot be reached: {standing['doing_detail'] or 'no answer'}"
     elif counts["planned"] and standing.get("doing") == "standing-by":
@@ -191,7 +194,7 @@ def end_lines(standing: Mapping[str, Any], *, stopped: bool) -> Iterator[str]:
     if counts["unknown"] or standing["held_back"]["awards"]:
         yield FROM_DOUBT
     if counts["planned"] or counts["sending"]:
-        how = "`/batch resume` in Discord" if standing["pause"] else "`bursar resume`"
+        how = GOES_ON.format(batch=batch) if standing["pause"] else "`bursar resume`"
         yield f"{'Stopped: what' if stopped else 'What'} is not sent stays planned; {how} goes on with it."
     if counts["rejected"]:
         yield f"`bursar export --batch {batch}` lists every award with its reason."

@@ -26,6 +26,7 @@ from bot.settings import Settings
 FAILED: Final = "Nothing was restored"
 NOT_SIGNED: Final = "Nothing was signed off"
 NOT_TAKEN_IN: Final = "Nothing was taken in"
+_PAUSED: Final = "Paused batches stay so until somebody resumes them one by one; `bursar resume` names them."
 _NEXT: Final = "Compare with the services, then run `bursar restore --sign-off NAME`."
 
 
@@ -78,14 +79,14 @@ def _tell(options: Namespace, done: Restored) -> dict[str, Any]:
     output.say(f"It was {done.restoration.message}.", json_mode=options.json)
     output.say(
         "Take in the result files of the staff channel that are newer (`bursar restore --take-in FILE …`), compare with"
-        " the services, then run `bursar restore --sign-off NAME`; batches stay paused until somebody resumes them.",
+        f" the services, then run `bursar restore --sign-off NAME`. {_PAUSED}",
         json_mode=options.json,
     )
     return {"restored": True, "kept": None if done.kept is None else str(done.kept)}
 
 
 def _tell_signed(options: Namespace, signed: bool) -> dict[str, Any]:
-    said = "Signed off: batches can be resumed." if signed else "There was nothing to sign off."
+    said = f"Signed off: Bursar may send again. {_PAUSED}" if signed else "There was nothing to sign off."
     output.say(said, json_mode=options.json)
     return {"signed_off": signed}
 

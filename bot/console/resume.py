@@ -1,4 +1,4 @@
-"""``resume``: finish whatever is unfinished. Paused batches stay paused, doubts without a job stay unknown."""
+"""``resume``: finish whatever is unfinished. Paused batches stay paused, except those that are named."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Final
 
 from bot.app import App, opened
 from bot.console import exits, output
-from bot.console.preview import FROM_DOUBT, held_back_lines
+from bot.console.preview import FROM_DOUBT, GOES_ON, held_back_lines
 from bot.console.progress import Progress, counts_line
 from bot.console.session import CLOCK, command_line_actor, load_settings
 from bot.console.signals import Signals, handled
 from bot.domain.jsonable import Json, recipient_json
 from bot.domain.model import Actor, Counts
 from bot.domain.states import BatchState
-from bot.errors import LedgerLocked, UsageError
+from bot.errors import LedgerLocked, NotFound, UsageError
 from bot.ledger.ledger import Ledger
 from bot.services.batches import Doubt
 from bot.services.halting import REASON_MAX
@@ -27,6 +27,8 @@ from bot.settings import Settings
 
 FAILED: Final = "Nothing was resumed"
 LOOK_EVERY: Final = 0.25
+ID_DIGITS: Final = 18
+WHICH_PAUSED: Final = "`bursar resume` alone names the batches that are paused."
 
 
 def run(options: Namespace) -> int:
@@ -73,6 +75,8 @@ class _Work:
         """Send and follow, then gather what is to be said."""
         if self.options.release is not None:
             await self._release(self.options.release)
+        for named in self.options.paused:
+            await self._go_on(named)
         batch_ids = await _unfinished(self.app.ledger)
         progress = Progress(CLOCK.monotonic)
         if batch_ids and self.signals.status is None:
@@ -94,6 +98,17 @@ class _Work:
             raise UsageError("--release takes a reason", hint="Say in a few words why.")
         for halt in await self.app.ledger.halts.stopped():
             await self.app.ledger.halts.release(halt.server_id, self.actor, said)
+
+    async def _go_on(self, named: str) -> None:
+        """With one paused batch: whoever is at the shell may do what `/batch resume` does."""
+        if not (named.isascii() and named.isdigit() and len(named) <= ID_DIGITS):
+            raise UsageError("--paused takes a batch's number", hint=WHICH_PAUSED)
+        try:
+            steered = await self.app.services.batches.resume(int(named), self.actor)
+        except NotFound:
+            raise UsageError(f"there is no batch {int(named)} here", hint=WHICH_PAUSED) from None
+        if not steered.changed:
+            output.note(f"Batch {int(named)} is not paused.")
 
     async def _until_done(self, batch_ids: Sequence[int], progress: Progress) -> None:
         quiet = asyncio.ensure_future(self.app.services.dispatcher.until_quiet(batch_ids, settled=True))
@@ -198,8 +213,8 @@ class _Report:
         for standing in self.standings:
             yield f"Batch {standing['batch']} ({standing['programme']}): {counts_line(standing['counts'])}."
             if standing["pause"]:
-                yield f"  It is paused and was left alone: {output.sentence(standing['pause']['message'])}"
-                yield "  `/batch resume` in Discord goes on with it."
+                yield f"  {output.paused(standing['pause']['message'])}"
+                yield f"  {GOES_ON.format(batch=standing['batch'])} goes on with it."
             yield from (f"  {line}" for line in held_back_lines(standing))
         if self.doubts:
             yield f"{output.plural(len(self.doubts), 'award is', 'awards are')} in doubt and not sent again:"

@@ -161,7 +161,7 @@ class TestResume:
         await sandbox.faults()
         done = await shell("resume", "--json")
         assert (done.status, done.json["counts"]["planned"]) == (6, 2)
-        assert "left alone" in done.err
+        assert "It is paused. " in done.err
         assert await _applied(sandbox) == 0
 
     async def test_a_job_that_goes_on_is_followed_to_its_end_unless_told_not_to_wait(

@@ -119,8 +119,8 @@ def test_rows_behind_doubts_name_the_first_of_them():
 def test_a_paused_batch_says_why_and_who_can_go_on():
     state = {**standing(planned=1), "batch": "7", "pause": {"kind": "key", "message": "the key is refused"}}
     text = "\n".join(preview.end_lines(state, stopped=False))
-    assert "the key is refused" in text
-    assert "`/batch resume` in Discord" in text
+    assert "It is paused. The key is refused." in text
+    assert "`bursar resume --paused 7`, or `/batch resume` in Discord, goes on with it." in text
 
 
 def test_problems_beyond_the_first_are_counted():

@@ -1,0 +1,56 @@
+"""Going on with paused batches from the shell: those that are named, and no other."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.console.conftest import Shell
+from tests.console.support import payout
+from tests.support.sandbox import Sandbox
+
+
+@pytest.fixture
+async def paused(shell: Shell, sandbox: Sandbox) -> Shell:
+    """Batches 1 and 2, of two awards each, paused by a key that may not pay."""
+    await sandbox.switches(drip={"forbidden": ["PATCH "]})
+    for number in (1, 2):
+        file = payout(shell.directory / f"{number}.csv", 2, first=number * 10)
+        assert (await shell("bulk", file, "--programme", "drip-credentials", "--yes")).status == 6
+    return shell
+
+
+async def states(shell: Shell) -> list[str]:
+    return [award["state"] for award in await shell.awards()]
+
+
+async def test_a_paused_batch_is_left_alone_and_its_way_on_is_named(paused: Shell, sandbox: Sandbox):
+    await sandbox.switches(drip={"forbidden": []})
+    done = await paused("resume")
+    assert done.status == 6
+    assert "Batch 1 (drip-credentials): 2 planned.\n  It is paused. Nothing was sent: " in done.out
+    assert "`bursar resume --paused 1`, or `/batch resume` in Discord, goes on with it." in done.out
+    assert await states(paused) == ["planned"] * 4
+
+
+async def test_only_the_batch_that_is_named_goes_on(paused: Shell, sandbox: Sandbox):
+    await sandbox.switches(drip={"forbidden": []})
+    done = await paused("resume", "--paused", "2")
+    assert (done.status, await states(paused)) == (6, ["planned", "planned", "applied", "applied"])
+    assert (await paused("resume", "--paused", "1", "--paused", "2")).status == 5  # the second is finished
+    assert (await paused("resume")).status == 0
+    assert await states(paused) == ["applied"] * 4
+    assert (await paused("verify")).status == 0
+
+
+async def test_a_batch_whose_pause_has_not_been_put_right_is_paused_again(paused: Shell):
+    done = await paused("resume", "--paused", "1")
+    assert (done.status, await states(paused)) == (6, ["planned"] * 4)
+    assert "It is paused. Nothing was sent: " in done.out
+
+
+@pytest.mark.parametrize(("named", "said"), [("9", "there is no batch 9 here"), ("x", "takes a batch's number")])
+async def test_a_number_that_names_no_batch_is_wrong_usage(paused: Shell, named: str, said: str):
+    done = await paused("resume", "--paused", named)
+    assert (done.status, await states(paused)) == (2, ["planned"] * 4)
+    assert done.err.startswith("Nothing was resumed: ") and said in done.err
+    assert "`bursar resume` alone names the batches that are paused." in done.err
