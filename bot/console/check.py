@@ -247,5 +247,5 @@ def _verdict_lines(name: str, verdict: Verdict) -> Sequence[str]:
 def _facts_words(facts: FileFacts | None) -> Json:
     if facts is None:
         return {}
-    names = ("encoding", "delimiter", "header_line", "recipient_column", "amount_column", "ignored")
+    names = ("encoding", "delimiter", "header_line", "recipient_column", "amount_column", "reason_column", "ignored")
     return {name: getattr(facts, name) for name in names}

@@ -9,9 +9,12 @@ from typing import Any, Final
 from bot.console import output
 from bot.console.output import clipped, duration, plural, table
 from bot.console.progress import counts_line
+from bot.domain.model import Duplicates
 
 SHOWN_PROBLEMS: Final = 20
 SHOWN_LINES: Final = 10
+FEW_SECONDS: Final = 5
+"""Below it a duration is not worth a number: the service's own pace decides."""
 SMALLEST_SHARE: Final = 0.0001
 """Of a month's requests; less is not worth a word."""
 FROM_DOUBT: Final = (
@@ -21,7 +24,14 @@ FROM_DOUBT: Final = (
 """The next step where evidence was not yet looked for to its end."""
 GOES_ON: Final = "`bursar resume --paused {batch}`, or `/batch resume` in Discord,"
 """Who can go on with a paused batch."""
-_DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
+_ENCODINGS: Final = {
+    "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
+    "windows-1252": "Windows-1252",
+}
 
 
 def preview_lines(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -40,13 +50,13 @@ def _facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     plan = summary["plan"]
     yield "Programme", f"{summary['programme']} ({plan['pace']})"
     if summary["rows"]:
-        total = (
-            f"{plural(summary['recipients'], 'recipient')}, {amount_words(summary['total'], summary['unit'])} in all"
-        )
-        yield "Awards", f"{summary['rows']:,} to {total}"
+        total = amount_words(summary["total"], summary["unit"])
+        people = plural(summary["recipients"], "recipient")
+        yield "To send", f"{plural(summary['rows'], 'award')} to {people}, {total} in all"
         if summary["deductions"]:
             yield "Deductions", f"{plural(summary['deductions'], 'of them takes', 'of them take')} points away"
-        yield "Largest", "; ".join(_row_words(row, summary["unit"]) for row in summary["largest"])
+        if summary["rows"] > 1:
+            yield "Largest", "; ".join(_row_words(row, summary["unit"]) for row in summary["largest"])
         yield "Calls", _plan_words(plan)
     if summary["label"]:
         yield "Period", str(summary["label"])
@@ -57,11 +67,12 @@ def file_words(facts: Mapping[str, Any]) -> str:
     if not facts.get("encoding"):
         return ""
     delimiter = _DELIMITERS.get(facts["delimiter"], repr(facts["delimiter"]))
-    words = (
-        f": {facts['encoding']}, {delimiter}, header in line {facts['header_line']}; who: {facts['recipient_column']}"
-    )
+    encoding = _ENCODINGS.get(facts["encoding"], facts["encoding"])
+    words = f": {encoding}, {delimiter}, header in line {facts['header_line']}; who: {facts['recipient_column']}"
     if facts["amount_column"]:
         words += f"; how much: {facts['amount_column']}"
+    if facts.get("reason_column"):
+        words += f"; why: {facts['reason_column']}"
     if facts["ignored"]:
         words += f"; ignored: {', '.join(facts['ignored'])}"
     return clipped(words, 300)
@@ -84,6 +95,8 @@ def warning_lines(warnings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         named = f"{', '.join(str(line) for line in lines[:SHOWN_LINES])}{more}"
         where = f" (line{'s' if len(lines) > 1 else ''} {named})" if lines else ""
         yield f"Warning: {warning['message']}{where}"
+        if warning["kind"] == "duplicate":
+            yield f"Choose with --duplicates: {', '.join(Duplicates)}."
 
 
 def problem_lines(problems: Sequence[Mapping[str, Any]], rows: int, *, limit: int | None) -> Iterator[str]:
@@ -138,7 +151,7 @@ def _plan_words(plan: Mapping[str, Any]) -> str:
     words = plural(plan["calls"], "call")
     if plan["lookups"]:
         words += f" after {plural(plan['lookups'], 'look-up')}"
-    words += f", {duration(plan['seconds'])} at least"
+    words += f", at least {duration(plan['seconds'])}" if plan["seconds"] >= FEW_SECONDS else ", a few seconds"
     if plan["month_share"] and plan["month_share"] >= SMALLEST_SHARE:
         words += f", {plan['month_share']:.2%} of the month's requests"
     return words

@@ -50,7 +50,7 @@ class Progress:
             at = datetime.fromtimestamp(standing["settled_at"]).astimezone()
             parts.append(f"what is in doubt is read back at {at:%H:%M:%S}")
         if left and done < total:
-            parts.append(f"about {duration(left)} left")
+            parts.append(f"{'about ' if left >= 1 else ''}{duration(left)} left")
         self._show(done, total, ", ".join(parts), final=done >= total)
 
     def text(self, text: str) -> None:

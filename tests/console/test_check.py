@@ -99,11 +99,12 @@ async def test_the_same_for_people(tmp_path: Path):
     done = await bursar("check", "p.csv", directory=tmp_path)
     assert done.status == 1
     lines = done.out.splitlines()
-    assert lines[0].startswith("p.csv: utf-8")
+    assert lines[0].startswith("p.csv: UTF-8, commas, header in line ")
     assert lines[1] == "Good rows: 2 of 3, 15 points in all."
     assert lines[2].startswith("Warning: ")
-    assert lines[3] == "1 row cannot be sent:"
-    assert lines[4].startswith("  line 4  discord_id  ")
+    assert lines[3] == "Choose with --duplicates: sum, apart, once, refuse."
+    assert lines[4] == "1 row cannot be sent:"
+    assert lines[5].startswith("  line 4  discord_id  ")
 
 
 @pytest.mark.parametrize(

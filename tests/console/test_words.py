@@ -99,6 +99,20 @@ def test_anything_else_gets_plain_lines_now_and_then_and_the_last_one_always():
     ]
 
 
+def test_what_is_left_is_said_in_words_that_go_together():
+    stream = io.StringIO()
+    Progress(Time(), stream).standing({**standing(planned=1, applied=1), "seconds_left": 0.3})
+    assert stream.getvalue() == "1 of 2, under a second left\n"
+
+
+def test_what_was_found_in_a_file_is_told_as_people_say_it():
+    facts = {"encoding": "utf-8-sig", "delimiter": ";", "header_line": 3, "recipient_column": "Discord ID"}
+    rest = {"amount_column": "Points", "reason_column": "Note", "ignored": ["Name"]}
+    assert preview.file_words({**facts, **rest}) == (
+        ": UTF-8, semicolons, header in line 3; who: Discord ID; how much: Points; why: Note; ignored: Name"
+    )
+
+
 def test_an_end_names_one_next_step_for_whatever_is_not_done():
     state = {**standing(planned=1, applied=1, rejected=1, unknown=1), "batch": "7", "pause": None}
     text = "\n".join(preview.end_lines(state, stopped=True))
