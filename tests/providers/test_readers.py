@@ -16,7 +16,7 @@ from bot.providers.drip_reading import read_credentials, read_members
 from bot.providers.drip_search import balance_in, index, read_search
 from bot.providers.gameball_reading import outcomes_of, read_accepted, read_balance, read_status
 from bot.providers.reading import UNREADABLE, as_hundredths, as_list, as_object, as_text, as_whole, parse
-from bot.providers.waiting import wait_seconds
+from bot.providers.waiting import asked_wait
 from bot.providers.wording import Wording
 
 from .support import CURRENCY, D1, D2, M1, M2, discord, item
@@ -74,7 +74,7 @@ def test_no_answer_makes_a_reader_fail(body: bytes, at: int, cutting: bool) -> N
     read_accepted(body, GAMEBALL)
     for unit in Unit:
         read_balance(body, unit)
-    assert wait_seconds({}, body, 0.0) >= 1
+    assert (asked_wait({}, body, 0.0) or 1) >= 1
 
 
 CREDENTIAL_ENTRY = st.fixed_dictionaries(
@@ -111,7 +111,8 @@ def test_a_credential_is_applied_only_when_the_answer_says_nothing_else(answer: 
         kind = outcomes[one.award_id].kind
         if kind is OutcomeKind.APPLIED:
             assert done and not failed
-            assert answer.get("success", True) is True
+            success = answer.get("success", True)
+            assert success is True or (success is False and answer.get("errors")), "the lists tell item by item"
             assert all(not entry.get("error") and entry.get("success") is not False for entry in done)
             assert all((entry.get("realmPointId") or CURRENCY).lower() == CURRENCY for entry in done)
         if kind in (OutcomeKind.REJECTED, OutcomeKind.NOT_SENT):
