@@ -95,6 +95,8 @@ class Limiter(Protocol):
 
     def hold(self, seconds: float) -> None: ...
 
+    def turned_away(self, slot: Slot) -> float: ...
+
 
 class Pausing:
     """No limiter but the service's own word: after a 429 it waits as long as asked."""
@@ -108,13 +110,19 @@ class Pausing:
         """The service asked to be left alone."""
         self._held_until = max(self._held_until, self.clock.monotonic() + seconds)
 
+    def turned_away(self, slot: Slot) -> float:
+        """The service refused a call and did not say for how long."""
+        seconds = self.windows[-1][1]
+        self.hold(seconds)
+        return seconds
+
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[Slot]:
         """One call."""
         await self.admit()
         while (left := self._held_until - self.clock.monotonic()) > 0:
             await self.clock.sleep(left)
-        yield Slot()
+        yield Slot(self.clock.monotonic())
 
     async def admit(self) -> None:
         """Wait for a place."""

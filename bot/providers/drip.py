@@ -21,7 +21,6 @@ from bot.providers.http import Exchange
 from bot.providers.line import READ_TRIES, Line
 from bot.providers.reading import as_object, as_text, as_whole, parse
 from bot.providers.verdicts import refused_at_the_door, unknown, unsent, verdict
-from bot.providers.waiting import wait_seconds
 from bot.providers.wording import Wording, blame
 from bot.settings import DripAccount
 
@@ -96,7 +95,6 @@ class DripAccess:
             exchange,
             items,
             self.wording,
-            self.line.clock.now(),
             key=f"Put the client secret of the realm's API client into {key}, restart, and resume the batch.",
             access="Give its API client the scopes members:write and points:write, then resume the batch.",
         )
@@ -287,8 +285,7 @@ class DripAccess:
         if exchange.status == 404:
             return f"{start} ({said}). Check {self.wording.variable('DRIP_REALM_ID')} and DRIP_BASE_URL."
         if exchange.status == 429:
-            wait = wait_seconds(exchange.headers, exchange.body, self.line.clock.now())
-            return f"{start}: its rate limit is reached. Try again in {wait:.0f} s."
+            return f"{start}: its rate limit is reached. Try again in {max(exchange.wait or 0, 1):.0f} s."
         return f"{start} ({said}). Try again in a minute."
 
 

@@ -115,7 +115,6 @@ class Gameball(OnLine):
             exchange,
             items,
             self._wording,
-            self._line.clock.now(),
             key=f"Correct {keys}, restart, and resume the batch.",
             access=f"Check that the account's plan includes {needs}, and {keys}; then resume the batch.",
         )

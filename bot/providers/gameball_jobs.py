@@ -16,7 +16,6 @@ from bot.providers.base import JobReport, JobState
 from bot.providers.gameball_reading import REPORT_LOST, outcomes_of, read_status
 from bot.providers.http import Exchange
 from bot.providers.line import Line
-from bot.providers.waiting import wait_seconds
 from bot.providers.wording import Wording
 
 ROOT: Final = "/api/v4.0/integrations"
@@ -105,8 +104,7 @@ class Jobs:
             text = f"{detail} The job itself goes on. Correct {names}, restart, then resume the batch."
             return JobReport(JobState.RUNNING, {}, detail, pause=Pause(kind, text))
         if exchange.status == 429:
-            wait = wait_seconds(exchange.headers, exchange.body, self._line.clock.now())
-            return JobReport(JobState.RUNNING, {}, detail, wait_seconds=wait)
+            return JobReport(JobState.RUNNING, {}, detail, wait_seconds=exchange.wait)
         return _running(detail)
 
 

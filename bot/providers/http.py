@@ -64,6 +64,8 @@ class Exchange:
     """So was the last byte of the request's body. True for a request without one, once its headers are sent."""
     began: float | None = None
     """When it was admitted by the limiter (Unix seconds)."""
+    wait: float | None = None
+    """Of a 429: seconds that the service asks to wait, or the limiter, where it does not say."""
 
     @property
     def proof(self) -> Proof:

@@ -7,8 +7,8 @@ from typing import Final
 
 from bot.clock import Clock
 from bot.providers.http import Client, Exchange
-from bot.providers.pacing import Pacer
-from bot.providers.waiting import QUOTA_WAIT, wait_seconds
+from bot.providers.pacing import Pacer, Slot
+from bot.providers.waiting import QUOTA_WAIT, asked_wait
 
 READ_TRIES: Final = 4
 _FIRST_PAUSE: Final = 0.5
@@ -50,7 +50,7 @@ class Line:
             if tries <= 0 or not _worth_repeating(exchange):
                 return exchange
             if exchange.status == 429:
-                if wait_seconds(exchange.headers, exchange.body, self._clock.now()) > _LONGEST_READ_WAIT:
+                if exchange.wait is not None and exchange.wait > _LONGEST_READ_WAIT:
                     return exchange
                 continue  # the limiter holds the next one back
             await self._clock.sleep(pause)
@@ -66,10 +66,16 @@ class Line:
             slot.headers = exchange.headers
             slot.used = exchange.headers_sent
             if exchange.status == 429:
-                seconds = wait_seconds(exchange.headers, exchange.body, self._clock.now())
-                if seconds <= QUOTA_WAIT:  # beyond it a person decides when to go on
-                    self._pacer.hold(seconds)
+                exchange = replace(exchange, wait=self._turned_away(exchange, slot))
         return exchange
+
+    def _turned_away(self, exchange: Exchange, slot: Slot) -> float:
+        asked = asked_wait(exchange.headers, exchange.body, self._clock.now())
+        if asked is None:
+            return self._pacer.turned_away(slot)
+        if asked <= QUOTA_WAIT:  # beyond it a person decides when to go on
+            self._pacer.hold(asked)
+        return asked
 
 
 _TOO_LATE: Final = Exchange(

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.clock import Clock
-from bot.providers.waiting import number
+from bot.providers.waiting import number, seconds_to_reset
 
 _SMALLEST_SLEEP = 0.001
 
@@ -39,6 +39,17 @@ class _Window:
         if self.foreign_until <= now:
             self.foreign = 0
 
+    def share(self, now: float, flying: int) -> float:
+        """How full it is, 0 to 1, as far as is known."""
+        self.prune(now)
+        return (flying + len(self.answered) + self.foreign) / self.limit
+
+    def fill(self, now: float, flying: int) -> None:
+        """It is full: what is missing are calls of others, about which nothing better is known for one window."""
+        self.prune(now)
+        self.foreign = max(0, self.limit - flying - len(self.answered))
+        self.foreign_until = now + self.seconds
+
     def wait(self, now: float, flying: int) -> float:
         """Seconds until one more call fits; ``inf`` when that takes an answer first."""
         self.prune(now)
@@ -52,11 +63,15 @@ class _Window:
 class Slot:
     """One call's place in the log."""
 
-    def __init__(self) -> None:
+    def __init__(self, began: float) -> None:
+        self.began = began
+        """Monotonic seconds."""
         self.headers: Mapping[str, str] = {}
         """The answer's headers, lower-case names; empty when there was no answer."""
         self.used = True
         """False: nothing left the process, so nothing was counted anywhere."""
+        self.turned_away = False
+        """The service refused it for its limit without saying for how long."""
 
 
 class Pacer:
@@ -70,6 +85,9 @@ class Pacer:
         self._follow = follow_headers
         self._flying = 0
         self._held_until = 0.0
+        self._turned_away_at = -math.inf
+        self._turned_away = 0
+        """Calls in a row, each of which began after the one before was refused."""
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
         self.announced = False
@@ -91,6 +109,26 @@ class Pacer:
         self._held_until = max(self._held_until, self._clock.monotonic() + seconds)
         self._changed.set()
 
+    def turned_away(self, slot: Slot) -> float:
+        """The service refused this call, which is still under way, for its limit, and did not say how long that holds.
+        Seconds until the next one, as far as can be told.
+
+        What the log lacks to a full window are calls of others then, as many as in the next window: in the fullest
+        window first, in another one if the next call is refused too, and after that a whole window is waited for.
+        """
+        slot.turned_away = True
+        now = self._clock.monotonic()
+        if slot.began > self._turned_away_at:  # else it left before that was known
+            self._turned_away_at = now
+            fullest = sorted(self._windows, key=lambda window: window.share(now, self._flying), reverse=True)
+            if self._turned_away < len(fullest):
+                fullest[self._turned_away].fill(now, self._flying - 1)  # this call will be in the log of answers
+            else:
+                self.hold(self.window[1])
+            self._turned_away += 1
+        wait = self._wait()
+        return wait if wait < math.inf else self.window[1]
+
     async def ready(self) -> None:
         """Return when a call could go at once. Nothing is reserved."""
         async with self._turn:
@@ -102,7 +140,7 @@ class Pacer:
         async with self._turn:
             await self._place()
             self._flying += 1
-        slot = Slot()
+        slot = Slot(self._clock.monotonic())
         try:
             yield slot
         finally:
@@ -114,6 +152,8 @@ class Pacer:
         if slot.used:
             for window in self._windows:
                 window.answered.append(now)
+            if not slot.turned_away and slot.began > self._turned_away_at:
+                self._turned_away = 0
         if self._follow and slot.headers:
             self._correct(self._windows[0], slot.headers, now)
         self._changed.set()
@@ -132,9 +172,8 @@ class Pacer:
         if remaining is None:
             return
         window.foreign = max(0, window.limit - int(min(remaining, window.limit)) - len(window.answered))
-        reset = number(headers.get("x-ratelimit-reset"))
-        left = window.seconds if reset is None else reset - self._clock.now()
-        window.foreign_until = now + (left if 0 < left <= window.seconds else window.seconds)
+        left = seconds_to_reset(headers, self._clock.now())
+        window.foreign_until = now + (left if left is not None and 0 < left <= window.seconds else window.seconds)
 
     async def _place(self) -> None:
         while (wait := self._wait()) > 0:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from bot.domain.model import Item, Outcome, OutcomeKind, Pause, PauseKind, Verdict
 from bot.providers.http import Exchange, Proof
 from bot.providers.reading import as_object, as_text, parse
-from bot.providers.waiting import QUOTA_WAIT, wait_seconds
+from bot.providers.waiting import QUOTA_WAIT
 from bot.providers.wording import Wording
 
 _ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
@@ -86,12 +86,12 @@ def request_id(exchange: Exchange) -> str | None:
 
 
 def refused_at_the_door(
-    exchange: Exchange, items: Sequence[Item], wording: Wording, now: float, *, key: str, access: str
+    exchange: Exchange, items: Sequence[Item], wording: Wording, *, key: str, access: str
 ) -> Verdict | None:
     """The answers that mean the same at every endpoint, or none at all; ``None`` for all the others.
 
     401, 403, 413 and 429 come from in front of the handler and prove that nothing was applied (drip-api.md 5.2,
-    reliability-performance.md 4.3). ``key`` and ``access`` say what to do about the first two. ``now`` is Unix time.
+    reliability-performance.md 4.3). ``key`` and ``access`` say what to do about the first two.
     """
     status, service = exchange.status, wording.service
     if status is None:
@@ -107,7 +107,7 @@ def refused_at_the_door(
         pause = Pause(PauseKind.ACCESS, f"Nothing was sent: the key may not do this at {service} ({said}). {access}")
         return not_sent(exchange, items, pause.message, pause=pause)
     if status == 429:
-        return _limited(exchange, items, service, now)
+        return _limited(exchange, items, service)
     if status == 413:
         return _too_large(exchange, items, wording)
     if exchange.proof is Proof.NOTHING_HAPPENED:
@@ -123,15 +123,15 @@ def _no_answer(exchange: Exchange, items: Sequence[Item], service: str) -> Verdi
     return unknown(exchange, items, detail)
 
 
-def _limited(exchange: Exchange, items: Sequence[Item], service: str, now: float) -> Verdict:
-    wait = wait_seconds(exchange.headers, exchange.body, now)
+def _limited(exchange: Exchange, items: Sequence[Item], service: str) -> Verdict:
+    wait = exchange.wait or 0.0
     if wait > QUOTA_WAIT:
         message = (
             f"Nothing was sent: the account's requests at {service} seem to be used up, it asks to wait "
             f"{_long(wait)}. Resume the batch then, or move the account to a larger plan."
         )
         return not_sent(exchange, items, message, pause=Pause(PauseKind.QUOTA, message))
-    detail = f"Nothing was sent: {service}'s rate limit is reached, it asks to wait {wait:.0f} s."
+    detail = f"Nothing was sent: {service}'s rate limit is reached; the next call is made in {max(wait, 1):.0f} s."
     return not_sent(exchange, items, detail, wait=wait)
 
 

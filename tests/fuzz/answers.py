@@ -26,7 +26,7 @@ from bot.providers.gameball_jobs import Jobs
 from bot.providers.http import Exchange
 from bot.providers.line import Line
 from bot.providers.pacing import Pacer
-from bot.providers.waiting import QUOTA_WAIT, wait_seconds
+from bot.providers.waiting import QUOTA_WAIT, asked_wait
 from bot.providers.wording import Wording
 from tests.providers.support import (
     CURRENCY,
@@ -315,8 +315,8 @@ def limits(data: bytes) -> None:
     """Headers and bodies that speak of limits: the next call comes, and in bounded time."""
     answer = answer_from(data)
     drip = _Drip(answer)
-    seconds = wait_seconds(answer.exchange.headers, answer.exchange.body, drip.clock.now())
-    assert 1 <= seconds < math.inf
+    seconds = asked_wait(answer.exchange.headers, answer.exchange.body, drip.clock.now())
+    assert seconds is None or 1 <= seconds < math.inf
     _now(drip.access.line.read("/x", tries=1))
     until = drip.pacer.until()
     assert until is None or until - drip.clock.now() <= max(QUOTA_WAIT, 86_400)

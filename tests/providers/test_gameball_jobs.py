@@ -159,7 +159,7 @@ async def test_without_any_route_the_job_is_not_given_up(service: Service) -> No
     [
         (Reply(401, envelope(1000)), PauseKind.KEY, None),
         (Reply(403, envelope(1002)), PauseKind.ACCESS, None),
-        (Reply(429, b""), None, 60),
+        (Reply(429, b""), None, 1),
         (Reply(500, b"<html>"), None, None),
         (Reply(400, envelope(3000)), None, None),
         (Reply(200, b"<html>"), None, None),

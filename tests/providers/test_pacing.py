@@ -9,7 +9,6 @@ from collections.abc import Mapping
 import pytest
 
 from bot.providers.pacing import Pacer
-from bot.providers.waiting import DEFAULT_WAIT, wait_seconds
 
 from .support import SteppingClock
 
@@ -212,32 +211,67 @@ async def test_a_hold_stops_everybody_and_can_be_read() -> None:
     assert pacer.until() is None
 
 
-NOW = 1_800_000_000.0
-WAITS = [
-    ({"retry-after": "30"}, b"", 30),
-    ({"retry-after": "30, 31"}, b"", 30),
-    ({"retry-after": "0"}, b"", 1),
-    ({"retry-after": "1.5"}, b"", 1.5),
-    ({"retry-after": "Fri, 15 Jan 2027 08:01:00 GMT"}, b"", 60),
-    ({"retry-after": "Fri, 15 Jan 2027 09:01:00 GMT", "date": "Fri, 15 Jan 2027 09:00:30 GMT"}, b"", 30),
-    ({"retry-after": "Fri, 15 Jan 2027 07:59:00 GMT"}, b"", 1),
-    ({"retry-after": "soon"}, b'{"retryAfter":12}', 12),
-    ({}, b'{"error":"Rate limit exceeded","retryAfter":30}', 30),
-    ({}, b'{"retryAfter":"45"}', 45),
-    ({}, b'{"retryAfter":true}', DEFAULT_WAIT),
-    ({}, b'{"retryAfter":-5}', DEFAULT_WAIT),
-    ({}, b'{"error":"RateLimitExceeded","details":{"limit":100,"window":60,"retryAfter":61}}', 61),
-    ({"x-ratelimit-reset": str(int(NOW) + 20)}, b"<html>", 20),
-    ({"x-ratelimit-reset": "1"}, b"", DEFAULT_WAIT),
-    ({"retry-after": "5", "x-ratelimit-reset": str(int(NOW) + 20)}, b'{"retryAfter":30}', 5),
-    ({}, b"", DEFAULT_WAIT),
-    ({"retry-after": "Sat, 99 Foo 2027"}, b"[]", DEFAULT_WAIT),
-    ({"retry-after": "9999999999999999999999"}, b"", DEFAULT_WAIT),
-]
+# --- refused, and not told for how long -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("headers", "body", "seconds"), WAITS)
-def test_every_way_of_asking_for_patience_is_understood(
-    headers: Mapping[str, str], body: bytes, seconds: float
-) -> None:
-    assert wait_seconds(headers, body, NOW) == seconds
+async def refused(pacer: Pacer, clock: SteppingClock) -> float:
+    """One call that is refused without a word; the seconds that the limiter makes of it."""
+    async with pacer.slot() as slot:
+        clock.elapsed += 0.1
+        return pacer.turned_away(slot)
+
+
+async def test_refused_without_a_word_a_full_second_is_over_in_a_second() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, GAMEBALL)
+    for _ in range(25):
+        await call(pacer, clock, 0.01)
+    wait = await refused(pacer, clock)
+    assert 0 < wait <= 1
+
+
+async def test_refused_in_a_full_half_minute_only_what_others_took_is_left_to_them() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, GAMEBALL)
+    for _ in range(290):  # evenly, so the seconds are half empty and the half minute is nearly full
+        await call(pacer, clock, 0.1)
+    assert await refused(pacer, clock) <= 30
+    await pacer.ready()
+    before = clock.elapsed
+    for _ in range(200):
+        await call(pacer, clock, 0.01)
+    assert clock.elapsed - before == pytest.approx(20, rel=0.15)  # as fast as our own calls grow old, and no slower
+
+
+async def test_refused_once_more_the_other_window_is_held_to_be_full_and_then_all_of_it_is_waited_for() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, GAMEBALL)
+    waits = [await refused(pacer, clock)]
+    waits += [await refused(pacer, clock) for _ in range(2)]
+    assert waits[0] <= 1
+    assert waits[1] > 25
+    assert waits[2] == pytest.approx(30)
+
+
+async def test_a_refusal_of_calls_that_were_under_way_together_counts_once() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, GAMEBALL)
+    async with pacer.slot() as first, pacer.slot() as second, pacer.slot() as third:
+        clock.elapsed += 0.1
+        assert [pacer.turned_away(slot) for slot in (first, second, third)] == [pytest.approx(1)] * 3
+    assert pacer.until() == pytest.approx(clock.now() + 1)
+
+
+async def test_after_a_call_that_was_taken_a_refusal_is_a_first_one_again() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, GAMEBALL)
+    for _ in range(2):
+        assert await refused(pacer, clock) <= 1
+        await call(pacer, clock)
+        clock.elapsed += 60
+
+
+async def test_a_service_that_always_says_how_long_and_once_does_not_is_given_its_window() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, DRIP, follow_headers=True)
+    assert await refused(pacer, clock) == pytest.approx(60)
