@@ -8,6 +8,7 @@ person, with its numbers.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -33,6 +34,9 @@ LOOKS_PATIENT: Final = 60
 """The same for the bot: four hours."""
 OVERDUE_SECONDS: Final = 600.0
 """Planned rows go first, but a doubt does not wait longer than this for a large batch to end."""
+
+AT_ONCE: Final = 4
+"""Calls that are read back side by side: as many as a crash can leave at one account (``Provider.calls_at_once``)."""
 
 ProviderOf = Callable[[int], Awaitable[Provider | None]]
 
@@ -69,8 +73,12 @@ class Settler:
         self._version = 1
         self._version_read = 0
         self._repeated: set[int] = set()
-        self.recording = False
-        """The ledger may know already what nobody was told yet."""
+        self._recording = 0
+
+    @property
+    def recording(self) -> bool:
+        """Whether the ledger may know already what nobody was told yet."""
+        return self._recording > 0
 
     def forget(self) -> None:
         """There may be other doubts than before."""
@@ -119,18 +127,23 @@ class Settler:
         self.forget()
 
     async def settle_due(self, provider_of: ProviderOf) -> bool:
-        """Look at the oldest call that is due; whether there was one."""
-        due = [one for one in await self.waiting() if self._due_at(one) <= self._clock.now()]
+        """Look at the oldest calls that are due; whether there was one. What a look at a lane does, which may send
+        again, is done alone; all else only reads, and each balance twice, so several share the time between."""
+        due = sorted((one for one in await self.waiting() if self._due_at(one) <= self._clock.now()), key=self._due_at)
         if not due:
             return False
-        first = min(due, key=self._due_at)
+        together = due[:1] if due[0].lane is not None else [one for one in due if one.lane is None][:AT_ONCE]
         self.forget()
-        doubted = await self._ledger.evidence.doubt(first.attempt_id)
-        if doubted is None:
-            return True
-        provider = await provider_of(first.batch_id)
-        await to_its_end(self._settle(doubted, provider))
+        looks = [self._settle_one(one, provider_of) for one in together]
+        for failed in await asyncio.gather(*looks, return_exceptions=True):
+            if failed is not None:
+                raise failed
         return True
+
+    async def _settle_one(self, one: Waiting, provider_of: ProviderOf) -> None:
+        doubted = await self._ledger.evidence.doubt(one.attempt_id)
+        if doubted is not None:
+            await to_its_end(self._settle(doubted, await provider_of(one.batch_id)))
 
     async def _settle(self, doubted: Doubted, provider: Provider | None) -> None:
         read_at = self._clock.now()
@@ -142,7 +155,7 @@ class Settler:
             checkpoints.reached("evidence-read")
             again = await self._again(provider, doubted) if step is Step.AGAIN else None
             found, pause = again or (found, None)
-        self.recording = True
+        self._recording += 1
         try:
             settled = await self._ledger.evidence.record(
                 doubted,
@@ -155,7 +168,7 @@ class Settler:
                 await self._paused(doubted.batch_id, pause)
             self._changed(doubted.batch_id, settled.reopened)
         finally:
-            self.recording = False
+            self._recording -= 1
         checkpoints.reached("evidence-recorded")
         log.info(
             "attempt %d of batch %d: by evidence %d awards landed, %d did not, %d cannot be told",
