@@ -79,7 +79,7 @@ class AccountWorker:
         self._patient = patient
         self._standing = standing
         self._follower = Follower(
-            *(ledger, clock, account, self._job_changed, self._job_paused),
+            *(ledger, clock, account, self._job_changed, self._job_paused, standing),
             job_wait_seconds=job_wait_seconds,
             stop_after_seconds=settle_after_seconds,
         )
@@ -137,7 +137,8 @@ class AccountWorker:
         if work is None:
             return None
         why = self._standing.refusal()
-        if why is not None and work.is_open and not work.idle and not self._flights.any_of((batch_id,)):
+        waits = (work.is_open and not work.idle) or self._follower.follows(batch_id)
+        if why is not None and waits and not self._flights.any_of((batch_id,)):
             return Activity(Doing.STANDING_BY, detail=why)
         activity = work.doing(self._clock)
         if activity is IDLE and self._follower.follows(batch_id):
@@ -161,7 +162,11 @@ class AccountWorker:
 
     async def is_quiet(self, batch_id: int, *, settled: bool) -> bool:
         """Whether nothing more can be done for the batch now; with ``settled`` not even about its doubts."""
-        if batch_id not in self._work or self.is_busy((batch_id,)) or not await self._follower.settled(batch_id):
+        if batch_id not in self._work or self.is_busy((batch_id,)):
+            return False
+        if self._standing.is_settled and self._standing.refusal() is not None:
+            return True  # not from here
+        if not await self._follower.settled(batch_id):
             return False
         return not settled or (await self._follower.stopped(batch_id) and await self._settler.settled(batch_id))
 

@@ -1,4 +1,5 @@
-"""Accepted Gameball jobs, asked about until they end. Reads only: following a job can never pay anybody."""
+"""Accepted Gameball jobs, asked about until they end. Following a job can never pay anybody; a job that does not end is
+asked to stop. While another machine may be at work neither is done."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from bot.domain.model import Job, Pause
 from bot.domain.retrying import delay_before_look, delay_before_poll
 from bot.ledger.ledger import Ledger
 from bot.providers.base import JobReport, JobState, Provider
+from bot.services.standing import Standing
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +46,13 @@ class Follower:
         account: str,
         changed: Callable[[int], None],
         paused: Callable[[int, Pause], Awaitable[None]],
+        standing: Standing,
         *,
         job_wait_seconds: float,
         stop_after_seconds: float | None,
     ) -> None:
         """``changed`` hears of every batch whose awards a job settled, ``paused`` why a batch's jobs do not answer.
+        ``standing``: asked before every question, and before a job is asked to stop.
 
         ``stop_after_seconds``: how long after the wait for a job is over the service is asked to stop it; ``None``:
         never.
@@ -58,6 +62,7 @@ class Follower:
         self._account = account
         self._changed = changed
         self._paused = paused
+        self._standing = standing
         self._job_wait = job_wait_seconds
         self._stop_after = stop_after_seconds
         self._jobs: Sequence[Job] = ()
@@ -98,14 +103,20 @@ class Follower:
         return not any(self._may_stop(job) for job in await self.jobs() if job.batch_id == batch_id)
 
     async def poll_due(self, provider_of: Callable[[int], Awaitable[Provider | None]]) -> float | None:
-        """Ask about every job that is due; seconds until the next one is, ``None`` when there is no job.
+        """Ask about every job that is due; seconds until the next one is, ``None`` when there is no job, or while
+        another machine may be at work: the end of that is told.
 
         ``provider_of`` gives a batch's provider, or ``None`` while the settings point elsewhere.
         """
         waits = []
         for job in await self.jobs():
+            if self._standing.refusal() is not None:
+                return None
             asked = self._asked.setdefault(job.attempt_id, _Asked(self._clock.monotonic() + self._first_wait(job)))
-            if asked.next_poll <= self._clock.monotonic() and await self._is_over(job, asked, provider_of):
+            with self._standing.calling():  # whoever takes over waits for what this decides
+                is_due = asked.next_poll <= self._clock.monotonic()
+                is_over = is_due and await self._is_over(job, asked, provider_of)
+            if is_over:
                 del self._asked[job.attempt_id]
             else:
                 waits.append(max(0.0, asked.next_poll - self._clock.monotonic()))
@@ -133,6 +144,8 @@ class Follower:
 
     async def _stop(self, job: Job, asked: _Asked, provider: Provider) -> None:
         """Ask the service to stop it. Whether it does, its next answer says; what it did, other evidence tells."""
+        if self._standing.refusal() is not None:
+            return  # another machine may have taken over while the job was asked about
         asked.stops += 1
         if await self._ledger.claims.ask_to_stop(job):
             log.warning("job %s of batch %d does not end; Gameball is asked to stop it", job.job_id, job.batch_id)

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from bot.services.standing import Standing
+from bot.services.watching import Doing
 from tests.services.neighbour import Neighbour, programme_of
 from tests.services.rig import Rig, rig
+from tests.services.virtual import VirtualClock
 
 JOB_WAIT, SETTLE_AFTER = 60.0, 20.0
 
@@ -93,4 +96,48 @@ async def test_a_job_that_cannot_be_asked_about_is_not_stopped(tmp_path: Path) -
         await it.record([1, 2, 3])
         it.start()
         await settled(it)
+        assert it.neighbour.truth.stops == 0
+
+
+async def test_a_machine_that_stands_by_neither_asks_about_a_job_nor_stops_it(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    standing = Standing(clock)
+    limits: dict[str, Any] = {"settle_after_seconds": SETTLE_AFTER, "job_wait": JOB_WAIT, "standing": standing}
+    async with rig(tmp_path / "a.db", endless(), clock=clock, patient=True, **limits) as it:
+        batch_id = await it.record([1, 2, 3])
+        it.start()
+        await it.until(lambda: it.neighbour.truth.polls > 0)
+        standing.close("Another machine gives signs of life.")
+        polls = it.neighbour.truth.polls
+        await it.clock.sleep(10 * JOB_WAIT)
+        assert (it.neighbour.truth.polls, it.neighbour.truth.stops) == (polls, 0)
+        assert await it.states(batch_id) == "SSS", "nothing is decided"
+        assert it.dispatcher.activity(batch_id).doing is Doing.STANDING_BY
+        await it.quiet(batch_id)
+        standing.open()
+        await it.until(lambda: it.neighbour.truth.stops == 1)
+        assert it.neighbour.truth.polls > polls
+
+
+async def test_a_job_is_not_stopped_by_a_machine_that_lost_its_lead_while_it_asked(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    standing = Standing(clock)
+
+    class Losing(Neighbour):
+        """Where another machine takes over while the last question before a stop is under way."""
+
+        async def follow(self, *given: Any) -> Any:
+            report = await super().follow(*given)
+            if self._clock.now() - self.truth.at[0] >= JOB_WAIT + SETTLE_AFTER:
+                standing.close("Another machine took over.")
+            return report
+
+    losing = partial(Losing, programme_of("jobs"), job_ending="never")
+    limits: dict[str, Any] = {"settle_after_seconds": SETTLE_AFTER, "job_wait": JOB_WAIT, "standing": standing}
+    async with rig(tmp_path / "a.db", losing, clock=clock, patient=True, **limits) as it:
+        await it.record([1, 2, 3])
+        it.start()
+        await it.until(lambda: standing.refusal() is not None)
+        await standing.until_idle()
+        await it.clock.sleep(10 * JOB_WAIT)
         assert it.neighbour.truth.stops == 0

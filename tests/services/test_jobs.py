@@ -11,6 +11,7 @@ from bot.domain.lanes import Plan
 from bot.domain.model import Decision, Pause, PauseKind
 from bot.services.following import Follower
 from bot.services.sending import make_call
+from bot.services.standing import Standing
 from bot.services.watching import Doing
 from tests.services.neighbour import Neighbour, programme_of
 from tests.services.rig import STAFF, rig
@@ -200,7 +201,9 @@ async def test_a_job_that_is_accepted_while_the_jobs_are_read_is_on_the_list(tmp
         batch_id = await it.record([1, 2])
         account = JOBS.destination.account
         follower = Follower(
-            it.ledger, it.clock, account, lambda _: None, _ignored, job_wait_seconds=60.0, stop_after_seconds=None
+            *(it.ledger, it.clock, account, lambda _: None, _ignored, Standing(it.clock)),
+            job_wait_seconds=60.0,
+            stop_after_seconds=None,
         )
 
         async def accepted() -> None:
