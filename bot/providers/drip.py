@@ -83,7 +83,7 @@ class DripAccess:
             else:
                 name = ""
         every = "a minute" if seconds == WINDOW_SECONDS else f"in {seconds:g} seconds"
-        words = f"{name} plan, {limit} requests {every}" if name else f"{limit} requests {every}, as Drip says"
+        words = f"{name} plan, {limit:,} requests {every}" if name else f"{limit:,} requests {every}, as Drip says"
         return Pace(words, limit, seconds, month)
 
     # --- writes ----------------------------------------------------------------------------------------------------

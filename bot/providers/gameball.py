@@ -64,7 +64,7 @@ class Gameball(OnLine):
     @property
     def pace(self) -> Pace:
         calls, seconds = self._line.pacer.window
-        return Pace(f"Gameball, {calls} requests in {seconds:g} seconds", calls, seconds, None)
+        return Pace(f"Gameball, {calls:,} requests in {seconds:g} seconds", calls, seconds, None)
 
     @property
     def needs_lookup(self) -> bool:

@@ -382,6 +382,9 @@ async def test_the_pace_is_the_plans_until_the_service_says_otherwise(service: S
         await provider.send(provider.build(TWO, "T"), TWO)
         assert provider.pace.plan == "59 requests in 30 seconds, as Drip says"
         assert provider.pace.window_seconds == 30
+        service.replies(Reply(200, {}, {"X-RateLimit-Limit": "1000000", "X-RateLimit-Window": "60"}))
+        await provider.send(provider.build(TWO, "T"), TWO)
+        assert provider.pace.plan == "1,000,000 requests a minute, as Drip says"
 
 
 async def test_after_a_429_the_next_call_waits_as_long_as_asked(service: Service) -> None:
