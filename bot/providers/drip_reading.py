@@ -198,8 +198,8 @@ def told_of_members(body: bytes, legs: Sequence[Leg]) -> list[int | None]:
 
     ``newBalance`` only: ``balance`` may be the one before (drip-api.md 6).
     """
-    answer = parse(body)
-    if not legs or not isinstance(answer, dict) or answer.get("success") is not True:
+    answer = parse(body) if legs else None
+    if not isinstance(answer, dict) or answer.get("success") is not True:
         return []
     entries = [as_object(entry) for entry in as_list(answer.get("updates"))]
     return [_only(as_whole(entry.get("newBalance")) for entry in entries if _is(entry, leg)) for leg in legs]
@@ -207,8 +207,9 @@ def told_of_members(body: bytes, legs: Sequence[Leg]) -> list[int | None]:
 
 def told_of_credentials(body: bytes, legs: Sequence[Leg]) -> list[int | None]:
     """The same of the credentials batch; a row of the call's own that was refused tells nothing."""
-    answer = as_object(parse(body))
-    results = _by_name(as_list(answer.get("results"))) if legs else {}
+    if not legs:
+        return []
+    results = _by_name(as_list(as_object(parse(body)).get("results")))
     told = []
     for leg in legs:
         own = credential(leg.purse.holder)
