@@ -120,6 +120,16 @@ class Settings:
         found += [(gameball.suffix, _gameball_programme(gameball)) for gameball in self.gameball]
         return tuple(programme for _, programme in sorted(found, key=lambda pair: pair[0]))
 
+    def dangers(self) -> tuple[str, ...]:
+        """Values that are allowed each by itself and void a promise together, in sentences with what to do."""
+        if self.settle_after >= self.http_timeout:
+            return ()
+        return (
+            f"BURSAR_SETTLE_AFTER ({self.settle_after:g} s) is below BURSAR_HTTP_TIMEOUT ({self.http_timeout:g} s): a"
+            " call without an answer would be judged, and perhaps made again, while the service may still be carrying"
+            f" it out, so somebody could be paid twice. Set BURSAR_SETTLE_AFTER to {self.http_timeout:g} or more.",
+        )
+
     def secrets(self) -> tuple[str, ...]:
         """What must never be written anywhere."""
         keys = [self.discord_token] if self.discord_token else []

@@ -50,6 +50,8 @@ class Verdict:
 def run(options: Namespace) -> int:
     """The command."""
     settings = load_settings(options)
+    for danger in settings.dangers():
+        output.note(danger)
     content = read_upload(Path(options.file), settings.max_file_bytes)
     verdict = asyncio.run(_judged(options, settings, content))
     if options.json:

@@ -56,7 +56,7 @@ async def _set_up(settings: Settings) -> Sequence[Finding]:
 
 
 async def _examined(settings: Settings) -> tuple[Sequence[Finding], str | None]:
-    findings = [_settings_finding(settings)]
+    findings = [_settings_finding(settings), *map(_danger, settings.dangers())]
     findings += surroundings.clock_findings(CLOCK.now())
     findings += surroundings.disk_findings(settings.database)
     findings += await surroundings.ledger_findings(settings.database, CLOCK)
@@ -80,6 +80,11 @@ def _settings_finding(settings: Settings) -> Finding:
         action = "Set the keys of Drip or Gameball; .env.example has every variable."
         return Finding("Settings", Health.FAILED, f"no programme: no keys are set{found}", action)
     return Finding("Settings", Health.OK, f"programmes: {names}{found}")
+
+
+def _danger(told: str) -> Finding:
+    message, _, action = told.rpartition(". ")
+    return Finding("Settings", Health.WARNING, message, action)
 
 
 async def _service_findings(settings: Settings) -> list[Finding]:

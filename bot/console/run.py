@@ -46,6 +46,8 @@ def run(options: Namespace) -> int:
         raise SettingsError(
             "DISCORD_TOKEN is not set", hint="Copy the bot's token from the Discord Developer Portal into .env."
         )
+    for danger in settings.dangers():
+        _log.warning("%s", danger)
     sys.setswitchinterval(SWITCH_SECONDS)
     return asyncio.run(_run(settings, settings.discord_token, practice=options.practice))
 

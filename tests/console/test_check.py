@@ -240,3 +240,11 @@ async def test_two_recipients_in_every_row_are_bad_rows_and_the_option_that_sett
     decided = await check(tmp_path, "p.csv", "--recipient-column", "email")
     assert [row["recipient"]["value"] for row in decided.json["rows"]] == ["a@example.com", "b@example.com"]
     assert decided.json["choices"] == []
+
+
+async def test_dangerous_times_are_warned_of_beside_the_file(tmp_path: Path):
+    file = payout(tmp_path / "a.csv", 1)
+    times = {"BURSAR_HTTP_TIMEOUT": "30", "BURSAR_SETTLE_AFTER": "10"}
+    done = await bursar("check", str(file), "--json", directory=tmp_path, variables=times)
+    assert (done.status, done.json["warnings"]) == (0, [])
+    assert "BURSAR_SETTLE_AFTER (10 s) is below BURSAR_HTTP_TIMEOUT (30 s)" in done.err

@@ -122,3 +122,23 @@ def test_the_invite_asks_for_no_more_than_is_needed():
     assert f"permissions={PERMISSIONS.value}" in url
     assert not PERMISSIONS.administrator
     assert not PERMISSIONS.mention_everyone
+
+
+HASTY = {"BURSAR_HTTP_TIMEOUT": "30", "BURSAR_SETTLE_AFTER": "10"}
+
+
+async def test_a_quarantine_that_ends_before_a_call_does_is_warned_of_and_is_no_failure(shell: Shell):
+    done = await shell("doctor", "--json", **HASTY)
+    assert done.status == 0
+    (warned,) = [one for one in done.json["findings"] if one["topic"] == "Settings" and one["health"] == "warning"]
+    assert "BURSAR_SETTLE_AFTER (10 s) is below BURSAR_HTTP_TIMEOUT (30 s)" in warned["message"]
+    assert "paid twice" in warned["message"]
+    assert warned["action"] == "Set BURSAR_SETTLE_AFTER to 30 or more."
+    well = await shell("doctor", "--json", BURSAR_HTTP_TIMEOUT="30", BURSAR_SETTLE_AFTER="30")
+    assert "warning" not in {one["health"] for one in well.json["findings"] if one["topic"] == "Settings"}
+
+
+async def test_the_bots_log_warns_of_it_too(tmp_path: Path):
+    done = await bursar("run", directory=tmp_path, variables={"DISCORD_TOKEN": "x.y.z", **HASTY})
+    assert done.status == 2  # no keys: it does not start
+    assert "BURSAR_SETTLE_AFTER (10 s) is below BURSAR_HTTP_TIMEOUT (30 s)" in done.err

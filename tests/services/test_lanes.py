@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from bot.providers.factory import make_providers
 from bot.services.laying import Laying, standings
 from bot.services.proving import plan_of
 from tests.services.office import MOD, Door, Office, members, pauses, paying
+from tests.support.patience import PATIENCE
 
 OWN, OTHER, THIRD = "a" * 24, "b" * 24, "e" * 24
 MEMBERS, CREDENTIALS = "drip-members", "drip-credentials"
@@ -173,6 +175,12 @@ async def rows_of(office: Office) -> list[list[tuple[str, int]]]:
     return list(calls.values())
 
 
+async def looks_at_places(office: Office) -> int:
+    """Searches for members by Drip id."""
+    reads = [call for call in await office.sandbox.calls() if call["method"] == "GET"]
+    return len([call for call in reads if "members/search" in call["path"] and "drip-id" in call["query"]])
+
+
 async def test_a_call_carries_98_awards_and_passes_the_point_on(door: Door) -> None:
     ids = members(200)
     async with opened(door, LaneKind.RING, ids, DRIP_MEMBERS_BATCH_SIZE="100") as office:
@@ -189,9 +197,7 @@ async def test_a_call_carries_98_awards_and_passes_the_point_on(door: Door) -> N
             ((OWN, -1), (OTHER, 1)),
         ]
         assert await office.states(recorded.batch_id) == "A" * 200
-        reads = [call for call in await office.sandbox.calls() if call["method"] == "GET"]
-        searches = [call for call in reads if "members/search" in call["path"] and "drip-id" in call["query"]]
-        assert len(searches) == 3  # two when it was set up, one before the first call: none for a call
+        assert await looks_at_places(office) == 3  # two when it was set up, one before the first call: none for a call
 
 
 async def test_the_words_of_the_card_and_of_doctor_follow_the_evidence(door: Door) -> None:
@@ -464,6 +470,26 @@ async def test_a_credential_that_became_a_twin_since_is_not_paid(door: Door) -> 
     async with door.open(**variables(LaneKind.TWINS, door)) as office:
         await office.quiet()
         assert await office.states(planned) == "ARA"
+
+
+async def test_a_call_that_waits_for_its_answer_is_never_judged_however_short_the_quarantine(door: Door) -> None:
+    """Its lane could be looked at while the answer takes a second."""
+    ids = members(3)
+    async with opened(door, LaneKind.WITNESS, ids, settling=True, BURSAR_SETTLE_AFTER="0.01") as office:
+        await office.sandbox.faults({"match": {"method": "PATCH", "nth": 1}, "kind": "slow", "ms": 1000})
+        batch_id = (await office.confirm(await office.draft(paying(ids), MEMBERS))).batch_id
+        async with asyncio.timeout(PATIENCE):
+            while await office.states(batch_id) != "SSS":
+                office.app.services.dispatcher.wake()
+            reads = await looks_at_places(office)
+            while await office.states(batch_id) == "SSS":
+                office.app.services.dispatcher.wake()  # look at everything afresh
+                await asyncio.sleep(0.05)
+        await office.quiet()
+        assert await office.states(batch_id) == "AAA"
+        assert await looks_at_places(office) == reads
+        assert len([call for call in await office.writes() if "transaction" in call["path"]]) == 2  # and its setting up
+        await check(office)
 
 
 IN_A_HURRY = {"BURSAR_SETTLE_AFTER": "16"}
