@@ -180,22 +180,44 @@ class _ById:
 
 async def _judge(line: Line, doubted: Doubted, unit: Unit, sign: _Sign) -> Judgements:
     customers = Counter(item.target.casefold() for item in doubted.items)
-    missing, witnesses = set(customers), {target.casefold() for target in doubted.witnesses}
+    missing, witnesses = set(customers), _Witnesses(doubted.witnesses)
 
     def take(row: Row) -> bool:
         customer = _customer(row)
         if sign.is_on(row):
             missing.discard(customer)
-            witnesses.discard(customer)
+            witnesses.see(customer, row)
         return not customer or customer in customers
 
     mark = doubted.mark or 0
     search = await walk(line, mark, min(PAGES_TO_JUDGE, 5 + len(missing)), take, lambda: not missing)
     if not search.ended and not search.failed and missing:
         search = await _walk_customers(line, doubted, search, take)
-    found = _Found(sign, search, sorted(witnesses), mark)
+    found = _Found(sign, search, witnesses.unseen, mark)
     judged = {item.award_id: _judged(doubted, item, found, unit, customers) for item in doubted.items}
     return Judgements(judged, search.last if search.last > mark else None)
+
+
+class _Witnesses:
+    """Customers for whom an award of the call is known to have landed: whether the list still shows it."""
+
+    def __init__(self, targets: Sequence[str]) -> None:
+        self._missing = {target.casefold() for target in targets}
+        self._directions = {one: set[object]() for one in self._missing}
+        self._undone: set[str] = set()
+
+    def see(self, customer: str, row: Row) -> None:
+        """A row of the call."""
+        if customer in self._directions:
+            self._missing.discard(customer)
+            self._directions[customer].add(row.get("direction"))
+            if _status(row) in _UNDONE or self._directions[customer] >= {"+", "-"}:
+                self._undone.add(customer)
+
+    @property
+    def unseen(self) -> Sequence[str]:
+        """Those of whom it does not, or shows that it was taken back."""
+        return sorted(self._missing | self._undone)
 
 
 async def _walk_customers(line: Line, doubted: Doubted, before: Search, take: Callable[[Row], bool]) -> Search:
@@ -217,7 +239,7 @@ class _Found:
     sign: _Sign
     search: Search
     unseen: Sequence[str]
-    """Customers for whom awards of the call surely landed and of whom the list shows nothing."""
+    """Customers for whom awards of the call were reported to have landed, and of whom the list does not show it."""
     mark: int
 
 
@@ -243,8 +265,12 @@ def _judged(doubted: Doubted, item: Item, found: _Found, unit: Unit, customers: 
         detail = "Gameball's list of transactions could not be read to its end."
         return Judged(Judgement.CANNOT_TELL, detail, evidence, again=search.failed)
     if found.unseen:
-        detail = "The list of transactions does not show it, but neither does it show awards of the call that landed."
-        return Judged(Judgement.CANNOT_TELL, detail, evidence, again=True)
+        shown = f"{found.unseen[0]} and {len(found.unseen) - 1} more" if found.unseen[1:] else found.unseen[0]
+        detail = (
+            "The list of transactions does not show it, but neither does it show awards of the call that Gameball"
+            f" reported as done ({shown}): it may have taken those back, so look at them, too."
+        )
+        return Judged(Judgement.CANNOT_TELL, detail, {**evidence, "unseen": found.unseen[:20]}, again=True)
     if doubted.job_open:
         detail = "It is not in the list of transactions (yet), and the job has not ended."
         return Judged(Judgement.CANNOT_TELL, detail, evidence, again=True)

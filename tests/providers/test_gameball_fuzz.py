@@ -172,6 +172,18 @@ ROWS: list[tuple[str, list[dict[str, Any]], dict[str, Any], Judgement]] = [
     ("ours, cancelled", [{"reason": OURS, "status": "Cancelled"}], {}, CANNOT),
     ("nothing, not even what landed", [], {"witnesses": ("bob",)}, CANNOT),
     ("what landed is there", [{"customerId": "bob", "reason": OURS}], {"witnesses": ("bob",)}, NOT),
+    (
+        "what landed was cancelled",
+        [{"customerId": "bob", "reason": OURS, "status": "cancelled"}],
+        {"witnesses": ("bob",)},
+        CANNOT,
+    ),
+    (
+        "what landed was taken back",
+        [{"customerId": "bob", "reason": OURS}, {"customerId": "bob", "reason": OURS, "direction": "-"}],
+        {"witnesses": ("bob",)},
+        CANNOT,
+    ),
     ("nothing yet, and the job runs", [], {"job_open": True}, CANNOT),
 ]
 
@@ -189,6 +201,12 @@ def test_what_the_list_proves(
     name: str, rows: list[dict[str, Any]], known: dict[str, Any], expected: Judgement
 ) -> None:
     assert judged(listed(rows), **known)[1].judgement is expected
+
+
+def test_whose_reported_awards_the_list_does_not_show_is_said() -> None:
+    judged_so = judged(listed([]), witnesses=("cleo", "bob"))[1]
+    assert "reported as done (bob and 1 more)" in judged_so.detail
+    assert judged_so.evidence["unseen"] == ["bob", "cleo"]
 
 
 ONCE: list[tuple[str, list[dict[str, Any]], Judgement]] = [
