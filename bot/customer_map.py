@@ -14,6 +14,8 @@ from typing import Final
 from bot.errors import SettingsError
 
 MAX_BYTES: Final = 100_000_000
+_PATH_SHOWN: Final = 200
+"""Characters of a path that is not there: whatever it is, it makes no sentence longer than a card."""
 _DISCORD_ID: Final = re.compile(r"[0-9]{17,20}")
 _MAX_CUSTOMER_ID: Final = 255
 
@@ -70,7 +72,8 @@ def _text(path: Path, variable: str) -> str:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise SettingsError(f"{variable}: {path} cannot be read ({error.strerror}).") from None
+        shown = str(path)[:_PATH_SHOWN]
+        raise SettingsError(f"{variable}: {shown} cannot be read ({error.strerror}).") from None
     if len(content) > MAX_BYTES:
         raise SettingsError(f"{variable}: {path} is larger than {MAX_BYTES // 1_000_000} MB.")
     try:

@@ -205,6 +205,14 @@ class _Reader:
             return inherited
         return value.rstrip("/") if _is_acceptable_url(value) else self.wrong(name)
 
+    def path(self, name: str, directory: Path) -> Path | None:
+        """Seen from ``directory``, with ``~`` for somebody's home."""
+        value = self.text(name)
+        try:
+            return None if value is None else directory / Path(value).expanduser()
+        except RuntimeError:  # nobody of that name has a home here
+            self.wrong(name)
+
     def wrong(self, name: str) -> NoReturn:
         """Complain without repeating the value: it might be a secret in the wrong place."""
         variable = BY_NAME[name]
@@ -243,20 +251,25 @@ def _server_ids(own: _Reader) -> frozenset[str] | None:
 
 
 def _database(own: _Reader, directory: Path) -> Path:
-    path = directory / Path(own.text("BURSAR_DATABASE") or "bursar.db").expanduser()
-    if path.is_dir() or not path.parent.is_dir():
+    path = own.path("BURSAR_DATABASE", directory) or directory / "bursar.db"
+    if _is_folder(path) or not _is_folder(path.parent):
         own.wrong("BURSAR_DATABASE")
     return path
 
 
 def _backup_dir(own: _Reader, directory: Path) -> Path | None:
-    value = own.text("BURSAR_BACKUP_DIR")
-    if value is None:
-        return None
-    path = directory / Path(value).expanduser()
-    if not path.is_dir():
+    path = own.path("BURSAR_BACKUP_DIR", directory)
+    if path is not None and not _is_folder(path):
         own.wrong("BURSAR_BACKUP_DIR")
     return path
+
+
+def _is_folder(path: Path) -> bool:
+    """Also of a path that the system will not even look at, such as one that is too long."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _backup_command(own: _Reader) -> tuple[str, ...]:
@@ -343,14 +356,14 @@ def _customers(read: _Reader, directory: Path) -> tuple[str, Mapping[str, str] |
     rest = template.replace(DEFAULT_TEMPLATE, "", 1)
     if rest == template or "{" in rest or "}" in rest or not template.isprintable():
         read.wrong("GAMEBALL_CUSTOMER_ID_TEMPLATE")
-    file_name = read.text("GAMEBALL_CUSTOMER_MAP")
-    if file_name is None:
+    file = read.path("GAMEBALL_CUSTOMER_MAP", directory)
+    if file is None:
         return template, None, None
     map_name = full_name("GAMEBALL_CUSTOMER_MAP", read.suffix)
     if template != DEFAULT_TEMPLATE:
         other = full_name("GAMEBALL_CUSTOMER_ID_TEMPLATE", read.suffix)
         raise SettingsError(f"{map_name} and {other} both say how a customer is found; set only one of them.")
-    found = read_customer_map(directory / Path(file_name).expanduser(), map_name)
+    found = read_customer_map(file, map_name)
     return template, found.customers, found.sha256
 
 
