@@ -141,6 +141,8 @@ class Leading:
     async def _lead(self, term: int) -> Sign:
         if self._sign is None:
             self._opened = False
+            if self.stand.why is not None:
+                self.stand = Stand(Verdict.ALIVE, _YIELDING)  # no longer why it stood by
         self._sign = await self._own(term, State.LEADS)
         return self._sign
 

@@ -238,9 +238,10 @@ def sign_card(own: Sign, stand: Stand, now: float, *, practice: bool) -> discord
     seen = f"{when(round(now * 1000), 'R')}"
     if own.state is State.LEADS:
         lines: list[Line] = [f"-# Sign of life: {seen}", own.line]
-        if stand.why is not None:
-            lines.insert(0, escape(stand.why, 300))
-        return card("Bursar is at work", tone=Tone.PLAIN, practice=practice, lines=lines)
+        if stand.why is None:
+            return card("Bursar is at work", tone=Tone.PLAIN, practice=practice, lines=lines)
+        lines.insert(0, escape(stand.why, 300))
+        return card("Bursar takes over", tone=Tone.RUNNING, word="Nothing is sent yet", practice=practice, lines=lines)
     if own.state is State.ENDED:
         return card("Bursar was stopped", tone=Tone.PLAIN, practice=practice, lines=[f"-# {seen}", own.line])
     lines = [escape(stand.why or "", 300)]

@@ -124,6 +124,9 @@ async def test_beside_one_that_is_alive_a_copy_sends_nothing_until_it_takes_over
             await second.look()
             assert not may_send(other), "the first one does not know yet"
             assert may_send(world.app)
+            assert titles(world) == ["Bursar is at work", "Bursar takes over"]
+            assert "waiting until the other machine" in signs(world)[1].text
+            assert "Another machine gives signs of life" not in signs(world)[1].text
             await first.look()
             assert not may_send(world.app)
             restoration = await world.app.ledger.restorations.in_force()
