@@ -161,9 +161,10 @@ async def _about_the_month(ledger: Ledger, draft: Draft, plan: Schedule, now_ms:
     lacking = plan.short_of(used)
     if not lacking:
         return ()
+    requests = "1 request is" if plan.requests == 1 else f"{plan.requests:,} requests are"
     message = (
-        f"requests needed: {plan.requests:,}, and at most {max(0, plan.per_month - used):,} of this month's"
-        f" {plan.per_month:,} are left: the batch will stop part way until the month is over or the plan is changed"
+        f"{requests} needed, and at most {max(0, plan.per_month - used):,} of this month's {plan.per_month:,} are left:"
+        " the batch will stop part way until the month is over or the plan is changed"
     )
     return (Notice("month-quota", message),)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
+from bot.domain.amounts import display
 from bot.domain.model import Award, Batch, Counts, PauseKind
 from bot.domain.states import AwardState, BatchState
 from bot.ledger.queries import Attempt, Event
@@ -99,8 +100,8 @@ def by_state(counts: Counts) -> str:
 def sums(view: BatchView) -> str:
     """What was paid, of what the batch asks for."""
     unit = view.batch.destination.unit
-    paid = points(view.sums.get(AwardState.APPLIED, 0), unit)
-    return f"**{paid}** paid of {points(view.batch.total, unit)}"
+    paid = display(view.sums.get(AwardState.APPLIED, 0), unit)
+    return f"**{paid} of {points(view.batch.total, unit)}** paid"
 
 
 def doing(view: BatchView) -> str | None:

@@ -100,7 +100,8 @@ def doubts_card(
     pager = _pager(batch.id, at, len(calls), only)
     if pager:
         rows.append(pager)
-    return card(title, tone=Tone.ATTENTION, word="A person has to say", practice=practice, lines=lines, rows=rows)
+    word = "A person has to say" if _looked_at(call) else "Bursar has not looked yet"
+    return card(title, tone=Tone.ATTENTION, word=word, practice=practice, lines=lines, rows=rows)
 
 
 def _evidence(call: Call, rows: int) -> list[Line]:
@@ -109,14 +110,23 @@ def _evidence(call: Call, rows: int) -> list[Line]:
     lines: list[Line] = [f"**{count(rows, 'row')}** sent {when(attempt.claimed_at, 'F')}; {status}."]
     if attempt.detail:
         lines.append(f"What happened: {escape(attempt.detail, 300)}")
-    looked = next((one for one in call.numbers.values() if one.looked_at is not None), None)
-    if looked is not None and looked.looked_at is not None:
-        lines.append(f"Read back {when(looked.looked_at, 'R')}: {escape(looked.said or '', 300)}")
+    looked = _looked_at(call)
+    if looked is not None:
+        said = next(one.said for one in call.numbers.values() if one.looked_at == looked)
+        lines.append(f"Read back {when(looked, 'R')}: {escape(said or '', 300)}")
     else:
-        lines.append("Not read back yet: Bursar does that by itself when the call is old enough.")
+        lines.append(
+            "Not read back yet: Bursar does that by itself when the call is old enough, and may settle it then."
+            " Waiting costs nothing."
+        )
     if attempt.job_id:
         lines.append(f"Job of the service: {escape(attempt.job_id, 60)}")
     return lines
+
+
+def _looked_at(call: Call) -> int | None:
+    """When the evidence was read, if it was."""
+    return next((one.looked_at for one in call.numbers.values() if one.looked_at is not None), None)
 
 
 def _row(award: Award, batch: Batch, numbers: Numbers) -> str:

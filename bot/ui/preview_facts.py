@@ -241,7 +241,7 @@ def expiry_line(preview: Preview) -> str:
 
 
 def _notice(warning: Notice) -> str:
-    text = escape(warning.message, 240)
+    text = escape(warning.message[:1].upper() + warning.message[1:], 240)
     if not warning.lines:
         return text
     rows = ", ".join(f"{line:,}" for line in warning.lines[:5])

@@ -57,8 +57,14 @@ def _mention(holder: str) -> str:
 
 
 def _said(amounts: Mapping[Period, str]) -> str:
-    said = [f"{escape(amounts[period], 30)} a {period.value}" for period in Period if period in amounts]
+    said = [f"{_amount(amounts[period])} a {period.value}" for period in Period if period in amounts]
     return ", ".join(said) or "none"
+
+
+def _amount(text: str) -> str:
+    """As it was typed, which may be points or money, with its thousands grouped."""
+    whole, point, rest = text.partition(".")
+    return f"{int(whole):,}{point}{rest}" if whole.isascii() and whole.isdigit() else escape(text, 30)
 
 
 async def show_budgets(interaction: Interaction, *, done: str | None = None) -> None:

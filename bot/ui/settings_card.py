@@ -194,12 +194,12 @@ def _programme_lines(programmes: Sequence[ProgrammeLine]) -> list[Line]:
 def _about(one: ProgrammeLine) -> list[str]:
     lines = []
     if one.unusable is not None:
-        lines.append(f"-# {escape(one.title, 60)}: cannot be used, {escape(one.unusable, 200)}")
+        lines.append(f"-# **{escape(one.title, 60)}**: cannot be used, {escape(one.unusable, 200)}")
     elif one.currency is not None:
         origin = "chosen here" if one.chosen_here else "as the operator set it"
-        lines.append(f"-# {escape(one.title, 60)}: currency {escape(one.currency, 40)} ({origin})")
+        lines.append(f"-# **{escape(one.title, 60)}**: currency {escape(one.currency, 40)} ({origin})")
     if one.promise is not None:
-        named = "" if one.currency is not None else f"{escape(one.title, 60)}: "
+        named = "" if one.currency is not None else f"**{escape(one.title, 60)}**: "
         lines.append(f"-# {named}{escape(one.promise, 500)}")
     return lines
 

@@ -89,5 +89,5 @@ def _place_lines(place: Place) -> list[Line]:
     return [
         *said,
         f"-# recorded as entry {recorded.seq:,} of the history: `{recorded.hash}`",
-        f"-# its newest entry (the head), {head.seq:,} of {when(head.at)}: `{head.hash}`",
+        f"-# its newest entry, the head, is {head.seq:,} of {when(head.at)}: `{head.hash}`",
     ]

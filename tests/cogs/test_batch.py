@@ -34,7 +34,7 @@ async def test_the_list_shows_batches_newest_first_and_opens_one(tmp_path: Path)
         shown = await batch(world, world.mod, "list")
         assert shown.text.index(f"Batch {second}") < shown.text.index(f"Batch {first}")
         assert "2 awards" in shown.text
-        assert "**50 points** paid of 50 points" in shown.text
+        assert "**50 of 50 points** paid" in shown.text
         opened = await world.pick(world.mod, shown, str(first))
         assert f"### Batch {first}" in opened.text
         assert "1 paid" in opened.text
@@ -77,7 +77,7 @@ async def test_one_batch_is_shown_with_its_history_its_calls_and_its_result(tmp_
         await world.quiet()
         shown = await batch(world, world.mod, "show", batch=str(batch_id))
         assert "1 paid · 1 refused" in shown.text
-        assert "**50 points** paid of 70 points" in shown.text
+        assert "**50 of 70 points** paid" in shown.text
         assert "recorded by mod" in shown.text
         assert "**1 call** · 1 went through whole" in shown.text
         assert "Reason: Weekly quest" in shown.text

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import simcord
 
 from tests.support.batches import batch, board_says, record, view
 from tests.support.discord import Shown, World, discord_world
+from tests.support.patience import PATIENCE
 
 LOST = {"service": "drip", "path": "/transaction", "kind": "reset-after-apply"}
 
@@ -37,6 +39,7 @@ async def test_one_answer_settles_every_row_of_an_all_or_nothing_call(tmp_path: 
         assert "All or nothing" in card.text or "all or nothing" in card.text
         assert "expected" in card.text
         assert "before" in card.text
+        assert "Bursar has not looked yet" in card.text and "A person has to say" not in card.text
         assert "Not read back yet" in card.text
         assert "If the first one arrived, they get it twice." in card.text
         assert card.buttons == ["They landed: all 2", "Send again: all 2", "Write off: all 2"]
@@ -51,6 +54,21 @@ async def test_one_answer_settles_every_row_of_an_all_or_nothing_call(tmp_path: 
         assert "both balances went up" in shown.text
         assert "by mod" in shown.text
         await board_says(world, batch_id, "2 paid")
+
+
+async def test_a_doubt_that_evidence_left_open_shows_what_was_read(tmp_path: Path) -> None:
+    times = {"BURSAR_HTTP_TIMEOUT": "2", "BURSAR_SETTLE_AFTER": "2"}
+    async with discord_world(tmp_path, settling=True, **times) as world:
+        await record(world, [5, 5], programme="drip-credentials")
+        await world.quiet()
+        batch_id = await in_doubt(world, "drip-credentials")
+        for member in world.members[:2]:
+            await world.sandbox.outside(service="drip", type="discord-id", value=str(member.id), amount=3)
+        async with asyncio.timeout(PATIENCE):
+            await world.app.services.dispatcher.until_quiet([batch_id], settled=True)
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        assert "-# A person has to say" in card.text and "Read back <t:" in card.text
+        assert "before 1,005, expected 1,055 · now 1,058" in card.text
 
 
 async def test_rows_sent_again_are_sent_once_more_and_no_oftener(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ async def test_an_amount_that_is_none_changes_nothing(tmp_path: Path) -> None:
 
 async def test_only_who_may_change_settings_sets_budgets(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
-        card = await set_budget(world, world.mod, day="10", month="100")
+        card = await set_budget(world, world.mod, day="10", month="2000")
         held = await world.app.services.budgeting.all(str(world.guild.id))
-        assert [(one.period, one.amount) for one in held] == [(Period.DAY, "10"), (Period.MONTH, "100")]
-        assert f"<@{world.mod.id}>: 10 a day, 100 a month" in card.text
+        assert [(one.period, one.amount) for one in held] == [(Period.DAY, "10"), (Period.MONTH, "2000")]
+        assert f"<@{world.mod.id}>: 10 a day, 2,000 a month" in card.text

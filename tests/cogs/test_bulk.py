@@ -176,7 +176,7 @@ async def test_the_receipt_is_brought_up_to_date_when_the_batch_is_over(tmp_path
         await world.quiet()
         await world.env.advance_time(receipts.STEP_SECONDS + 1)
         assert "Done" in world.again(receipt).text
-        assert "**400 points** paid of 400 points" in world.again(receipt).text
+        assert "**400 of 400 points** paid" in world.again(receipt).text
         assert world.again(receipt).buttons == ["Details"]
 
 

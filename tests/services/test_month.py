@@ -18,7 +18,7 @@ async def test_a_preview_warns_when_the_month_would_not_suffice(door: Door, sand
         await office.app.ledger.database.write(_as_if_sent_so_often)
         preview = await office.draft(paying(ids))
         (notice,) = [one for one in preview.warnings if one.kind == "month-quota"]
-        assert "requests needed: 1, and at most 0 of this month's 100,000 are left" in notice.message
+        assert "1 request is needed, and at most 0 of this month's 100,000 are left" in notice.message
         later = office.app.clock.now() * 1000 + 1
         assert await office.app.ledger.queries.calls_since(account, int(later)) == 0
 

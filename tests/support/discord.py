@@ -218,7 +218,13 @@ def _root(error: BaseException) -> BaseException:
 
 @contextlib.asynccontextmanager
 async def discord_world(
-    directory: Path, *, members: int = 8, practice: bool = False, plan: str = "pro", **environ: str
+    directory: Path,
+    *,
+    members: int = 8,
+    practice: bool = False,
+    plan: str = "pro",
+    settling: bool = False,
+    **environ: str,
 ) -> AsyncIterator[World]:
     """Start everything in ``directory``. ``environ``: more settings, by the names of contract.md.
 
@@ -232,7 +238,7 @@ async def discord_world(
         async with running_sandbox("--drip-plan", plan) as sandbox:
             values = {**sandbox.environ(), "DRIP_RATE_PLAN": plan, "BURSAR_SERVER_IDS": str(SERVER_ID), **environ}
             settings = Settings.load(values, directory)
-            async with opened(settings, SystemClock(), patient=True, practice=practice) as app:
+            async with opened(settings, SystemClock(), patient=True, practice=practice, settling=settling) as app:
                 client = BursarClient(app.services, settings)
                 async with simcord.run(client, check_errors=False, settle_timeout=PATIENCE) as env:
                     world = _populate(app, client, env, sandbox, members)

@@ -37,7 +37,7 @@ async def test_a_batch_has_one_message_from_its_recording_to_its_result(tmp_path
         done = await board_says(world, batch_id, "Done")
         assert done.message.id == board.message.id
         assert "3 paid" in done.text
-        assert "**150 points** paid of 150 points" in done.text
+        assert "**150 of 150 points** paid" in done.text
         assert done.files == [f"batch-{batch_id}-result.csv"]
         lines = world.file(done, f"batch-{batch_id}-result.csv").splitlines()
         assert len(lines) == 4
