@@ -209,6 +209,11 @@ def _restore(commands: _Commands[Parser]) -> None:
     group.add_argument("--take-in", metavar="FILE", nargs="+", help="result files of one programme, oldest first")
     group.add_argument("--programme", metavar="NAME", help="which programme they are of")
     group.add_argument("--currency", metavar="ID", help="which currency, where servers have chosen different ones")
+    group.add_argument(
+        "--numbers",
+        choices=("same", "other"),
+        help="where this ledger went on by itself: whether the files' award numbers mean its own awards",
+    )
     group.add_argument("--by", metavar="NAME", help="who takes them in; the name is kept")
     group.add_argument("--label", metavar="TEXT", help="the batches' label, which the difference mode goes by")
     _reading_options(command, (Duplicates.SUM, Duplicates.ONCE))

@@ -131,6 +131,7 @@ def _file(options: Namespace, path: Path) -> HistoryFile:
         recipient_column=options.recipient_column,
         amount_column=options.amount_column,
         label=options.label,
+        same_numbers=None if options.numbers is None else options.numbers == "same",
     )
 
 
@@ -160,6 +161,11 @@ def _tell_taken(options: Namespace, name: str, done: TakenIn) -> dict[str, Any]:
         parts.insert(0, f"batch {done.batch_id} with {output.plural(new, 'award')} ({done.in_doubt:,} in doubt)")
     parts.append(f"{done.unchanged:,} known already, {output.plural(done.not_sent, 'row')} not paid")
     output.say(f"{name}: {'; '.join(parts)}.", json_mode=options.json)
+    if done.apart:
+        message = (
+            f"{output.plural(done.apart, 'award')} of it are not those that this ledger has under the same numbers."
+        )
+        output.say(f"  {message}", json_mode=options.json)
     return {
         "file": name,
         "batch": None if done.batch_id is None else str(done.batch_id),
@@ -168,6 +174,7 @@ def _tell_taken(options: Namespace, name: str, done: TakenIn) -> dict[str, Any]:
         "updated": done.updated,
         "unchanged": done.unchanged,
         "not_sent": done.not_sent,
+        "apart": done.apart,
     }
 
 

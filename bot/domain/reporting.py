@@ -61,6 +61,15 @@ def iso_time(unix_ms: int) -> str:
     return datetime.fromtimestamp(unix_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def time_of(text: str) -> int | None:
+    """What ``iso_time`` was given, to the second; ``None`` for another text."""
+    try:
+        at = datetime.strptime(text.strip(), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return round(at.timestamp()) * 1000
+
+
 class Report:
     """A CSV with the original columns and some of ours behind them: UTF-8 with BOM, CRLF, safe to open.
 

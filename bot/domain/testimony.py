@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 from bot.domain.model import Duplicates, Recipient, Row
@@ -74,6 +75,8 @@ class Told:
     """What it may have been worth: how rows for one recipient were made one award is not in the file."""
     elsewhere: bool = False
     """The row stands for an award of another batch, whose own file tells more of it."""
+    at: int | None = None
+    """When it became so there, Unix milliseconds, to the second; ``None``: the file does not say."""
 
     @property
     def line(self) -> int:
@@ -104,15 +107,19 @@ def is_elsewhere(said: str, award_id: int | None) -> bool:
 
 
 def told_of(
-    rows: Iterable[tuple[Row, AwardState, str]], targets: Mapping[str, str], duplicates: Duplicates
+    rows: Iterable[tuple[Row, AwardState, str]],
+    targets: Mapping[str, str],
+    duplicates: Duplicates,
+    times: Mapping[int, int] = MappingProxyType({}),
 ) -> list[Told]:
     """Awards from rows, each with its state and the file's words: rows of one award id are one award, added up, or with
-    ``Duplicates.ONCE`` counted once. ``targets`` by recipient key."""
+    ``Duplicates.ONCE`` counted once. ``targets`` by recipient key, ``times`` by line."""
     groups: dict[object, list[tuple[Row, AwardState, str]]] = {}
     for row, state, said in rows:
         own = row.award_id is None or is_elsewhere(said, row.award_id)
         groups.setdefault(("line", row.line) if own else row.award_id, []).append((row, state, said))
-    return [_told(group, targets, duplicates) for group in groups.values()]
+    told = (_told(group, targets, duplicates) for group in groups.values())
+    return [replace(one, at=times.get(one.line)) for one in told]
 
 
 def _told(group: Sequence[tuple[Row, AwardState, str]], targets: Mapping[str, str], duplicates: Duplicates) -> Told:

@@ -30,6 +30,7 @@ from bot.ledger import (
     _jobs,
     _recording,
     _rows,
+    _same,
     _staging,
     claims,
     events,
@@ -61,6 +62,8 @@ class TakenIn:
     """Awards known here of which the file tells nothing new."""
     not_sent: int = 0
     """Lines for which nothing was paid."""
+    apart: int = 0
+    """Awards that this ledger has other awards for under the same numbers; taken for what they are, not for those."""
 
 
 class Testimonies:
@@ -71,14 +74,16 @@ class Testimonies:
         self._clock = clock
         self._randomness = randomness
 
-    async def take_in(self, new: NewDraft, told: FileTold) -> TakenIn:
+    async def take_in(self, new: NewDraft, told: FileTold, *, same_numbers: bool | None = None) -> TakenIn:
         """Record what a file tells, all of it or nothing. The same file, or a later one of the same batch, adds only
-        what is new. ``new``: the file, where its awards were sent to, and who takes it in.
+        what is new. ``new``: the file, where its awards were sent to, and who takes it in. ``same_numbers``: what that
+        person says where nothing tells whether numbers mean the same awards here and there (``_same``).
 
-        Raises ``Refused`` when the file contradicts the ledger, or this ledger is not waiting for any.
+        Raises ``Refused`` when the file contradicts the ledger, when nothing tells that, or when this ledger is not
+        waiting for any file.
         """
         now = milliseconds(self._clock.now())
-        return await self._database.write(lambda c: _Work(c, new, now, self._randomness).done(told))
+        return await self._database.write(lambda c: _Work(c, new, now, self._randomness, same_numbers).done(told))
 
 
 @dataclass(slots=True)
@@ -99,7 +104,10 @@ class _Sorted:
     fresh: list[Told] = field(default_factory=list)
     known: list[_Known] = field(default_factory=list)
     unchanged: int = 0
+    apart: int = 0
     problems: list[str] = field(default_factory=list)
+    unclear: list[str] = field(default_factory=list)
+    """Awards that may be those that this ledger has under their numbers, or others."""
     not_sent: dict[int, str] = field(default_factory=dict)
 
 
@@ -111,6 +119,7 @@ class _Work:
     new: NewDraft
     now: int
     randomness: Randomness
+    same_numbers: bool | None
 
     def done(self, told: FileTold) -> TakenIn:
         since = self._begin()
@@ -123,13 +132,20 @@ class _Work:
                 f"{self.new.file_name} contradicts this ledger: {shown}" + (f"; and {more:,} more" if more > 0 else ""),
                 hint="It is of another ledger, or was edited. Take those rows out, and settle them by hand.",
             )
+        if sorted_.unclear:
+            raise Refused(
+                f"nothing tells whether awards of {self.new.file_name} are those that this ledger, which went on by"
+                f" itself, has under the same numbers: {'; '.join(sorted_.unclear[:_PROBLEMS_SHOWN])}",
+                hint="Compare the receipt codes on the batches' cards, then say --numbers same or --numbers other.",
+            )
         batch_id = self._record(sorted_) if sorted_.fresh else None
         sorted_.known.sort(key=lambda one: (one.batch_id, one.award_id))
         for (of, server), group in groupby(sorted_.known, key=lambda one: (one.batch_id, one.server_id)):
             self._tell(of, server, list(group))
         paid = sum(one.state is AwardState.APPLIED for one in sorted_.fresh)
         doubts = sum(one.state not in FINAL for one in sorted_.fresh)
-        return TakenIn(batch_id, paid, doubts, len(sorted_.known), sorted_.unchanged, len(sorted_.not_sent))
+        of_lines = (sorted_.unchanged, len(sorted_.not_sent), sorted_.apart)
+        return TakenIn(batch_id, paid, doubts, len(sorted_.known), *of_lines)
 
     def _begin(self) -> int:
         """The entry behind which nothing is the lost ledger's; 0 for a ledger that begins with files."""
@@ -155,15 +171,26 @@ class _Work:
             (since,),
         ).fetchone()
         before = self._told_before(since)
+        shared = _same.shared_up_to(self.connection)
+        numbers = {one.award_id for one in told.awards if one.award_id is not None and one.award_id <= own}
+        here = {number: _same.here(self.connection, number) for number in numbers}
+        maybe = [(one, here[one.award_id]) for one in told.awards if one.award_id in here and not one.elsewhere]
+        is_same = _same.verdicts(((one, it) for one, it in maybe if it.id > shared), self.same_numbers)
         found = _Sorted(not_sent=dict(told.not_sent))
         for one in told.awards:
             if one.award_id is None:
                 self._sort_fresh(one, found)
-            elif one.award_id <= own:
-                self._sort_known(one, one.award_id, found, told_there=False)
             elif one.award_id in before:
-                self._sort_known(one, before[one.award_id], found, told_there=True)
+                there = _same.here(self.connection, before[one.award_id])
+                self._sort_known(one, there, found, told_there=True)
+            elif one.award_id not in here:
+                self._sort_fresh(one, found)
+            elif is_same.get(one.award_id, True):
+                self._sort_known(one, here[one.award_id], found, told_there=False)
+            elif is_same[one.award_id] is None:
+                found.unclear.append(f"row {one.line}: award {one.award_id}")
             else:
+                found.apart += 1
                 self._sort_fresh(one, found)
         return found
 
@@ -187,24 +214,19 @@ class _Work:
         else:
             found.not_sent |= dict.fromkeys(one.lines, f"{one.state.value} there{f': {one.said}' if one.said else ''}")
 
-    def _sort_known(self, one: Told, award_id: int, found: _Sorted, *, told_there: bool) -> None:
+    def _sort_known(self, one: Told, it: _same.Here, found: _Sorted, *, told_there: bool) -> None:
         if one.elsewhere:
             found.unchanged += 1
             return
-        key, amount, lines, state, batch_id, server_id = self.connection.execute(
-            "SELECT a.key, a.amount, a.lines, a.state, a.batch_id, b.server_id FROM awards a"
-            " JOIN batches b ON b.id = a.batch_id WHERE a.id = ?",
-            (award_id,),
-        ).fetchone()
         where = f"row {one.line}: award {one.award_id}"
-        if key not in one.keys and lines is None:
+        if it.key not in one.keys and not it.merged:
             found.problems.append(f"{where} is somebody else's here")
-        elif amount not in one.amounts and not told_there:
+        elif it.amount not in one.amounts and not told_there:
             found.problems.append(f"{where} is of another amount here")
-        elif (path := steps(AwardState(state), one.state)) is None:
-            found.problems.append(f"{where} is {state} here and {one.state.value} there")
+        elif (path := steps(AwardState(it.state), one.state)) is None:
+            found.problems.append(f"{where} is {it.state} here and {one.state.value} there")
         elif path:
-            found.known.append(_Known(award_id, batch_id, server_id, path, one.said))
+            found.known.append(_Known(it.id, it.batch_id, it.server_id, path, one.said))
         else:
             found.unchanged += 1
 

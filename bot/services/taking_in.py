@@ -16,6 +16,7 @@ from bot.clock import Clock, milliseconds
 from bot.domain.amounts import parse_amount
 from bot.domain.intake import FileFacts, ReadingOptions, original_records, read
 from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Problem, Programme, Row
+from bot.domain.reporting import time_of
 from bot.domain.states import FINAL, AwardState
 from bot.domain.testimony import FileTold, state_of, told_of
 from bot.errors import UsageError
@@ -41,6 +42,13 @@ class HistoryFile:
     recipient_column: str | None = None
     amount_column: str | None = None
     label: str | None = None
+    same_numbers: bool | None = None
+    """Where this ledger went on by itself, and nothing else tells: whether the file's awards are those that it has
+    under the same numbers."""
+
+
+_Read = tuple[list[tuple[Row, AwardState, str]], dict[int, str], dict[int, int]]
+_NOTHING: Final = ("", "", None)
 
 
 class TakingIn:
@@ -55,8 +63,9 @@ class TakingIn:
         """Record what the file tells, all of it or nothing. Raises ``UsageError`` for a file that is no result file or
         has a row that cannot be read, ``Refused`` for one that contradicts the ledger."""
         content = await asyncio.to_thread(_unpacked, file)
-        rows, not_sent = await asyncio.to_thread(self._read, file, content)
-        told = FileTold(told_of(rows, await self._targets([row for row, _, _ in rows]), file.duplicates), not_sent)
+        rows, not_sent, times = await asyncio.to_thread(self._read, file, content)
+        targets = await self._targets([row for row, _, _ in rows])
+        told = FileTold(told_of(rows, targets, file.duplicates, times), not_sent)
         programme = self._provider.programme
         new = NewDraft(
             source="history",
@@ -71,10 +80,11 @@ class TakingIn:
             parent_id=None,
             request={"duplicates": file.duplicates.value},
         )
-        return await self._ledger.testimonies.take_in(new, told)
+        return await self._ledger.testimonies.take_in(new, told, same_numbers=file.same_numbers)
 
-    def _read(self, file: HistoryFile, content: bytes) -> tuple[list[tuple[Row, AwardState, str]], dict[int, str]]:
-        """Rows that became awards with their state and the file's words, and the lines of which nothing was paid."""
+    def _read(self, file: HistoryFile, content: bytes) -> _Read:
+        """Rows that became awards with their state and the file's words, the lines of which nothing was paid, and when
+        each line became so."""
         reading = read(content, _options(file, self._provider.programme, milliseconds(self._clock.now())))
         if reading.facts is None:
             assert reading.refusal is not None  # one of the two
@@ -83,7 +93,7 @@ class TakingIn:
         rows: list[tuple[Row, AwardState, str]] = []
         not_sent: dict[int, str] = {}
         for entry in reading.entries():
-            status, said = statuses.get(entry.line, ("", ""))
+            status, said, _ = statuses.get(entry.line, _NOTHING)
             state = state_of(status)
             if state is None:
                 not_sent[entry.line] = said or status or "the file tells nothing of it"
@@ -91,7 +101,7 @@ class TakingIn:
                 rows.append((entry, state, said))
             elif state not in FINAL or state is AwardState.APPLIED:
                 raise UsageError(_unreadable(file, entry), hint="Correct the row, then take the file in again.")
-        return rows, not_sent
+        return rows, not_sent, {line: at for line, (_, _, at) in statuses.items() if at is not None}
 
     async def _targets(self, rows: Sequence[Row]) -> Mapping[str, str]:
         """What was sent for each recipient, as far as that can be told without asking anybody."""
@@ -144,8 +154,8 @@ def _options(file: HistoryFile, programme: Programme, now: int) -> ReadingOption
     )
 
 
-def _statuses(file: HistoryFile, content: bytes, facts: FileFacts) -> dict[int, tuple[str, str]]:
-    """By line: status and words."""
+def _statuses(file: HistoryFile, content: bytes, facts: FileFacts) -> dict[int, tuple[str, str, int | None]]:
+    """By line: status, words and time."""
     places = {re.sub(r"[\s_\-]+", "", name).casefold(): index for index, name in enumerate(facts.columns)}
     if "status" not in places:
         raise UsageError(
@@ -153,15 +163,15 @@ def _statuses(file: HistoryFile, content: bytes, facts: FileFacts) -> dict[int, 
             hint="Result files are attached to the last message of each batch, batch-12-result.csv; a CSV with the"
             " same columns, written by hand, will do, too.",
         )
-    status, detail = places["status"], places.get("detail")
+    status, detail, time = places["status"], places.get("detail"), places.get("time")
     return {
-        line: (_cell(cells, status), "" if detail is None else _cell(cells, detail))
+        line: (_cell(cells, status), _cell(cells, detail), time_of(_cell(cells, time)))
         for line, cells in original_records(content, facts)
     }
 
 
-def _cell(cells: Sequence[str], index: int) -> str:
-    return " ".join(cells[index].split())[:200] if index < len(cells) else ""
+def _cell(cells: Sequence[str], index: int | None) -> str:
+    return " ".join(cells[index].split())[:200] if index is not None and index < len(cells) else ""
 
 
 def _unreadable(file: HistoryFile, problem: Problem) -> str:

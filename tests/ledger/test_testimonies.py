@@ -18,12 +18,14 @@ from bot.ledger import copying
 from bot.ledger.drafts import NewDraft
 from bot.ledger.ledger import Ledger
 from bot.ledger.recording import StaleMatches
+from bot.ledger.restorations import Why
 from bot.ledger.testimonies import TakenIn
 from bot.ledger.verifying import verify
 from tests.ledger.making import (
     ADA,
     MEMBERS,
     SHELL,
+    START,
     HandClock,
     awards,
     batch_of,
@@ -180,6 +182,70 @@ async def test_only_a_ledger_that_waits_takes_files_in(ledger: Ledger):
     await record(ledger, rows(1, first=5), destination=MEMBERS)
     with pytest.raises(Refused, match="not waiting for result files"):
         await take_in(ledger, told(2, 3, S.APPLIED, 3), name="c.csv")
+
+
+@pytest.fixture
+async def went_on(ledger: Ledger, clock: HandClock) -> Ledger:
+    """An older copy that was put back by hand, paid awards 1 and 2, planned award 3, and was found out later."""
+    batch = await batch_of(ledger, 3)
+    claimed = await claim(ledger, batch)
+    kinds = (OutcomeKind.APPLIED, OutcomeKind.APPLIED, OutcomeKind.NOT_SENT)
+    await ledger.claims.record_outcome(claimed, each_of(claimed, [Outcome(kind) for kind in kinds]))
+    clock.at += 3600
+    await ledger.restorations.suspect(Why.OLDER)
+    return ledger
+
+
+PARTED = 1_000 * round(START)
+"""When the ledger of ``went_on`` recorded and paid, to the second."""
+
+
+async def test_awards_that_were_settled_before_those_of_the_same_numbers_were_recorded_are_others(went_on: Ledger):
+    """The same people, the same amounts, the same numbers: last week's payout of the ledger that was lost."""
+    last_week = PARTED - 7 * 86_400_000
+    said = [told(2 + n, 1 + n, S.APPLIED, 1 + n, at=last_week) for n in range(3)]
+    done = await take_in(went_on, *said)
+    assert done == TakenIn(2, paid=3, apart=3)
+    assert await states(went_on) == ["applied", "applied", "planned", "applied", "applied", "applied"]
+    assert await take_in(went_on, *said) == TakenIn(unchanged=3), "the same file again"
+
+
+async def test_awards_that_were_settled_in_the_same_moment_are_the_same_and_so_is_their_batch(went_on: Ledger):
+    said = [told(2, 1, S.APPLIED, 1, at=PARTED), told(4, 3, S.APPLIED, 3, at=PARTED + 60_000)]
+    assert await take_in(went_on, *said) == TakenIn(updated=1, unchanged=1)
+    assert await states(went_on) == ["applied", "applied", "applied"]
+
+
+@pytest.mark.parametrize("at", [None, PARTED + 60_000])
+async def test_where_nothing_tells_whether_they_are_the_same_a_person_is_asked(went_on: Ledger, at: int | None):
+    said = [told(2, 1, S.APPLIED, 1, at=at), told(4, 3, S.APPLIED, 3, at=at)]
+    before = await went_on.receipts.head()
+    with pytest.raises(Refused, match="nothing tells whether awards of") as refused:
+        await take_in(went_on, *said)
+    assert "--numbers" in (refused.value.hint or "")
+    assert await went_on.receipts.head() == before
+    same = await went_on.testimonies.take_in(file(), FileTold(said), same_numbers=True)
+    assert same == TakenIn(updated=1, unchanged=1)
+
+
+async def test_a_person_may_say_that_they_are_others(went_on: Ledger):
+    said = FileTold([told(2, 1, S.APPLIED, 1), told(4, 3, S.APPLIED, 3)])
+    assert await went_on.testimonies.take_in(file(), said, same_numbers=False) == TakenIn(2, paid=2, apart=2)
+    assert (await states(went_on))[2] == "planned"
+    assert (await verify(went_on.database)).bad is None
+
+
+async def test_a_restored_copy_shares_what_it_had_and_nothing_that_it_recorded_since(
+    restored: Ledger, clock: HandClock
+):
+    assert await take_in(restored, told(3, 2, S.APPLIED, 2)) == TakenIn(updated=1)
+    await restored.restorations.sign_off("Ada")
+    clock.at += 3600
+    await record(restored, rows(1, first=9), destination=MEMBERS)
+    await restored.restorations.suspect(Why.STRANGER)
+    assert await take_in(restored, told(2, 1, S.APPLIED, 1), name="b.csv") == TakenIn(unchanged=1)
+    done = await take_in(restored, told(2, 9, S.APPLIED, 5, at=PARTED), name="c.csv")
+    assert (done.paid, done.apart) == (1, 1)
 
 
 STORY = st.lists(st.tuples(st.sampled_from("PARUC"), st.sampled_from(list(AwardState))), min_size=1, max_size=12)
