@@ -254,35 +254,50 @@ class Schedule:
 
     calls: int
     lookups: int
+    """Before it is recorded."""
     seconds: float
     month_share: float | None
     """Part of the month's requests, 0 to 1 (more when the plan needs more than a month has); ``None`` where no monthly
     quota is known."""
     per_month: int | None = None
+    reads: int = 0
+    """Of balances, before the calls; at most."""
 
     @property
     def requests(self) -> int:
-        """Look-ups and calls."""
-        return self.calls + self.lookups
+        """Look-ups, reads and calls."""
+        return self.calls + self.lookups + self.reads
 
     def short_of(self, used: int) -> int:
         """Requests that the month would lack when so many of it were used before."""
         return 0 if self.per_month is None else max(0, used + self.requests - self.per_month)
 
 
+def calls_for(awards: int, awards_per_call: int) -> int:
+    """How many calls so many awards take."""
+    return -(-max(awards, 0) // max(awards_per_call, 1))
+
+
 def schedule(
-    awards: int, awards_per_call: int, lookups: int, *, per_window: int, window_seconds: float, per_month: int | None
+    awards: int,
+    awards_per_call: int,
+    lookups: int,
+    *,
+    per_window: int,
+    window_seconds: float,
+    per_month: int | None,
+    reads: int = 0,
 ) -> Schedule:
     """Calls, and the smallest possible time from an empty sliding window to the moment the last request may be sent.
 
     A window admits ``per_window`` requests at once and the next ones when those are a window old: 100 requests at 24 a
     minute end after 4 minutes. What the service takes to answer is not in it.
     """
-    calls = -(-max(awards, 0) // max(awards_per_call, 1))
-    requests = calls + max(lookups, 0)
+    calls = calls_for(awards, awards_per_call)
+    requests = calls + max(lookups, 0) + reads
     seconds = max(requests - 1, 0) // max(per_window, 1) * window_seconds
     share = None if not per_month else requests / per_month
-    return Schedule(calls, max(lookups, 0), float(seconds), share, per_month or None)
+    return Schedule(calls, max(lookups, 0), float(seconds), share, per_month or None, reads)
 
 
 def month_begins(now_ms: int) -> int:

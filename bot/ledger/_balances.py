@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bot.domain.judging import holder_of
+from bot.domain.judging import CREDENTIAL_TARGET, holder_of
 from bot.domain.model import Item, Outcome, OutcomeKind, ProviderKind
 from bot.ledger import _rows
 
@@ -92,6 +92,20 @@ def newcomers(connection: sqlite3.Connection, batch_id: int, limit: int, most: i
         " WHERE p.account = next.account AND p.currency = next.currency AND known.holder = next.key"
         " AND known.balance IS NOT NULL) LIMIT ?3)",
         (batch_id, limit, most),
+    ).fetchone()
+    return int(count)
+
+
+def newcomers_of_draft(connection: sqlite3.Connection, draft_id: int, now: int, most: int) -> int:
+    """Rows of a draft that name a recipient of whom no balance is known well enough, counted up to ``most``."""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM drafts d CROSS JOIN draft_rows r ON r.draft_id = d.id"
+        " LEFT JOIN purses p ON p.account = d.account AND p.currency = d.currency"
+        " WHERE d.id = ?1 AND r.target IS NOT NULL AND r.unresolved IS NULL AND NOT EXISTS ("
+        "  SELECT 1 FROM balances known WHERE known.purse_id = p.id AND known.balance IS NOT NULL"
+        "  AND known.holder = CASE WHEN d.kind = ?2 AND r.target NOT LIKE ?3 THEN r.target ELSE r.key END"
+        "  AND (known.holder = r.key OR known.at >= ?4)) LIMIT ?5)",
+        (draft_id, ProviderKind.DRIP_MEMBERS, f"{CREDENTIAL_TARGET}%", now - MEMBER_MAX_AGE_MS, most),
     ).fetchone()
     return int(count)
 

@@ -67,6 +67,11 @@ class Evidence:
 
         return await self._database.read(look)
 
+    async def newcomers(self, draft_id: int, most: int = 1_000_000_000) -> int:
+        """Rows of a draft that name a recipient whose balance would be read before the call, counted up to ``most``."""
+        now = self._now()
+        return await self._database.read(lambda c: _balances.newcomers_of_draft(c, draft_id, now, most))
+
     async def remember_balances(
         self, account: str, currency: str, readings: Mapping[str, int], *, read_at: float, nobody: Iterable[str] = ()
     ) -> None:

@@ -215,6 +215,11 @@ class Provider(Protocol):
         """Ask that an accepted job carries nothing more out. Whether it does, ``follow`` tells."""
         ...
 
+    def reads_ahead(self, awards: int, newcomers: int, calls: int, reads: Reads = FEW_READS) -> int:
+        """How many requests ``look_ahead`` makes at most before so many calls, in which so many recipients' balances
+        are not known beforehand."""
+        ...
+
     async def look_ahead(
         self, items: Sequence[Item], known: Collection[int], mark: int | None, reads: Reads = FEW_READS
     ) -> Foresight:

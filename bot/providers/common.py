@@ -8,6 +8,7 @@ from typing import Final
 
 from bot.domain.model import Item, Programme
 from bot.domain.probing import Purse
+from bot.providers.base import FEW_READS, Reads
 from bot.providers.line import Line
 
 LANES: Final = 4
@@ -35,6 +36,9 @@ class OnLine:
     @property
     def waiting_until(self) -> float | None:
         return self._line.pacer.until()
+
+    def reads_ahead(self, awards: int, newcomers: int, calls: int, reads: Reads = FEW_READS) -> int:
+        return 0
 
     async def missing(self, places: Sequence[Purse], items: Sequence[Item]) -> Sequence[Purse]:
         return ()

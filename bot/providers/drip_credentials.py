@@ -19,7 +19,7 @@ from bot.providers.common import OnLine
 from bot.providers.drip import DripAccess, build_credentials
 from bot.providers.drip_checks import examine_realm
 from bot.providers.drip_ids import spelled
-from bot.providers.drip_judging import foresee_credentials, judge_credentials
+from bot.providers.drip_judging import foresee_credentials, judge_credentials, reads_of_credentials
 from bot.providers.verdicts import unsent
 
 _OWN = "This credential is one of the operator's twins (DRIP_TWINS) and is not paid."
@@ -81,6 +81,9 @@ class DripCredentials(OnLine):
 
     async def stop(self, job_id: str) -> None:
         """Drip has no jobs."""
+
+    def reads_ahead(self, awards: int, newcomers: int, calls: int, reads: Reads = FEW_READS) -> int:
+        return reads_of_credentials(newcomers, calls, reads)
 
     async def look_ahead(
         self, items: Sequence[Item], known: Collection[int], mark: int | None, reads: Reads = FEW_READS

@@ -38,6 +38,22 @@ async def foresee_members(
     return _foresight(await member_balances(access, unknown, currency))
 
 
+def reads_of_members(awards: int, newcomers: int, calls: int) -> int:
+    """How many requests ``foresee_members`` makes at most before so many calls."""
+    return calls if awards - newcomers < WITNESSES * calls and newcomers else 0
+
+
+def reads_of_credentials(newcomers: int, calls: int, reads: Reads) -> int:
+    """How many requests ``foresee_credentials`` makes at most before so many calls: who turns out to have an account is
+    not looked up once more."""
+    in_call = -(-newcomers // max(calls, 1))
+    if in_call <= NEWCOMERS_READ:
+        return newcomers
+    searches = 0 if reads.by_account is False else calls * -(-in_call // SEARCH_VALUES)
+    samples = SAMPLES if reads.by_account is None else 0
+    return searches + samples + (newcomers if reads.one_by_one else 0)
+
+
 async def foresee_credentials(
     access: DripAccess, items: Sequence[Item], known: Collection[int], currency: str | None, reads: Reads
 ) -> Foresight:

@@ -42,7 +42,13 @@ from bot.providers.common import OnLine
 from bot.providers.drip import DripAccess, build_credentials, encode, tally, unclear
 from bot.providers.drip_checks import examine_realm
 from bot.providers.drip_ids import credential_target, is_credential_target, is_object_id, looks_up_by
-from bot.providers.drip_judging import foresee_credentials, foresee_members, judge_credentials, judge_members
+from bot.providers.drip_judging import (
+    foresee_credentials,
+    foresee_members,
+    judge_credentials,
+    judge_members,
+    reads_of_members,
+)
 from bot.providers.drip_reading import read_members, told_of_members
 from bot.providers.drip_search import SEARCH_VALUES, balance_in, index, slices
 from bot.providers.http import Exchange
@@ -235,6 +241,9 @@ class DripMembers(OnLine):
 
     async def stop(self, job_id: str) -> None:
         """Drip has no jobs."""
+
+    def reads_ahead(self, awards: int, newcomers: int, calls: int, reads: Reads = FEW_READS) -> int:
+        return reads_of_members(awards, newcomers, calls)
 
     async def look_ahead(
         self, items: Sequence[Item], known: Collection[int], mark: int | None, reads: Reads = FEW_READS

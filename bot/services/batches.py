@@ -21,7 +21,7 @@ from bot.ledger.queries import NOTHING_HELD_BACK, Attempt, Calls, Event, HeldBac
 from bot.services import records
 from bot.services.dispatching import Dispatcher
 from bot.services.programmes import Programmes
-from bot.services.proving import awards_in_call
+from bot.services.proving import plan_for
 from bot.services.rules import ServerRules
 from bot.services.watching import Activity, Doing
 
@@ -269,9 +269,10 @@ class Batches:
         except DestinationChanged:
             return 0, None
         pace = provider.pace
+        plan = await plan_for(self._ledger, provider.programme, batch.awards)
         left = schedule(
             counts.planned,
-            await awards_in_call(self._ledger, provider.programme, batch.awards),
+            plan.awards_per_call,
             0,
             per_window=pace.calls_per_window,
             window_seconds=pace.window_seconds,

@@ -9,6 +9,7 @@ from bot.clock import Clock, milliseconds
 from bot.domain.judging import CREDENTIAL_TARGET, NEWCOMERS_READ, holder_of
 from bot.domain.lanes import LaneKind, Plan
 from bot.domain.model import Batch, ProviderKind
+from bot.domain.planning import calls_for
 from bot.ledger.ledger import Ledger
 from bot.providers.base import FEW_READS, NOTHING_READ, Provider, Reads
 
@@ -40,7 +41,7 @@ async def look_ahead(ledger: Ledger, provider: Provider, clock: Clock, batch: Ba
     by_member = by_member and not upcoming.items[0].target.startswith(CREDENTIAL_TARGET)
     if plan.kind in (LaneKind.RING, LaneKind.WITNESS) and by_member:
         return False  # the call's own rows will tell what became of all of it
-    reads = FEW_READS if by_member else await _reads(ledger, provider, batch)
+    reads = FEW_READS if by_member else await _reads(ledger, provider, batch.awards)
     began = clock.now()
     try:
         seen = await provider.look_ahead(upcoming.items, upcoming.known, None, reads)
@@ -57,12 +58,32 @@ async def look_ahead(ledger: Ledger, provider: Provider, clock: Clock, batch: Ba
     return True
 
 
-async def _reads(ledger: Ledger, provider: Provider, batch: Batch) -> Reads:
-    if batch.awards > LONGEST_LIST:
+async def reads_ahead(ledger: Ledger, provider: Provider, draft_id: int, awards: int, plan: Plan) -> int:
+    """How many requests looking ahead takes at most, if a draft of so many awards is sent as planned. Gameball's list
+    is read once an hour whatever is sent."""
+    kind, currency = provider.programme.kind, provider.programme.destination.currency
+    if kind is ProviderKind.GAMEBALL or currency is None or not awards:
+        return 0
+    by_member = kind is ProviderKind.DRIP_MEMBERS
+    if by_member and plan.kind in (LaneKind.RING, LaneKind.WITNESS):
+        return 0
+    calls = calls_for(awards, plan.awards_per_call)
+    if not by_member and awards > LONGEST_LIST:
+        few = NEWCOMERS_READ * calls
+        newcomers = await ledger.evidence.newcomers(draft_id, few + 1)
+        return newcomers if newcomers <= few else 0
+    newcomers = await ledger.evidence.newcomers(draft_id)
+    reads = FEW_READS if by_member else await _reads(ledger, provider, awards)
+    return provider.reads_ahead(awards, newcomers, calls, reads)
+
+
+async def _reads(ledger: Ledger, provider: Provider, awards: int) -> Reads:
+    if awards > LONGEST_LIST:
         return FEW_READS
     pace = provider.pace
-    seconds = batch.awards * pace.window_seconds / max(1, pace.calls_per_window)
-    known = await ledger.capabilities.all(batch.destination.account, ProviderKind.DRIP_CREDENTIALS)
+    seconds = awards * pace.window_seconds / max(1, pace.calls_per_window)
+    account = provider.programme.destination.account
+    known = await ledger.capabilities.all(account, ProviderKind.DRIP_CREDENTIALS)
     probed = known.get("account-balance")
     shared = None if probed is None else probed.value == "shared"
     return Reads(by_account=shared, one_by_one=seconds <= LONGEST_READ_SECONDS)

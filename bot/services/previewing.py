@@ -20,7 +20,8 @@ from bot.ledger.drafts import Draft, DraftState
 from bot.ledger.ledger import Ledger
 from bot.providers.base import Pace, Provider
 from bot.services import records
-from bot.services.proving import awards_in_call
+from bot.services.foresight import reads_ahead
+from bot.services.proving import plan_for
 from bot.services.rules import Limits
 
 _SPOKEN: Final[Mapping[RecipientType, str]] = {
@@ -90,7 +91,6 @@ async def make_preview(
     asked = draft.state is DraftState.READY and totals.rows > 0
     matches = await drafts.matches(draft.id) if asked else NO_MATCHES
     harmless = matches_are_harmless(matches, totals, draft.label, now_ms)
-    pace = provider.pace
     largest = tuple(await drafts.largest(draft.id, 3))
     over = None if draft.source == "undo" else _over_limit(totals, largest, programme, limits)
     if asked:
@@ -103,14 +103,7 @@ async def make_preview(
         except LimitExceeded as unreadable:
             over = over or unreadable.message
         over = over or next((exceeded(use, draft.destination) for use in uses if use.exceeded), None)
-    plan = schedule(
-        totals.rows - totals.unresolved,
-        await awards_in_call(ledger, programme, totals.rows - totals.unresolved),
-        provider.lookup_calls(totals.pending),
-        per_window=pace.calls_per_window,
-        window_seconds=pace.window_seconds,
-        per_month=pace.per_month,
-    )
+    plan = await _schedule(ledger, provider, draft, totals)
     warnings = (
         *records.warnings_from(draft.summary),
         *await _about_oneself(ledger, draft, limits),
@@ -119,7 +112,7 @@ async def make_preview(
     return Preview(
         draft=draft,
         programme=programme,
-        pace=pace,
+        pace=provider.pace,
         facts=records.facts_from(draft.request),
         refused=refused,
         totals=totals,
@@ -137,6 +130,20 @@ async def make_preview(
         approval_why=standing.why,
         approval=standing.approval,
         campaign=campaign,
+    )
+
+
+async def _schedule(ledger: Ledger, provider: Provider, draft: Draft, totals: DraftTotals) -> Schedule:
+    awards, pace = totals.rows - totals.unresolved, provider.pace
+    plan = await plan_for(ledger, provider.programme, awards)
+    return schedule(
+        awards,
+        plan.awards_per_call,
+        provider.lookup_calls(totals.pending),
+        per_window=pace.calls_per_window,
+        window_seconds=pace.window_seconds,
+        per_month=pace.per_month,
+        reads=await reads_ahead(ledger, provider, draft.id, awards, plan),
     )
 
 

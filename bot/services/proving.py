@@ -61,14 +61,14 @@ async def plan_of(ledger: Ledger, programme: Programme, linger: float = 0.0) -> 
     return Plan(awards_per_call(programme, None), linger=linger)
 
 
-async def awards_in_call(ledger: Ledger, programme: Programme, awards: int) -> int:
-    """How many awards share a call in a batch of so many: beside the rows of a lane, or each alone where small Gameball
-    batches go one by one."""
+async def plan_for(ledger: Ledger, programme: Programme, awards: int) -> Plan:
+    """How a batch of so many awards would be sent: with the best evidence in force, or each award alone where small
+    Gameball batches go one by one."""
     if 0 < awards <= programme.once_up_to:
         known = await ledger.capabilities.all(programme.destination.account, programme.kind)
         if (found := known.get(TAKEN_ONCE.name)) is not None and found.value == TAKEN_ONCE.value:
-            return 1
-    return (await plan_of(ledger, programme)).awards_per_call
+            return Plan(1)
+    return await plan_of(ledger, programme)
 
 
 class LaneCheck:

@@ -226,6 +226,8 @@ def plan_line(preview: Preview) -> str:
     """``13 calls · about 40 s · Free plan, 24 requests a minute``."""
     plan = preview.schedule
     parts = [count(plan.calls, "call"), duration(plan.seconds), escape(preview.pace.plan, 80)]
+    if plan.reads:
+        parts.insert(0, f"up to {count(plan.reads, 'balance read', 'balances read')}")
     if plan.lookups:
         parts.insert(0, count(plan.lookups, "look-up"))
     if plan.month_share is not None:

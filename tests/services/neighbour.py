@@ -149,6 +149,9 @@ class Neighbour:
     def lookup_calls(self, recipients: int) -> int:
         return 0
 
+    def reads_ahead(self, awards: int, newcomers: int, calls: int, reads: Reads = FEW_READS) -> int:
+        return 0
+
     def target(self, recipient: Recipient) -> str | None:
         return recipient.value
 

@@ -119,6 +119,7 @@ def _plan(preview: Preview) -> Json:
         "pace": preview.pace.plan,
         "calls": plan.calls,
         "lookups": plan.lookups,
+        "reads": plan.reads,
         "seconds": plan.seconds,
         "month_share": plan.month_share,
     }
