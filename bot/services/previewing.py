@@ -11,8 +11,8 @@ from bot.domain.approving import Approval
 from bot.domain.budgets import BudgetUse
 from bot.domain.drafting import NO_MATCHES, NOBODY_PAID, CampaignPaid, DraftTotals, Matches, StagedRow
 from bot.domain.intake import FileFacts
-from bot.domain.model import Actor, Notice, Problem, Programme, ProviderKind, RecipientType, Refusal
-from bot.domain.planning import Schedule, matches_are_harmless, month_begins, schedule
+from bot.domain.model import Actor, Notice, PauseKind, Problem, Programme, ProviderKind, RecipientType, Refusal
+from bot.domain.planning import Schedule, calls_for, matches_are_harmless, month_begins, schedule
 from bot.errors import LimitExceeded
 from bot.ledger.approvals import Standing
 from bot.ledger.budgets import exceeded
@@ -107,7 +107,7 @@ async def make_preview(
     warnings = (
         *records.warnings_from(draft.summary),
         *await _about_oneself(ledger, draft, limits),
-        *await _about_the_month(ledger, draft, plan, now_ms),
+        *await _about_the_month(ledger, programme, plan, now_ms),
     )
     return Preview(
         draft=draft,
@@ -159,12 +159,24 @@ async def _about_oneself(ledger: Ledger, draft: Draft, limits: Limits) -> tuple[
     return (Notice("self-award", message),)
 
 
-async def _about_the_month(ledger: Ledger, draft: Draft, plan: Schedule, now_ms: int) -> tuple[Notice, ...]:
-    """No header tells what is left of the month, so the calls that the ledger knows of are counted. Look-ups, and what
-    others use, come on top."""
+async def _about_the_month(ledger: Ledger, programme: Programme, plan: Schedule, now_ms: int) -> tuple[Notice, ...]:
+    """No header tells what is left of the month, so the calls that the ledger knows of are counted, also those that
+    recorded batches still need. Reads of before, and what others use, come on top; but where the service itself has
+    said that the month is spent, that is known."""
     if not plan.per_month or not plan.calls:
         return ()
-    used = await ledger.queries.calls_since(draft.destination.account, month_begins(now_ms))
+    account = programme.destination.account
+    others = [batch for batch in await ledger.queries.batches_at_work() if batch.destination.account == account]
+    spent = next((batch for batch in others if batch.pause and batch.pause.kind is PauseKind.QUOTA), None)
+    if spent is not None:
+        message = (
+            f"batch {spent.id} is paused because the account's requests were used up: until they are renewed, this one"
+            " will be paused as well"
+        )
+        return (Notice("month-quota", message),)
+    planned = [counts.planned for counts in (await ledger.queries.counts_many([one.id for one in others])).values()]
+    used = await ledger.queries.calls_since(account, month_begins(now_ms))
+    used += sum(calls_for(awards, programme.awards_per_call) for awards in planned)
     lacking = plan.short_of(used)
     if not lacking:
         return ()
