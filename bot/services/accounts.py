@@ -6,32 +6,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import replace
 from typing import Final
 
-from bot import checkpoints
 from bot.clock import Clock
 from bot.domain.lanes import Plan
-from bot.domain.model import Actor, Batch, NoLane, Pause, PauseKind
-from bot.domain.retrying import PAUSE_AFTER_UNCLEAR, delay_after_not_sent
-from bot.domain.states import BatchState
-from bot.errors import LedgerError, Refused
+from bot.domain.model import Batch, Pause
+from bot.domain.retrying import delay_after_not_sent
+from bot.errors import LedgerError
 from bot.ledger.ledger import Ledger
-from bot.ledger.restorations import Why
 from bot.providers.base import Provider
 from bot.services.comparing import Comparer
+from bot.services.concluding import Concluder
 from bot.services.flights import Flight, Flights
 from bot.services.following import Follower
 from bot.services.foresight import look_ahead
 from bot.services.gate import Gate
 from bot.services.programmes import Programmes
-from bot.services.proving import disturbed
-from bot.services.sending import Called, CallResult, make_call
+from bot.services.sending import CallResult, make_call
 from bot.services.settling import Settler
 from bot.services.standing import Standing
-from bot.services.tasks import cancelled, first_of, to_its_end
+from bot.services.tasks import cancelled, first_of
 from bot.services.watching import IDLE, Activity, Doing, Watcher
 from bot.services.work import Work
 
@@ -43,9 +38,6 @@ documented, and rows of posted jobs can no longer be stopped."""
 
 LOOK_AGAIN_SECONDS: Final = 0.25
 """How often a batch that waits for jobs to end looks whether there is room."""
-
-BURSAR: Final = Actor("bursar", "Bursar", None)
-"""Who pauses a batch when no person does."""
 
 
 class AccountWorker:
@@ -93,6 +85,9 @@ class AccountWorker:
         self._work: dict[int, Work] = {}
         self._turn = 0
         self._flights = Flights(self._landed)
+        self._concluder = Concluder(
+            *(ledger, clock, watcher, tell, self._work, self._flights, self._follower, self._settler)
+        )
         self._woken = asyncio.Event()
         self._stop = asyncio.Event()
 
@@ -204,7 +199,8 @@ class AccountWorker:
                 waits = [delay_after_not_sent(troubles)]
             if waits is not None:
                 self._tell()
-                await self._wait(waits)
+                sleeping = [self._clock.sleep(min(waits))] if waits else []
+                await first_of(self._woken.wait(), *sleeping)
 
     async def _one_turn(self) -> list[float] | None:
         """Poll what is due and begin one call: ``None``. With no call to make: seconds until something may be due."""
@@ -253,14 +249,10 @@ class AccountWorker:
         if not self._flights.have_room(work, provider, plan):
             return False  # a call has to end first, and its end wakes
         await provider.wait_for_turn()
-        flight = Flight(work, provider, plan, work.begin(), self._tell_unrecorded, again.attempt_id)
+        flight = Flight(work, provider, plan, work.begin(), self._concluder.tell_unrecorded, again.attempt_id)
         await asyncio.wait({self._flights.take_off(flight, self._call(flight))})
         self._settler.repeated(again)
         return True
-
-    async def _wait(self, waits: Sequence[float]) -> None:
-        sleeping = [self._clock.sleep(min(waits))] if waits else []
-        await first_of(self._woken.wait(), *sleeping)
 
     # --- before a call ------------------------------------------------------------------------------------------
 
@@ -271,7 +263,7 @@ class AccountWorker:
             if work is None or work.idle:
                 continue
             if not work.is_open:
-                await self._rest_closed(work)
+                await self._concluder.rest_closed(work)
             elif self._standing.refusal() is not None:
                 continue  # its end is told
             elif work.seconds_until_call(self._clock, patient=self._patient) == 0.0 and await self._is_ready(work):
@@ -283,12 +275,6 @@ class AccountWorker:
             return False
         return self._flights.have_room(work, work.provider, work.plan)
 
-    async def _rest_closed(self, work: Work) -> None:
-        """Paused, stopped or finished. A paused batch whose last call or job came back in the meantime is finished."""
-        heard = work.news
-        if work.batch.state is not BatchState.PAUSED or not await self._finish(work, heard):
-            self._rest(work, heard, beside=self._flights.any_of((work.batch.id,)))
-
     async def _is_ready(self, work: Work) -> bool:
         """Settings still point to where the batch was recorded for, the person still may, jobs leave room."""
         heard = work.news
@@ -297,10 +283,10 @@ class AccountWorker:
         except LedgerError:
             raise
         except Exception:
-            await self._pause_for_defect(work, heard, "nothing was sent by it")
+            await self._concluder.pause_for_defect(work, heard, "nothing was sent by it")
             return False
         if refused is not None:
-            await self._pause(work, heard, refused)
+            await self._concluder.pause(work, heard, refused)
             return False
         jobs = await self._follower.in_flight()
         if jobs and jobs + len(self._flights) >= JOBS_IN_FLIGHT_MAX:
@@ -318,13 +304,13 @@ class AccountWorker:
         until = provider.waiting_until
         if until is not None:
             # Nobody waits for the limit only to learn that there is nothing left to send.
-            if await self._finish(work, heard):
+            if await self._concluder.finish(work, heard):
                 return None
             work.activity = Activity(Doing.WAITING_FOR_LIMIT, until=until)
         try:
             await provider.wait_for_turn()
         except Exception:
-            await self._pause_for_defect(work, heard, "nothing was sent by it")
+            await self._concluder.pause_for_defect(work, heard, "nothing was sent by it")
             return None
         return provider if work.provider is provider else None
 
@@ -333,14 +319,9 @@ class AccountWorker:
         heard = work.news
         found = await self._comparer.paid_elsewhere(provider, work.batch)
         if found is not None:
-            await self._pause(work, heard, found)
+            await self._concluder.pause(work, heard, found)
         elif await self._comparer.strangers(provider, work.batch):
-            pause = Pause(PauseKind.RESTORED, (await self._ledger.restorations.suspect(Why.STRANGER)).message)
-            for one in self._work.values():
-                self._rest(one, one.news)
-            for batch in await self._ledger.queries.batches_at_work():
-                if batch.pause is not None and batch.pause.kind is PauseKind.RESTORED:
-                    self._tell_pause(batch, pause)
+            await self._concluder.suspect_a_stranger()
             self._reopened()  # the batches of other accounts are paused, too
         else:
             return False
@@ -352,7 +333,7 @@ class AccountWorker:
         """Let the next call of the batch go, if it still may; return when its intent is written."""
         if work.seconds_until_call(self._clock, patient=self._patient) != 0.0 or not self._has_room(work):
             return  # a call beside it has ended meanwhile
-        flight = Flight(work, provider, plan, work.begin(), self._tell_unrecorded)
+        flight = Flight(work, provider, plan, work.begin(), self._concluder.tell_unrecorded)
         self._flights.take_off(flight, self._call(flight))
         await flight.is_decided.wait()
 
@@ -370,11 +351,11 @@ class AccountWorker:
                     again=flight.again,
                 )
             if called.no_lane is not None:
-                await self._no_lane(flight, heard, called.no_lane)
+                await self._concluder.no_lane(flight, heard, called.no_lane)
             elif called.result is CallResult.NOTHING_TO_CLAIM:
-                await self._nothing_left(flight, heard)
+                await self._concluder.nothing_left(flight, heard)
             else:
-                await self._judge(flight, heard, called)
+                await self._concluder.judge(flight, heard, called)
             if flight.again is not None:
                 self._job_changed(work.batch.id)  # the end of a doubt may free rows of any batch
         except LedgerError:
@@ -382,7 +363,7 @@ class AccountWorker:
         except Exception:
             # A defect of ours must not stop other batches, and must not be tried again and again with this one.
             sent = "rows in flight are in doubt" if flight.is_claimed else "nothing was sent by it"
-            await self._pause_for_defect(work, heard, sent)
+            await self._concluder.pause_for_defect(work, heard, sent)
         finally:
             self._watcher.changed(work.batch.id)
 
@@ -392,94 +373,6 @@ class AccountWorker:
                 work.hear_landing()
         self._woken.set()
         self._tell()
-
-    def _tell_unrecorded(self, batch: Batch, error: LedgerError) -> None:
-        """The bot's staff are told at once: nothing goes on at this account until the ledger takes what is known."""
-        message = f"a call was made whose outcome cannot be written down, so nothing more is sent: {error.message}"
-        self._watcher.paused(batch, Pause(PauseKind.UNCLEAR, message))
-
-    async def _judge(self, flight: Flight, heard: int, called: Called) -> None:
-        work, verdict = flight.work, called.verdict
-        assert verdict is not None  # only NOTHING_TO_CLAIM comes without
-        work.count(flight.number, called.result, verdict, self._clock)
-        self._settler.forget()
-        if verdict.job_id is not None:
-            self._follower.forget()
-            # Stopped while its call was under way, the batch has gone from the list; its job brings it back.
-            self._work.setdefault(work.batch.id, work)
-        if verdict.pause is not None:
-            # Recorded with the outcome; but somebody may have stopped the batch meanwhile.
-            batch = await self._ledger.queries.batch(work.batch.id, None)
-            if batch.state is BatchState.PAUSED and work.told is not verdict.pause.kind:
-                work.told = verdict.pause.kind
-                self._tell_pause(batch, verdict.pause)
-            self._rest(work, heard)
-        elif work.unclear >= PAUSE_AFTER_UNCLEAR:
-            message = f"{work.unclear} calls in a row ended without a clear answer: {verdict.detail or 'no answer'}"
-            await self._pause(work, heard, Pause(PauseKind.UNCLEAR, message))
-
-    async def _nothing_left(self, flight: Flight, heard: int) -> None:
-        """Nothing could be claimed: finished, paused by somebody, or waiting for calls, jobs or doubts to end."""
-        work = flight.work
-        if await self._finish(work, heard) or work.seconds_until_start(self._clock) > 0:
-            return  # in the second case the clock was set back; it will be time again
-        self._rest(work, heard, beside=await self._waits_for_call(flight))
-
-    async def _no_lane(self, flight: Flight, heard: int, no_lane: NoLane) -> None:
-        """Every lane is taken, or not yet free, or a person has to look at it."""
-        work, kind = flight.work, flight.plan.kind
-        if no_lane.trouble is not None and kind is not None:
-            await self._pause(work, heard, disturbed(kind, no_lane.trouble))
-        elif no_lane.until is not None:
-            work.activity = Activity(Doing.SETTLING, until=no_lane.until)
-            work.next_call = self._clock.monotonic() + max(0.0, no_lane.until - self._clock.now())
-        else:
-            self._rest(work, heard, beside=bool(self._flights.but(flight)))  # the end of what has it is heard of
-
-    async def _waits_for_call(self, flight: Flight) -> bool:
-        """Whether the end of a call under way may bring the batch something to do."""
-        others = self._flights.but(flight)
-        if any(other.work is flight.work for other in others):
-            return True
-        return bool(others) and await self._ledger.claims.waits_for_call(flight.batch_id)
-
-    def _rest(self, work: Work, heard: int, *, beside: bool = False) -> None:
-        work.rest(heard, beside=beside)
-        self._tell()
-
-    async def _finish(self, work: Work, heard: int) -> bool:
-        if not await self._ledger.claims.finish_if_done(work.batch.id):
-            return False
-        checkpoints.reached("finished")
-        work.batch = replace(work.batch, state=BatchState.FINISHED)
-        self._settler.forget()  # what could not be read while the batch was paused can be now
-        self._rest(work, heard)
-        self._watcher.changed(work.batch.id)
-        return True
-
-    # --- pausing ------------------------------------------------------------------------------------------------
-
-    async def _pause(self, work: Work, heard: int, pause: Pause) -> None:
-        await to_its_end(self._pause_and_tell(work.batch, pause))
-        self._rest(work, heard)
-
-    async def _pause_for_defect(self, work: Work, heard: int, what: str) -> None:
-        error_id = secrets.token_hex(4)
-        log.exception("error %s while sending batch %d", error_id, work.batch.id)
-        message = f"an internal error (id {error_id} in the log) stopped this batch; {what}"
-        await self._pause(work, heard, Pause(PauseKind.UNCLEAR, message))
-
-    async def _pause_and_tell(self, batch: Batch, pause: Pause) -> None:
-        try:
-            steered = await self._ledger.steering.pause(batch.id, BURSAR, pause)
-        except Refused:
-            return  # finished, or stopped by somebody: nothing is left to pause
-        if steered.changed:
-            self._tell_pause(await self._ledger.queries.batch(batch.id, None), pause)
-
-    def _tell_pause(self, batch: Batch, pause: Pause) -> None:
-        log.warning("batch %d paused: %s", batch.id, pause.message)
-        self._watcher.paused(batch, pause)
 
     # --- jobs ---------------------------------------------------------------------------------------------------
 
@@ -498,7 +391,7 @@ class AccountWorker:
     async def _job_paused(self, batch_id: int, pause: Pause) -> None:
         work = self._work.get(batch_id)
         if work is not None and work.is_open:
-            await self._pause(work, work.news, pause)
+            await self._concluder.pause(work, work.news, pause)
 
     async def _provider_of_job(self, batch_id: int) -> Provider | None:
         # A job of a batch that is none of the worker's is followed too, but nothing more is done for that batch.
