@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from bot.domain.calls import Item
 from bot.domain.lanes import Landing, Passage
-from bot.domain.model import Item, ProviderKind
+from bot.domain.model import ProviderKind
 
 CREDENTIAL_TARGET: Final = "credential:"
 """How a target of a members programme begins that is paid by credential."""

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bot.domain.calls import Item, Outcome, OutcomeKind
 from bot.domain.judging import CREDENTIAL_TARGET, holder_of
-from bot.domain.model import Item, Outcome, OutcomeKind, ProviderKind
+from bot.domain.model import ProviderKind
 from bot.ledger import _rows
 
 MEMBER_MAX_AGE_MS: Final = 3_600_000

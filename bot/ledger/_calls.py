@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from bot.domain.calls import Claim, Item, NoLane, Outcome, OutcomeKind, Verdict
 from bot.domain.judging import CREDENTIAL_TARGET
 from bot.domain.lanes import START_WITHIN, Landing, Passage, Plan
-from bot.domain.model import Claim, Item, NoLane, Outcome, OutcomeKind, Pause, Verdict
+from bot.domain.model import Pause
 from bot.domain.probing import Leg
 from bot.errors import AlreadyRecorded
 from bot.ledger import _balances, _evidence, _lanes, _once, _outcomes, _rows, _seals, events, halts, restorations

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bot.domain.calls import Item, Outcome, OutcomeKind
 from bot.domain.judging import Doubted, Judged, Judgement, Judgements, Numbers, holder_of
 from bot.domain.lanes import ENDS, LaneKind, Passage
-from bot.domain.model import Item, Outcome, OutcomeKind, ProviderKind
+from bot.domain.model import ProviderKind
 from bot.domain.promises import REASONS_WHOLE
 from bot.ledger import _balances, _jobs, _lanes, _once, _outcomes, _rows, events
 from bot.ledger.events import EventKind, Moved

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
-from bot.domain.model import Job, Outcome, OutcomeKind
+from bot.domain.calls import Job, Outcome, OutcomeKind
 from bot.ledger import _outcomes, _rows, events
 from bot.ledger._outcomes import Settled
 from bot.ledger.events import EventKind, Moved

@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
+from bot.domain.calls import NoLane
 from bot.domain.lanes import ENDS, Landing, Lane, LaneKind, Passage
-from bot.domain.model import NoLane
 from bot.domain.probing import Purse
 
 COLUMNS: Final = "id, kind, places, held, dead_at"

@@ -16,7 +16,8 @@ from hashlib import sha256
 from itertools import groupby
 from typing import Final
 
-from bot.domain.model import Item, ProviderKind
+from bot.domain.calls import Item
+from bot.domain.model import ProviderKind
 from bot.domain.promises import TAKEN_ONCE
 from bot.ledger import _seals, halts, restorations
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.domain.model import Outcome, OutcomeKind
+from bot.domain.calls import Outcome, OutcomeKind
 from bot.domain.states import AwardState
 from bot.ledger.events import Moved
 

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bot.domain.calls import Item
 from bot.domain.drafting import StagedRow
 from bot.domain.model import (
     Actor,
     Award,
     Batch,
     Destination,
-    Item,
     Pause,
     PauseKind,
     ProviderKind,

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.clock import Clock, milliseconds
+from bot.domain.calls import Claim, Job, NoLane, Outcome, Verdict
 from bot.domain.lanes import Landing, Plan
-from bot.domain.model import Claim, Job, NoLane, Outcome, Verdict
 from bot.errors import NotFound
 from bot.ledger import _calls, _jobs, _outcomes, events
 from bot.ledger._calls import BuildBody

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.clock import Clock, milliseconds
+from bot.domain.calls import Item
 from bot.domain.judging import Doubted, Judgements, Numbers
-from bot.domain.model import Item
 from bot.ledger import _balances, _calls, _evidence
 from bot.ledger._evidence import Settled, Waiting
 from bot.ledger.database import Database

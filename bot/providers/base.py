@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from bot.domain.calls import Item, Outcome, Verdict
 from bot.domain.judging import Doubted, Judgements
-from bot.domain.model import Item, Outcome, Pause, Programme, Recipient, Verdict
+from bot.domain.model import Pause, Programme, Recipient
 from bot.domain.probing import Leg, Purse
 
 

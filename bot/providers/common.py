@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from bot.domain.model import Item, Programme
+from bot.domain.calls import Item
+from bot.domain.model import Programme
 from bot.domain.probing import Purse
 from bot.providers.base import FEW_READS, Reads
 from bot.providers.line import Line

@@ -10,7 +10,8 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from bot.domain import places
-from bot.domain.model import Item, Outcome, OutcomeKind, Pause, PauseKind, Programme, Recipient, RecipientType, Verdict
+from bot.domain.calls import Item, Outcome, OutcomeKind, Verdict
+from bot.domain.model import Pause, PauseKind, Programme, Recipient, RecipientType
 from bot.domain.probing import Leg, Purse
 from bot.errors import ResolutionFailed
 from bot.providers.base import Currency, Pace

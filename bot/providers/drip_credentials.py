@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from bot.domain.calls import Item, Verdict
 from bot.domain.judging import Doubted, Judgements
-from bot.domain.model import ACCEPTED_TYPES, Item, Programme, ProviderKind, Recipient, RecipientType, Verdict
+from bot.domain.model import ACCEPTED_TYPES, Programme, ProviderKind, Recipient, RecipientType
 from bot.domain.places import credential
 from bot.domain.probing import Leg, Purse
 from bot.errors import ResolutionFailed, SettingsError

@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from bot.domain.amounts import display
+from bot.domain.calls import Item
 from bot.domain.judging import NEWCOMERS_READ, Change, Doubted, Judged, Judgement, Judgements, judge_alone, judge_whole
-from bot.domain.model import Item, RecipientType, Unit
+from bot.domain.model import RecipientType, Unit
 from bot.errors import ResolutionFailed
 from bot.providers.base import NOTHING_READ, Foresight, Reads
 from bot.providers.drip import DripAccess

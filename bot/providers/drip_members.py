@@ -12,18 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from bot.domain.amounts import display
+from bot.domain.calls import Item, Verdict
 from bot.domain.judging import Doubted, Judgements
-from bot.domain.model import (
-    ACCEPTED_TYPES,
-    Item,
-    Pause,
-    PauseKind,
-    Programme,
-    ProviderKind,
-    Recipient,
-    RecipientType,
-    Verdict,
-)
+from bot.domain.model import ACCEPTED_TYPES, Pause, PauseKind, Programme, ProviderKind, Recipient, RecipientType
 from bot.domain.probing import Leg, Purse
 from bot.errors import ResolutionFailed, SettingsError
 from bot.providers.base import (

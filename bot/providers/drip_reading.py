@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bot.domain.model import SPELLED_ALIKE, Item, Outcome, OutcomeKind, Recipient, RecipientType
+from bot.domain.calls import Item, Outcome, OutcomeKind
+from bot.domain.model import SPELLED_ALIKE, Recipient, RecipientType
 from bot.domain.places import credential
 from bot.domain.probing import Leg
 from bot.providers.reading import as_list, as_object, as_text, as_whole, parse

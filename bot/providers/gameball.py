@@ -12,20 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
+from bot.domain.calls import Item, OutcomeKind, Verdict
 from bot.domain.judging import Doubted, Judgements
-from bot.domain.model import (
-    ACCEPTED_TYPES,
-    Item,
-    OutcomeKind,
-    Pause,
-    PauseKind,
-    Programme,
-    ProviderKind,
-    Recipient,
-    RecipientType,
-    Unit,
-    Verdict,
-)
+from bot.domain.model import ACCEPTED_TYPES, Pause, PauseKind, Programme, ProviderKind, Recipient, RecipientType, Unit
 from bot.domain.probing import Leg, Purse
 from bot.errors import ResolutionFailed
 from bot.providers import gameball_once, gameball_transactions

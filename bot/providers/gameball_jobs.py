@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from bot.domain.model import Item, Outcome, OutcomeKind, Pause, PauseKind
+from bot.domain.calls import Item, Outcome, OutcomeKind
+from bot.domain.model import Pause, PauseKind
 from bot.providers.base import JobReport, JobState
 from bot.providers.gameball_reading import REPORT_LOST, outcomes_of, read_status
 from bot.providers.http import Exchange

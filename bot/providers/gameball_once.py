@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Final
 
 from bot.domain.amounts import display
-from bot.domain.model import Item, Outcome, OutcomeKind, Unit
+from bot.domain.calls import Item, Outcome, OutcomeKind
+from bot.domain.model import Unit
 from bot.providers.gameball_jobs import ROOT
 from bot.providers.reading import as_hundredths, as_object, as_text, as_whole, parse
 

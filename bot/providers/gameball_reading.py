@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from bot.domain.model import Item, Outcome, OutcomeKind, Unit
+from bot.domain.calls import Item, Outcome, OutcomeKind
+from bot.domain.model import Unit
 from bot.providers.base import JobState
 from bot.providers.reading import UNREADABLE, as_hundredths, as_list, as_object, as_text, as_whole, parse
 from bot.providers.wording import Wording

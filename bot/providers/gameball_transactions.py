@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
+from bot.domain.calls import Item
 from bot.domain.judging import Doubted, Judged, Judgement, Judgements
-from bot.domain.model import Item, Unit
+from bot.domain.model import Unit
 from bot.providers.base import Foresight
 from bot.providers.gameball_jobs import ROOT
 from bot.providers.gameball_once import in_part

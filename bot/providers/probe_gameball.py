@@ -12,7 +12,8 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
-from bot.domain.model import Item, OutcomeKind, Recipient, RecipientType
+from bot.domain.calls import Item, OutcomeKind
+from bot.domain.model import Recipient, RecipientType
 from bot.domain.probing import Fate, Leg, Purse, Reply
 from bot.providers.base import JobReport, JobState
 from bot.providers.gameball import tagged

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.domain.model import Item, Outcome, OutcomeKind, Pause, PauseKind, Verdict
+from bot.domain.calls import Item, Outcome, OutcomeKind, Verdict
+from bot.domain.model import Pause, PauseKind
 from bot.providers.http import Exchange, Proof
 from bot.providers.reading import as_object, as_text, parse
 from bot.providers.waiting import QUOTA_WAIT

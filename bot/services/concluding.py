@@ -13,7 +13,8 @@ from typing import Final
 
 from bot import checkpoints
 from bot.clock import Clock
-from bot.domain.model import Actor, Batch, NoLane, Pause, PauseKind
+from bot.domain.calls import NoLane
+from bot.domain.model import Actor, Batch, Pause, PauseKind
 from bot.domain.retrying import PAUSE_AFTER_UNCLEAR
 from bot.domain.states import BatchState
 from bot.errors import LedgerError, Refused

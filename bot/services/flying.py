@@ -13,9 +13,9 @@ from typing import Final
 
 from bot import checkpoints
 from bot.clock import Clock
+from bot.domain.calls import Item, Outcome, OutcomeKind, Verdict
 from bot.domain.judging import Doubted, Judged, Judgement, Judgements
 from bot.domain.lanes import ENDS, START_WITHIN, Landing, LaneKind, Passage
-from bot.domain.model import Item, Outcome, OutcomeKind, Verdict
 from bot.domain.retrying import delay_after_unclear
 from bot.domain.ring import Step
 from bot.errors import LedgerError

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.clock import Clock, milliseconds
-from bot.domain.model import Job, Pause
+from bot.domain.calls import Job
+from bot.domain.model import Pause
 from bot.domain.retrying import delay_before_look, delay_before_poll
 from bot.ledger.ledger import Ledger
 from bot.providers.base import JobReport, JobState, Provider

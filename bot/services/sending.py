@@ -15,9 +15,10 @@ from typing import Final
 
 from bot import checkpoints
 from bot.clock import Clock
+from bot.domain.calls import Claim, NoLane, Outcome, OutcomeKind, Verdict
 from bot.domain.judging import Doubted, Judgements
 from bot.domain.lanes import START_WITHIN, Landing, Plan
-from bot.domain.model import Batch, Claim, NoLane, Outcome, OutcomeKind, Pause, Verdict
+from bot.domain.model import Batch, Pause
 from bot.domain.probing import Leg
 from bot.errors import AlreadyRecorded, LedgerError
 from bot.ledger.ledger import Ledger

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.clock import Clock
+from bot.domain.calls import Verdict
 from bot.domain.lanes import Plan
-from bot.domain.model import Batch, PauseKind, Verdict
+from bot.domain.model import Batch, PauseKind
 from bot.domain.retrying import delay_after_not_sent, delay_after_unclear, is_away
 from bot.domain.states import BatchState
 from bot.providers.base import Provider

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from bot.domain.calls import Item
 from bot.domain.judging import Change, Judgement, holder_of, judge_alone, judge_whole
-from bot.domain.model import Item, ProviderKind, Recipient, RecipientType
+from bot.domain.model import ProviderKind, Recipient, RecipientType
 from tests.domain.judging_table import ALONE, WHOLE
 
 BALANCES = some.none() | some.integers(-50, 50)

@@ -14,8 +14,9 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from bot.domain.calls import Item, OutcomeKind, Verdict
 from bot.domain.judging import Doubted, Judgement
-from bot.domain.model import Item, OutcomeKind, PauseKind, ProviderKind, Recipient, RecipientType, Unit, Verdict
+from bot.domain.model import PauseKind, ProviderKind, Recipient, RecipientType, Unit
 from bot.errors import ResolutionFailed
 from bot.providers.base import JobState, Provider
 from bot.providers.drip import DripAccess

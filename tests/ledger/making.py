@@ -7,23 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bot.domain.calls import Claim, Item, Outcome, OutcomeKind, Verdict
 from bot.domain.drafting import StagedRow
-from bot.domain.model import (
-    Actor,
-    Award,
-    Claim,
-    Counts,
-    Destination,
-    Item,
-    Outcome,
-    OutcomeKind,
-    Problem,
-    ProviderKind,
-    Recipient,
-    RecipientType,
-    Unit,
-    Verdict,
-)
+from bot.domain.model import Actor, Award, Counts, Destination, Problem, ProviderKind, Recipient, RecipientType, Unit
 from bot.ledger.drafts import Draft, NewDraft
 from bot.ledger.ledger import Ledger
 from bot.ledger.recording import Confirmation, Recorded

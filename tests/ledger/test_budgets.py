@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.budgets import Period
-from bot.domain.model import Actor, Decision, OutcomeKind
+from bot.domain.calls import OutcomeKind
+from bot.domain.model import Actor, Decision
 from bot.errors import LimitExceeded
 from bot.ledger.ledger import Ledger
 from bot.ledger.recording import Recorded

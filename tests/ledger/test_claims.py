@@ -9,15 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.model import (
-    Decision,
-    Item,
-    OutcomeKind,
-    Pause,
-    PauseKind,
-    Recipient,
-    RecipientType,
-)
+from bot.domain.calls import Item, OutcomeKind
+from bot.domain.model import Decision, Pause, PauseKind, Recipient, RecipientType
 from bot.errors import LedgerError
 from bot.ledger.claims import Interrupted
 from bot.ledger.ledger import Ledger

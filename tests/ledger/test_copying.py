@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.model import OutcomeKind
+from bot.domain.calls import OutcomeKind
 from bot.errors import LedgerError, LedgerLocked, Refused
 from bot.ledger import copying
 from bot.ledger._marker import marker_path

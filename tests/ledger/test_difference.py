@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain.calls import OutcomeKind
 from bot.domain.drafting import CampaignPaid
-from bot.domain.model import OutcomeKind, Recipient, RecipientType
+from bot.domain.model import Recipient, RecipientType
 from bot.errors import Refused
 from bot.ledger.ledger import Ledger
 from bot.ledger.recording import Recorded

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.calls import Claim, Outcome, OutcomeKind
 from bot.domain.judging import Judged, Judgement, Judgements
-from bot.domain.model import Claim, Outcome, OutcomeKind
 from bot.ledger.evidence import Settled
 from bot.ledger.ledger import Ledger
 from tests.ledger.making import (

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.model import Decision, OutcomeKind
+from bot.domain.calls import OutcomeKind
+from bot.domain.model import Decision
 from bot.domain.states import BatchState
 from bot.errors import Refused
 from bot.ledger.halts import Halted

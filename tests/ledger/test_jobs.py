@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.domain.model import Claim, Decision, Job, Outcome, OutcomeKind
+from bot.domain.calls import Claim, Job, Outcome, OutcomeKind
+from bot.domain.model import Decision
 from bot.domain.states import BatchState
 from bot.ledger.claims import Interrupted
 from bot.ledger.ledger import Ledger

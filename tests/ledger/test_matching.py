@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.calls import OutcomeKind
 from bot.domain.drafting import StagedRow
-from bot.domain.model import Decision, Destination, OutcomeKind, Pause, PauseKind, Recipient, RecipientType
+from bot.domain.model import Decision, Destination, Pause, PauseKind, Recipient, RecipientType
 from bot.errors import Refused
 from bot.ledger import _recording, matching
 from bot.ledger.ledger import Ledger

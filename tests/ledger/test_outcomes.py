@@ -8,14 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.model import (
-    Claim,
-    Outcome,
-    OutcomeKind,
-    Pause,
-    PauseKind,
-    Verdict,
-)
+from bot.domain.calls import Claim, Outcome, OutcomeKind, Verdict
+from bot.domain.model import Pause, PauseKind
 from bot.domain.states import BatchState
 from bot.errors import LedgerError, NotFound
 from bot.ledger.ledger import Ledger

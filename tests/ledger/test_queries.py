@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain.calls import OutcomeKind
 from bot.domain.drafting import LeftOut
-from bot.domain.model import Counts, Decision, OutcomeKind, Pause, PauseKind, Problem, Recipient, RecipientType
+from bot.domain.model import Counts, Decision, Pause, PauseKind, Problem, Recipient, RecipientType
 from bot.domain.states import AwardState
 from bot.errors import LedgerError, NotFound
 from bot.ledger import _queries

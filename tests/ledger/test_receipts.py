@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.calls import OutcomeKind
 from bot.domain.codes import code_of
-from bot.domain.model import OutcomeKind
 from bot.ledger.ledger import Ledger
 from tests.ledger.making import HandClock, batch_of, call, query, record, row
 

@@ -26,7 +26,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from bot.domain.model import Claim, Decision, Outcome, OutcomeKind, Pause, PauseKind, Verdict
+from bot.domain.calls import Claim, Outcome, OutcomeKind, Verdict
+from bot.domain.model import Decision, Pause, PauseKind
 from bot.domain.states import AwardState
 from bot.errors import LedgerError, Refused
 from bot.ledger.drafts import Draft

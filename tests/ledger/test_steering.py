@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.model import Actor, Decision, OutcomeKind, Pause, PauseKind, Steered
+from bot.domain.calls import OutcomeKind
+from bot.domain.model import Actor, Decision, Pause, PauseKind, Steered
 from bot.domain.states import BatchState
 from bot.errors import NotFound, Refused
 from bot.ledger.ledger import Ledger

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.model import Counts, Decision, Outcome, OutcomeKind
+from bot.domain.calls import Outcome, OutcomeKind
+from bot.domain.model import Counts, Decision
 from bot.ledger import _tallies
 from bot.ledger.ledger import Ledger
 from tests.ledger.making import ADA, MEMBERS, batch_of, call, claim, each_of, query

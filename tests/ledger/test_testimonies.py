@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.model import Decision, Outcome, OutcomeKind
+from bot.domain.calls import Outcome, OutcomeKind
+from bot.domain.model import Decision
 from bot.domain.states import FINAL, AwardState
 from bot.domain.testimony import FileTold, Told
 from bot.errors import Refused

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.calls import Outcome, OutcomeKind
 from bot.domain.drafting import TakenBack
-from bot.domain.model import Actor, Decision, Outcome, OutcomeKind
+from bot.domain.model import Actor, Decision
 from bot.errors import Refused
 from bot.ledger.drafts import Draft
 from bot.ledger.ledger import Ledger

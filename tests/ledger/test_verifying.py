@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.domain.budgets import Period
-from bot.domain.model import Actor, Decision, Outcome, OutcomeKind, Pause, PauseKind, Problem, Verdict
+from bot.domain.calls import Outcome, OutcomeKind, Verdict
+from bot.domain.model import Actor, Decision, Pause, PauseKind, Problem
 from bot.domain.probing import Fate, Leg, Purse
 from bot.ledger import _seals, migrations
 from bot.ledger.blanking import blank

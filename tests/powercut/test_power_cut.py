@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.model import Decision, OutcomeKind, Pause, PauseKind
+from bot.domain.calls import OutcomeKind
+from bot.domain.model import Decision, Pause, PauseKind
 from bot.ledger.ledger import Ledger
 from bot.ledger.verifying import verify
 from tests.ledger.making import ADA, HandClock, agreed, all_of, claim, new_draft, rows

@@ -16,7 +16,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.clock import Clock
-from bot.domain.model import Destination, Item, Programme, ProviderKind, Recipient, RecipientType, Unit
+from bot.domain.calls import Item
+from bot.domain.model import Destination, Programme, ProviderKind, Recipient, RecipientType, Unit
 from bot.providers.base import Provider
 from bot.providers.factory import Providers, make_providers
 from bot.settings import DripAccount, GameballAccount, Settings

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from bot.clock import SystemClock
-from bot.domain.model import Item, OutcomeKind, Recipient, RecipientType, Verdict
+from bot.domain.calls import Item, OutcomeKind, Verdict
+from bot.domain.model import Recipient, RecipientType
 from bot.providers.base import JobState, Provider
 from bot.providers.factory import Providers, make_providers
 from bot.sandbox.kinds import KINDS

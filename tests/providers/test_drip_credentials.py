@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.model import OutcomeKind, PauseKind, ProviderKind, Recipient, RecipientType, Verdict
+from bot.domain.calls import OutcomeKind, Verdict
+from bot.domain.model import PauseKind, ProviderKind, Recipient, RecipientType
 from bot.errors import ResolutionFailed, SettingsError
 from bot.providers.base import JobState
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.model import OutcomeKind, PauseKind, ProviderKind, Recipient, RecipientType, Unit, Verdict
+from bot.domain.calls import OutcomeKind, Verdict
+from bot.domain.model import PauseKind, ProviderKind, Recipient, RecipientType, Unit
 from bot.errors import ResolutionFailed
 from bot.providers.gameball import LONGEST_REASON, number_text, tagged
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from bot.domain.calls import Item, OutcomeKind
 from bot.domain.judging import Doubted, Judgement
-from bot.domain.model import Item, OutcomeKind, Recipient, RecipientType, Unit
+from bot.domain.model import Recipient, RecipientType, Unit
 from bot.providers import gameball_once, gameball_transactions
 from bot.providers.base import JobState
 from bot.providers.gameball_reading import outcomes_of, read_accepted, read_balance, read_status

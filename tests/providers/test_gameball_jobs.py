@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.model import OutcomeKind, PauseKind, ProviderKind
+from bot.domain.calls import OutcomeKind
+from bot.domain.model import PauseKind, ProviderKind
 from bot.providers.base import JobReport, JobState
 
 from .support import (

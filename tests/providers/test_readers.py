@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.domain.model import OutcomeKind, Recipient, RecipientType, Unit
+from bot.domain.calls import OutcomeKind
+from bot.domain.model import Recipient, RecipientType, Unit
 from bot.providers.base import JobState
 from bot.providers.drip_reading import read_credentials, read_members
 from bot.providers.drip_search import balance_in, index, read_search

@@ -10,20 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from bot.clock import Clock
+from bot.domain.calls import Item, Outcome, OutcomeKind, Verdict
 from bot.domain.judging import Doubted, Judged, Judgement, Judgements
-from bot.domain.model import (
-    Destination,
-    Item,
-    Outcome,
-    OutcomeKind,
-    Pause,
-    PauseKind,
-    Programme,
-    ProviderKind,
-    Recipient,
-    Unit,
-    Verdict,
-)
+from bot.domain.model import Destination, Pause, PauseKind, Programme, ProviderKind, Recipient, Unit
 from bot.domain.probing import Leg, Purse
 from bot.providers.base import (
     FEW_READS,

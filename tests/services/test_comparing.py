@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.model import Item, Recipient
+from bot.domain.calls import Item
+from bot.domain.model import Recipient
 from bot.ledger.restorations import Why
 from bot.providers.base import Foresight
 from tests.services.neighbour import Neighbour, programme_of

@@ -13,8 +13,8 @@ from typing import Any
 from unittest.mock import patch
 
 from bot.domain import judging
+from bot.domain.calls import Item
 from bot.domain.lanes import Passage
-from bot.domain.model import Item
 from bot.domain.ring import Ring, Step
 from bot.ledger import _calls, _judging, _once
 from bot.ledger.claims import Claims, Interrupted
