@@ -188,6 +188,20 @@ def held_back_lines(standing: Mapping[str, Any]) -> Iterator[str]:
     yield f"{who} an award in doubt ({named}{more})."
 
 
+def held_lane_lines(standing: Mapping[str, Any]) -> Iterator[str]:
+    """Whose call in doubt keeps the batch from being sent, with what to do."""
+    lane = standing.get("held_lane")
+    if lane is None:
+        return
+    whose = "it" if lane["batch"] == standing["batch"] else f"batch {lane['batch']}"
+    yield f"No call can be made: the {lane['kind']} is kept by a call of {whose} that is in doubt."
+    if lane["paused"]:
+        how = GOES_ON.format(batch=lane["batch"])
+        yield f"That batch is paused, so nobody looks what became of it: put right why; {how} goes on with it."
+    elif lane["left"]:
+        yield "What became of it could not be read: `bursar doctor` says why; then `bursar resume` looks again."
+
+
 def end_lines(standing: Mapping[str, Any], *, stopped: bool) -> Iterator[str]:
     """How a batch ended, and one next step for each thing that is not done."""
     counts, batch = standing["counts"], standing["batch"]
@@ -206,7 +220,9 @@ def end_lines(standing: Mapping[str, Any], *, stopped: bool) -> Iterator[str]:
             "never sent again blindly."
         )
     yield from held_back_lines(standing)
-    if counts["unknown"] or standing["held_back"]["awards"]:
+    yield from held_lane_lines(standing)
+    lane = standing.get("held_lane")
+    if counts["unknown"] or standing["held_back"]["awards"] or (lane and not (lane["paused"] or lane["left"])):
         yield FROM_DOUBT
     if counts["planned"] or counts["sending"]:
         how = GOES_ON.format(batch=batch) if standing["pause"] else "`bursar resume`"

@@ -10,7 +10,7 @@ from typing import Final
 
 from bot.app import App, opened
 from bot.console import exits, output
-from bot.console.preview import FROM_DOUBT, GOES_ON, held_back_lines
+from bot.console.preview import FROM_DOUBT, GOES_ON, held_back_lines, held_lane_lines
 from bot.console.progress import Progress, counts_line
 from bot.console.session import CLOCK, command_line_actor, load_settings
 from bot.console.signals import Signals, handled
@@ -216,6 +216,7 @@ class _Report:
                 yield f"  {output.paused(standing['pause']['message'])}"
                 yield f"  {GOES_ON.format(batch=standing['batch'])} goes on with it."
             yield from (f"  {line}" for line in held_back_lines(standing))
+            yield from (f"  {line}" for line in held_lane_lines(standing))
         if self.doubts:
             yield f"{output.plural(len(self.doubts), 'award is', 'awards are')} in doubt and not sent again:"
             yield from output.table(

@@ -19,10 +19,11 @@ from bot.ledger.events import EventKind, Moved
 STOPPED: Final = "{why} The batch was stopped, so it is not sent again."
 
 # Nothing can be read for a batch that is paused because of its key, currency or settings.
-_CAN_BE_READ: Final = (
+CAN_BE_READ: Final = (
     "(b.state <> 'paused' OR b.pause_kind IN ('person', 'unclear', 'disturbed')"
     " OR (b.pause_kind = 'currency' AND ln.id IS NOT NULL))"
 )
+"""Whether what became of a call of batch ``b`` (on lane ``ln``) is looked for while the batch stands as it does."""
 _KINDS: Final = {
     Judgement.LANDED: (OutcomeKind.APPLIED, EventKind.EVIDENCE_APPLIED),
     Judgement.NOT_LANDED: (OutcomeKind.NOT_SENT, EventKind.EVIDENCE_NOT_LANDED),
@@ -90,7 +91,7 @@ def waiting(connection: sqlite3.Connection, account: str | None) -> list[Waiting
         " UNION SELECT attempt_id FROM lanes WHERE attempt_id IS NOT NULL) u"
         " CROSS JOIN attempts t ON t.id = u.id AND t.state <> 'open' JOIN batches b ON b.id = t.batch_id"
         " LEFT JOIN looks l ON l.attempt_id = t.id LEFT JOIN lanes ln ON ln.attempt_id = t.id"
-        f" WHERE (?1 IS NULL OR b.account = ?1) AND l.left_for IS NULL AND {_CAN_BE_READ} ORDER BY t.id",
+        f" WHERE (?1 IS NULL OR b.account = ?1) AND l.left_for IS NULL AND {CAN_BE_READ} ORDER BY t.id",
         (account,),
     )
     return [

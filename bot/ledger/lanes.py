@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.clock import Clock, milliseconds
-from bot.domain.lanes import Course, Lane, Passage
-from bot.ledger import _lanes, events, halts, restorations
+from bot.domain.lanes import Course, Lane, LaneKind, Passage
+from bot.ledger import _evidence, _lanes, events, halts, restorations
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
 
@@ -23,6 +23,15 @@ _SENDS: Final = (
 """A call that may still be sent again: its batch, its awards, and how many of them are in doubt."""
 
 
+_HELD: Final = (
+    "SELECT ln.kind, t.state, t.batch_id, b.server_id, NOT ("  # noqa: S608 # our words
+    f"{_evidence.CAN_BE_READ}), k.left_for FROM lanes ln LEFT JOIN attempts t ON t.id = ln.attempt_id"
+    " LEFT JOIN batches b ON b.id = t.batch_id LEFT JOIN looks k ON k.attempt_id = t.id"
+    " WHERE ln.id IN (SELECT value FROM json_each(?)) AND ln.trouble IS NULL ORDER BY ln.id"
+)
+"""Of each lane that is in order, the call that has it, and whether somebody looks what became of that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A lane with what it does now."""
@@ -33,6 +42,20 @@ class Standing:
     """The call that has it."""
     in_doubt: bool
     """Some award of that call is under way or in doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLane:
+    """Why no call can be made on any of a programme's lanes: a call that is not under way any more still has it."""
+
+    kind: LaneKind
+    batch_id: int
+    """Whose call it is."""
+    server_id: str | None
+    is_paused: bool
+    """Nobody looks what became of it, because that batch is paused for something that keeps it from being asked."""
+    is_left: bool
+    """It was looked for in vain."""
 
 
 class Lanes:
@@ -75,6 +98,22 @@ class Lanes:
                 c.execute("UPDATE lanes SET trouble = coalesce(trouble, ?) WHERE id = ?", (trouble, lane_id)).rowcount
             )
         )
+
+    async def held(self, lane_ids: Sequence[int]) -> HeldLane | None:
+        """What keeps all of these lanes, the one that a person has to see to first; ``None``: one is free, or will be
+        by the end of a call under way, or the operator has to look at them (which pauses whoever needs them)."""
+
+        def look(connection: sqlite3.Connection) -> HeldLane | None:
+            found = connection.execute(_HELD, (json.dumps(list(lane_ids)),)).fetchall()
+            if any(state != "closed" for _, state, *_ in found):
+                return None
+            held = [
+                HeldLane(LaneKind(kind), batch_id, server_id, bool(is_paused), left_for is not None)
+                for kind, _, batch_id, server_id, is_paused, left_for in found
+            ]
+            return max(held, key=lambda one: (one.is_paused, one.is_left), default=None)
+
+        return await self._database.read(look)
 
     async def send_again(self, attempt_id: int, passage: Passage, *, doubted: bool) -> bool:
         """Record that the same bytes are about to be sent once more, as ``passage`` says a crash would leave it.

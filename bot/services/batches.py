@@ -16,12 +16,13 @@ from bot.domain.planning import schedule
 from bot.domain.reporting import result_csv
 from bot.domain.states import AwardState, BatchState
 from bot.errors import DestinationChanged, UsageError
+from bot.ledger.lanes import HeldLane
 from bot.ledger.ledger import Ledger
 from bot.ledger.queries import NOTHING_HELD_BACK, Attempt, Calls, Event, HeldBack
 from bot.services import records
 from bot.services.dispatching import Dispatcher
 from bot.services.programmes import Programmes
-from bot.services.proving import plan_for
+from bot.services.proving import plan_for, plan_of
 from bot.services.rules import ServerRules
 from bot.services.watching import Activity, Doing
 
@@ -47,6 +48,8 @@ class BatchView:
     """Rejected awards that no later batch has taken up."""
     held_back: HeldBack = NOTHING_HELD_BACK
     """What waits for awards in doubt, while no call is under way."""
+    held_lane: HeldLane | None = None
+    """Whose doubt keeps every place that a call could go over, while none is under way."""
     code: str = ""
     """Of its receipt, for ``/verify``."""
 
@@ -237,6 +240,7 @@ class Batches:
         counts = tally.counts
         activity = self._activity(batch)
         calls, seconds = await self._left(batch, counts, activity)
+        waits = batch.state is BatchState.OPEN and activity.doing is Doing.NOTHING and counts.planned > 0
         return BatchView(
             batch=batch,
             counts=counts,
@@ -248,13 +252,18 @@ class Batches:
             retryable=await self._ledger.queries.retryable(batch.id)
             if counts.rejected and batch.source != "undo"
             else 0,
-            held_back=await self._held_back(batch, counts, activity),
+            held_back=await self._ledger.queries.held_back(batch.id) if waits else NOTHING_HELD_BACK,
+            held_lane=await self._held_lane(batch) if waits else None,
             code=str(await self._ledger.receipts.code(batch.id)),
         )
 
-    async def _held_back(self, batch: Batch, counts: Counts, activity: Activity) -> HeldBack:
-        waits = batch.state is BatchState.OPEN and activity.doing is Doing.NOTHING and counts.planned
-        return await self._ledger.queries.held_back(batch.id) if waits else NOTHING_HELD_BACK
+    async def _held_lane(self, batch: Batch) -> HeldLane | None:
+        try:
+            provider = self._programmes.for_batch(batch, currency=batch.destination.currency)
+        except DestinationChanged:
+            return None
+        lanes = (await plan_of(self._ledger, provider.programme)).lanes
+        return await self._ledger.lanes.held(lanes) if lanes else None
 
     def _activity(self, batch: Batch) -> Activity:
         """What the dispatcher says; before it has looked at a new batch, what the batch itself tells."""

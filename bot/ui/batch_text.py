@@ -125,10 +125,29 @@ def doing(view: BatchView) -> str | None:
         return " · ".join(
             part for part in (f"Next call {until}" if until else "Waiting for the rate limit", calls, left) if part
         )
-    if waiting := view.held_back.awards:  # and not because the dispatcher has yet to look at a new batch
-        rows = count(waiting, "row waits because its recipient has", "rows wait because their recipients have")
-        return f"No call is under way: {rows} an award in doubt (`/batch resolve`)."
+    if held := _held(view):  # and not because the dispatcher has yet to look at a new batch
+        return f"No call is under way: {held}"
     return " · ".join(part for part in (calls, left) if part) if view.calls_left else None
+
+
+def _held(view: BatchView) -> str | None:
+    """What keeps an open batch from being sent, with what to do."""
+    waiting, lane = view.held_back.awards, view.held_lane
+    if waiting and (lane is None or waiting >= view.counts.planned):
+        rows = count(waiting, "row waits because its recipient has", "rows wait because their recipients have")
+        return f"{rows} an award in doubt (`/batch resolve`)."
+    if lane is None:
+        return None
+    own = lane.batch_id == view.batch.id
+    whose = "this batch" if own else f"batch {lane.batch_id}"
+    if lane.server_id not in (None, view.batch.actor.server_id):
+        whose += " (of another server)"
+    why = f"the operator's {lane.kind.value} is kept by a call of {whose} that is in doubt."
+    if lane.is_paused:
+        return f"{why} That batch is paused, so nobody looks what became of it: put right why, then `/batch resume` it."
+    if lane.is_left:
+        return f"{why} It could not be read: the operator asks `bursar doctor` why, then starts Bursar anew."
+    return f"{why} That is looked at by itself; nothing has to be done."
 
 
 def origin(batch: Batch, programme: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain.lanes import LaneKind
 from bot.domain.model import (
     Actor,
     Award,
@@ -21,6 +22,7 @@ from bot.domain.model import (
     Unit,
 )
 from bot.domain.states import AwardState, BatchState
+from bot.ledger.lanes import HeldLane
 from bot.ledger.queries import Event, HeldBack
 from bot.services.batches import BatchView
 from bot.services.watching import IDLE, Activity, Doing
@@ -95,6 +97,20 @@ def test_rows_wait_for_a_doubt_only_where_there_is_one() -> None:
     assert (
         told == "No call is under way: 2 rows wait because their recipients have an award in doubt (`/batch resolve`)."
     )
+
+
+def test_a_kept_lane_is_said_with_whose_it_is_unless_every_row_waits_for_its_own_doubt() -> None:
+    waits = view(Counts(planned=3), calls_left=1)
+    kept = HeldLane(LaneKind.WITNESS, 9, waits.batch.actor.server_id, is_paused=False, is_left=False)
+    told = batch_text.doing(dataclasses.replace(waits, held_lane=kept, held_back=HeldBack(2, (7,), 1))) or ""
+    assert "witness is kept by a call of batch 9 that is in doubt" in told
+    assert "nothing has to be done" in told
+    every = batch_text.doing(dataclasses.replace(waits, held_lane=kept, held_back=HeldBack(3, (7,), 1))) or ""
+    assert "3 rows wait because" in every
+    own = dataclasses.replace(kept, batch_id=waits.batch.id)
+    assert "a call of this batch" in (batch_text.doing(dataclasses.replace(waits, held_lane=own)) or "")
+    other = dataclasses.replace(kept, server_id="400000000000000001")
+    assert "batch 9 (of another server)" in (batch_text.doing(dataclasses.replace(waits, held_lane=other)) or "")
 
 
 def test_the_bar_is_full_only_when_everything_is_settled() -> None:

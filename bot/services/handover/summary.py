@@ -10,6 +10,7 @@ from bot.domain.amounts import canonical
 from bot.domain.drafting import EarlierBatch, StagedRow
 from bot.domain.jsonable import Json, problems_json, recipient_json, warnings_json
 from bot.domain.model import Problem, Unit
+from bot.ledger.lanes import HeldLane
 from bot.services.batches import BatchView
 from bot.services.previewing import Preview, describe_matches
 
@@ -69,7 +70,14 @@ def standing_json(view: BatchView) -> Json:
             "doubts": [str(award_id) for award_id in view.held_back.doubts],
             "in_doubt": view.held_back.in_doubt,
         },
+        "held_lane": _held_lane(view.held_lane),
     }
+
+
+def _held_lane(held: HeldLane | None) -> Json | None:
+    if held is None:
+        return None
+    return {"kind": held.kind.value, "batch": str(held.batch_id), "paused": held.is_paused, "left": held.is_left}
 
 
 def _file(preview: Preview) -> Json:
