@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import math
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, NoReturn, cast
-from urllib.parse import urlsplit
+from typing import Final, Literal, cast
 
 from bot.customer_map import read_customer_map
 from bot.domain import places
-from bot.domain.amounts import parse_amount
 from bot.domain.lanes import Course
 from bot.domain.model import Destination, Programme, ProviderKind, Unit
 from bot.errors import SettingsError
-from bot.variables import BY_NAME, Variables, full_name, merged
+from bot.reader import ID, Reader
+from bot.variables import Variables, full_name, merged
 
 RatePlan = Literal["free", "pro", "enterprise"]
 StatusContract = Literal["auto", "a", "b"]
@@ -28,10 +25,8 @@ DRIP_URL: Final = "https://api.drip.re"
 GAMEBALL_URL: Final = "https://api.gameball.co"
 DEFAULT_TEMPLATE: Final = "{discord_id}"
 _REALM: Final = re.compile(r"[0-9a-fA-F]{24}")
-_ID: Final = re.compile(r"[!-~]{1,128}")
 _SECRET: Final = re.compile(r"[!-~]{1,512}")
 _SERVER: Final = re.compile(r"[0-9]{17,20}")
-_WHOLE: Final = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,85 +137,8 @@ class Settings:
 # --- from variables to settings -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Checked values of one account's variables (of the program's own with the suffix ``""``)."""
-
-    variables: Variables
-    suffix: str = ""
-
-    def text(self, name: str, pattern: re.Pattern[str] | None = None) -> str | None:
-        value = self.variables.get(name, self.suffix)
-        if value is not None and pattern is not None and not pattern.fullmatch(value):
-            self.wrong(name)
-        return value
-
-    def needed(self, name: str, pattern: re.Pattern[str], because: str) -> str:
-        value = self.text(name, pattern)
-        if value is None:
-            variable = BY_NAME[name]
-            raise SettingsError(
-                f"{full_name(name, self.suffix)} is not set, but {because} is. "
-                f"It is {variable.meaning}: {variable.allowed}. Set it, or unset the other."
-            )
-        return value
-
-    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        value = (self.text(name) or default).lower()
-        return value if value in choices else self.wrong(name)
-
-    def whole(self, name: str, default: int, most: int | None = None, *, least: int = 1) -> int:
-        value = self.text(name, _WHOLE)
-        number = default if value is None else int(value)
-        return number if number >= least and (most is None or number <= most) else self.wrong(name)
-
-    def seconds(self, name: str, default: float) -> float:
-        value = self.text(name)
-        try:
-            number = default if value is None else float(value)
-        except ValueError:
-            self.wrong(name)
-        return number if math.isfinite(number) and number > 0 else self.wrong(name)
-
-    def limit(self, name: str) -> str | None:
-        """An amount as written; the programme's unit decides later what it means."""
-        value = self.text(name)
-        if value is not None and not any(_is_positive(value, unit) for unit in Unit):
-            self.wrong(name)
-        return value
-
-    def courses(
-        self, name: str, read: Callable[[str, str | None], tuple[Course, ...]], currency: str | None
-    ) -> tuple[Course, ...]:
-        """Places of the operator."""
-        value = self.text(name)
-        try:
-            return read(value, currency) if value is not None else ()
-        except ValueError:
-            self.wrong(name)
-
-    def url(self, name: str, inherited: str) -> str:
-        value = self.text(name)
-        if value is None:
-            return inherited
-        return value.rstrip("/") if _is_acceptable_url(value) else self.wrong(name)
-
-    def path(self, name: str, directory: Path) -> Path | None:
-        """Seen from ``directory``, with ``~`` for somebody's home."""
-        value = self.text(name)
-        try:
-            return None if value is None else directory / Path(value).expanduser()
-        except RuntimeError:  # nobody of that name has a home here
-            self.wrong(name)
-
-    def wrong(self, name: str) -> NoReturn:
-        """Complain without repeating the value: it might be a secret in the wrong place."""
-        variable = BY_NAME[name]
-        raise SettingsError(f"{full_name(name, self.suffix)} is {variable.meaning}. It must be {variable.allowed}.")
-
-
 def _settings(variables: Variables, directory: Path) -> Settings:
-    own = _Reader(variables)
+    own = Reader(variables)
     return Settings(
         discord_token=own.text("DISCORD_TOKEN", _SECRET),
         server_ids=_server_ids(own),
@@ -240,7 +158,7 @@ def _settings(variables: Variables, directory: Path) -> Settings:
     )
 
 
-def _server_ids(own: _Reader) -> frozenset[str] | None:
+def _server_ids(own: Reader) -> frozenset[str] | None:
     value = own.text("BURSAR_SERVER_IDS")
     if value is None:
         return None
@@ -250,14 +168,14 @@ def _server_ids(own: _Reader) -> frozenset[str] | None:
     return frozenset(ids)
 
 
-def _database(own: _Reader, directory: Path) -> Path:
+def _database(own: Reader, directory: Path) -> Path:
     path = own.path("BURSAR_DATABASE", directory) or directory / "bursar.db"
     if _is_folder(path) or not _is_folder(path.parent):
         own.wrong("BURSAR_DATABASE")
     return path
 
 
-def _backup_dir(own: _Reader, directory: Path) -> Path | None:
+def _backup_dir(own: Reader, directory: Path) -> Path | None:
     path = own.path("BURSAR_BACKUP_DIR", directory)
     if path is not None and not _is_folder(path):
         own.wrong("BURSAR_BACKUP_DIR")
@@ -272,7 +190,7 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _backup_command(own: _Reader) -> tuple[str, ...]:
+def _backup_command(own: Reader) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(own.text("BURSAR_BACKUP_COMMAND") or ""))
     except ValueError:
@@ -280,12 +198,12 @@ def _backup_command(own: _Reader) -> tuple[str, ...]:
 
 
 def _drip_accounts(variables: Variables) -> Iterator[DripAccount]:
-    base_url = _Reader(variables).url("DRIP_BASE_URL", DRIP_URL)
+    base_url = Reader(variables).url("DRIP_BASE_URL", DRIP_URL)
     for suffix in variables.suffixes("DRIP_"):
-        read = _Reader(variables, suffix)
+        read = Reader(variables, suffix)
         if not _has_keys(read, "DRIP_", ("DRIP_API_KEY", "DRIP_REALM_ID")):
             continue
-        currency = read.text("DRIP_CURRENCY_ID", _ID)
+        currency = read.text("DRIP_CURRENCY_ID", ID)
         yield DripAccount(
             suffix=suffix,
             api_key=read.needed("DRIP_API_KEY", _SECRET, full_name("DRIP_REALM_ID", suffix)),
@@ -299,13 +217,13 @@ def _drip_accounts(variables: Variables) -> Iterator[DripAccount]:
                 "Literal['reject', 'credentials']",
                 read.choice("DRIP_UNRESOLVED", ("reject", "credentials"), "reject"),
             ),
-            initiator_id=read.text("DRIP_INITIATOR_ID", _ID),
+            initiator_id=read.text("DRIP_INITIATOR_ID", ID),
             member_courses=_member_courses(read, currency),
             credential_courses=read.courses("DRIP_TWINS", places.twins, currency),
         )
 
 
-def _member_courses(read: _Reader, currency: str | None) -> tuple[Course, ...]:
+def _member_courses(read: Reader, currency: str | None) -> tuple[Course, ...]:
     """Rings and witnesses, which have no place in common."""
     rings = read.courses("DRIP_RING", places.rings, currency)
     witnesses = read.courses("DRIP_WITNESS", places.witnesses, currency)
@@ -317,9 +235,9 @@ def _member_courses(read: _Reader, currency: str | None) -> tuple[Course, ...]:
 
 
 def _gameball_accounts(variables: Variables, directory: Path) -> Iterator[GameballAccount]:
-    base_url = _Reader(variables).url("GAMEBALL_BASE_URL", GAMEBALL_URL)
+    base_url = Reader(variables).url("GAMEBALL_BASE_URL", GAMEBALL_URL)
     for suffix in variables.suffixes("GAMEBALL_"):
-        read = _Reader(variables, suffix)
+        read = Reader(variables, suffix)
         if not _has_keys(read, "GAMEBALL_", ("GAMEBALL_API_KEY", "GAMEBALL_SECRET_KEY")):
             continue
         template, customers, fingerprint = _customers(read, directory)
@@ -339,7 +257,7 @@ def _gameball_accounts(variables: Variables, directory: Path) -> Iterator[Gameba
         )
 
 
-def _has_keys(read: _Reader, family: str, keys: tuple[str, ...]) -> bool:
+def _has_keys(read: Reader, family: str, keys: tuple[str, ...]) -> bool:
     """Whether the account exists. A named account of which only other settings exist is a slip of the pen."""
     if any(read.text(key) for key in keys):
         return True
@@ -350,7 +268,7 @@ def _has_keys(read: _Reader, family: str, keys: tuple[str, ...]) -> bool:
     return False
 
 
-def _customers(read: _Reader, directory: Path) -> tuple[str, Mapping[str, str] | None, str | None]:
+def _customers(read: Reader, directory: Path) -> tuple[str, Mapping[str, str] | None, str | None]:
     """Template, map and the map's fingerprint."""
     template = read.text("GAMEBALL_CUSTOMER_ID_TEMPLATE") or DEFAULT_TEMPLATE
     rest = template.replace(DEFAULT_TEMPLATE, "", 1)
@@ -365,36 +283,6 @@ def _customers(read: _Reader, directory: Path) -> tuple[str, Mapping[str, str] |
         raise SettingsError(f"{map_name} and {other} both say how a customer is found; set only one of them.")
     found = read_customer_map(file, map_name)
     return template, found.customers, found.sha256
-
-
-def _is_positive(text: str, unit: Unit) -> bool:
-    try:
-        return parse_amount(text, unit) > 0
-    except ValueError:
-        return False
-
-
-def _is_acceptable_url(text: str) -> bool:
-    """https anywhere, http on this machine only; nothing but host, port and a path in front of the service's own."""
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    if not host or parts.username or parts.password or parts.query or parts.fragment or not _ID.fullmatch(text):
-        return False
-    if "/api/v" in f"{parts.path}/":
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 # --- programmes ---------------------------------------------------------------------------------------------------

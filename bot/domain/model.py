@@ -1,4 +1,4 @@
-"""The words of Bursar as frozen values: programme, recipient, row, award, attempt, outcome.
+"""The words of Bursar as frozen values: programme, recipient, row, batch, award.
 
 Amounts are whole numbers in the smallest unit of the programme (points, or hundredths of money). Ids are text,
 always. Times are Unix milliseconds, UTC.
