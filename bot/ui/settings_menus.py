@@ -13,23 +13,11 @@ from bot.services.rules import ServerRules
 from bot.ui import answers
 from bot.ui import settings_changes as changes
 from bot.ui.answers import Interaction
-from bot.ui.errors import Form, Guarded, changes_nothing
-from bot.ui.parts import parts_of
-from bot.ui.permissions import require_settings, services_of
+from bot.ui.errors import Guarded, changes_nothing
+from bot.ui.permissions import require_settings
 from bot.ui.settings_card import NAMES, ROLE_LISTS
-from bot.ui.text import plain
-
-FIELDS_MAX: Final = 5
-"""Fields of a form (Discord's limit)."""
-
-
-async def _changing(interaction: Interaction, change: Awaitable[None]) -> None:
-    """Make a change; when it is refused the card goes back to what is in force, and the reason is told beside it."""
-    try:
-        await change
-    except BursarError:
-        await changes.show_settings(interaction)
-        raise
+from bot.ui.settings_form import SettingsForm, changing
+from bot.ui.settings_titles import name_programmes
 
 
 class RolesMenu(
@@ -53,7 +41,7 @@ class RolesMenu(
     async def act(self, interaction: Interaction) -> None:
         changes_nothing(interaction)
         await answers.keep(interaction)
-        await _changing(interaction, changes.change_roles(interaction, self.key, self.item.values))
+        await changing(interaction, changes.change_roles(interaction, self.key, self.item.values))
 
 
 class ChannelMenu(
@@ -79,7 +67,7 @@ class ChannelMenu(
                 "Bursar cannot see that channel.", hint="Give it *View Channel* there, then choose again."
             )
         channel = chosen if isinstance(chosen, discord.TextChannel) else None
-        await _changing(interaction, changes.change_channel(interaction, channel))
+        await changing(interaction, changes.change_channel(interaction, channel))
 
 
 class ProgrammeMenu(
@@ -100,36 +88,7 @@ class ProgrammeMenu(
         changes_nothing(interaction)
         await answers.keep(interaction)
         chosen = self.item.values[0] if self.item.values else None
-        await _changing(interaction, changes.change_programme(interaction, chosen))
-
-
-class SettingsForm(Form):
-    """A few fields of text, each with what is in force; an empty one is unset."""
-
-    def __init__(
-        self,
-        opened: Interaction,
-        title: str,
-        fields: Mapping[str, tuple[str, str, str]],
-        submitted: Callable[[Interaction, Mapping[str, str]], Awaitable[None]],
-    ) -> None:
-        """``fields``: label, description and present value by name."""
-        super().__init__(title, parts_of(opened).run_id, f"settings:{opened.id}")
-        self._submitted = submitted
-        self._inputs: dict[str, discord.ui.TextInput[Any]] = {}
-        for name, (label, description, value) in fields.items():
-            field: discord.ui.TextInput[Any] = discord.ui.TextInput(
-                custom_id=name, required=False, max_length=60, default=value or None
-            )
-            self._inputs[name] = field
-            self.add_item(discord.ui.Label(text=plain(label, 45), description=plain(description, 100), component=field))
-
-    async def on_submit(self, interaction: Interaction) -> None:
-        changes_nothing(interaction)
-        await answers.keep(interaction)
-        await _changing(
-            interaction, self._submitted(interaction, {name: one.value for name, one in self._inputs.items()})
-        )
+        await changing(interaction, changes.change_programme(interaction, chosen))
 
 
 async def _limits(interaction: Interaction) -> None:
@@ -152,19 +111,6 @@ def _typed(rules: ServerRules, name: str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value or "")
 
 
-async def _titles(interaction: Interaction) -> None:
-    rules = await require_settings(interaction)
-    names = services_of(interaction).programmes.names()
-    if not names:
-        raise BursarError("There is no programme to name: the operator has set no keys.")
-    first = sorted(names, key=lambda name: name != rules.default_programme)[:FIELDS_MAX]
-    about = "What moderators call it; empty = its own name"
-    fields = {name: (name, about, rules.programme_titles.get(name, "")) for name in first}
-    await interaction.response.send_modal(
-        SettingsForm(interaction, "Names of programmes", fields, changes.change_titles)
-    )
-
-
 async def _approval(interaction: Interaction) -> None:
     rules = await require_settings(interaction)
     about = {
@@ -178,7 +124,7 @@ async def _approval(interaction: Interaction) -> None:
 
 _FORMS: Final[Mapping[str, Callable[[Interaction], Awaitable[None]]]] = {
     "limits": _limits,
-    "titles": _titles,
+    "titles": name_programmes,
     "approval": _approval,
 }
 

@@ -11,6 +11,8 @@ import simcord
 from bot.services.rules import Capability, ServerRules
 from tests.support.discord import Shown, World, discord_world
 
+GAMEBALL = {"API_KEY": "key", "SECRET_KEY": "secret", "AMOUNT_UNIT": "points"}
+
 
 async def settings(world: World, who: simcord.MemberActor | None = None) -> Shown:
     """The card, as the administrator sees it."""
@@ -206,6 +208,26 @@ async def test_the_default_programme_and_its_name(tmp_path: Path) -> None:
         assert (await rules(world)).programme_titles == {"gameball": "Shop points"}
         assert "Shop points (gameball)" in str((await settings(world)).menus)
         assert "**Name of gameball**: gameball → Shop points" in log(world)
+
+
+async def test_more_programmes_than_a_form_has_fields_are_chosen_from_a_card(tmp_path: Path) -> None:
+    second = {f"GAMEBALL_{name}__N{number:02}": value for number in range(30) for name, value in GAMEBALL.items()}
+    async with discord_world(tmp_path, **second) as world:
+        form = await world.admin.click((await settings(world)).message, label="Name programmes")
+        assert form.modal is None
+        card = world.answer(form)
+        assert "### Names of programmes" in card.text and "- gameball-n29" in card.text
+        first, last = card.menus
+        assert (len(first["options"]), len(last["options"]), first["max_values"]) == (25, 8, 5)
+        form = await world.admin.select(card.message, ["gameball-n28", "gameball-n29"], custom_id=last["custom_id"])
+        assert form.modal is not None
+        done = world.answer(await world.admin.submit_modal(form, {"gameball-n28": "", "gameball-n29": "Shop"}))
+        assert (await rules(world)).programme_titles == {"gameball-n29": "Shop"}
+        assert "Settings of Lighthouse" in done.text and "gameball-n29 → Shop" in done.text
+        card = world.answer(await world.admin.click(done.message, label="Name programmes"))
+        assert "- gameball-n29: **Shop**" in card.text
+        back = await world.press(world.admin, card, "Back to the settings")
+        assert "Settings of Lighthouse" in back.text
 
 
 async def test_the_currency_is_chosen_from_drips_own_list(tmp_path: Path) -> None:
