@@ -105,7 +105,10 @@ async def _decide(interaction: Interaction, approval_id: int, *, approve: bool) 
         await answers.show(interaction, _late_card(decided.approval, practice=practice))
         return
     await _mark(interaction, decided.approval, practice=practice)
-    lines = ["Whoever prepared it can send it now, exactly as it is." if approve else "Nothing of it can be sent so."]
+    approved = "Whoever prepared it can send it now, exactly as it is."
+    lines = [
+        approved if approve else "It cannot be sent as it is. Once it is changed, approval can be asked for again."
+    ]
     word = "Approved" if approve else "Refused"
     view = card(word, tone=Tone.PLAIN, word="Nothing sent by this", practice=practice, lines=lines)
     await answers.show(interaction, view)
@@ -139,7 +142,8 @@ async def _mark(interaction: Interaction, approval: Approval, *, practice: bool)
     title = f"Draft {approval.draft_id} is {'approved' if approved else 'refused'}"
     tone = Tone.DONE if approved else Tone.STOPPED
     rows = [[button("Open the draft", f"draft:open:{approval.draft_id}:-")]]
-    view = card(title, tone=tone, word="Nothing sent yet", practice=practice, lines=lines, rows=rows)
+    word = "Nothing sent yet" if approved else "Nothing sent"
+    view = card(title, tone=tone, word=word, practice=practice, lines=lines, rows=rows)
     try:
         await message.edit(view=view, allowed_mentions=staff.NO_MENTIONS)
     except discord.HTTPException as error:

@@ -229,10 +229,14 @@ def _event(event: Event) -> str:
     return f"{when(event.at)} {said}{by}" + (f": {note}" if note else "")
 
 
+_UNDER_WAY: Final = {"open": "on its way", "accepted": "a job is working on it"}
+"""A call that has no end yet."""
+
+
 def attempt_line(attempt: Attempt) -> str:
     """One call that did not simply succeed."""
     status = f" · HTTP {attempt.http_status}" if attempt.http_status is not None else ""
-    said = attempt.detail or attempt.verdict or attempt.state
+    said = attempt.detail or attempt.verdict or _UNDER_WAY.get(attempt.state, attempt.state)
     return f"{when(attempt.claimed_at, 'T')} {count(len(attempt.award_ids), 'award')}{status} · {escape(said, 150)}"
 
 

@@ -82,7 +82,7 @@ def doubts_card(
     call = calls[at]
     awards = [award for award in call.awards if only in (None, award.id)]
     lines = [f"✓ {done}", RULE] if done else []
-    lines += _evidence(call, len(awards))
+    lines += _evidence(call, awards)
     lines += [_row(award, batch, call.numbers.get(award.id, Numbers())) for award in awards[:NAMED]]
     if len(awards) > NAMED:
         lines.append(f"- … and {len(awards) - NAMED:,} more, all in the result file")
@@ -104,16 +104,18 @@ def doubts_card(
     return card(title, tone=Tone.ATTENTION, word=word, practice=practice, lines=lines, rows=rows)
 
 
-def _evidence(call: Call, rows: int) -> list[Line]:
+def _evidence(call: Call, awards: Sequence[Award]) -> list[Line]:
     attempt = call.attempt
     status = f"the service answered HTTP {attempt.http_status}" if attempt.http_status else "there was no clear answer"
-    lines: list[Line] = [f"**{count(rows, 'row')}** sent {when(attempt.claimed_at, 'F')}; {status}."]
+    lines: list[Line] = [f"**{count(len(awards), 'row')}** sent {when(attempt.claimed_at, 'F')}; {status}."]
     if attempt.detail:
         lines.append(f"What happened: {escape(attempt.detail, 300)}")
     looked = _looked_at(call)
     if looked is not None:
-        said = next(one.said for one in call.numbers.values() if one.looked_at == looked)
-        lines.append(f"Read back {when(looked, 'R')}: {escape(said or '', 300)}")
+        said = {one.said for award in awards if (one := call.numbers.get(award.id)) is not None and one.said}
+        # What was found about one row of several is no word about the others: their numbers stand beside them.
+        found = f": {escape(said.pop(), 300)}" if len(said) == 1 else "; what each row's balance says stands beside it."
+        lines.append(f"Read back {when(looked, 'R')}{found}")
     else:
         lines.append(
             "Not read back yet: Bursar does that by itself when the call is old enough, and may settle it then."

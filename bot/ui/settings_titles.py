@@ -58,7 +58,7 @@ def _menu(names: Sequence[str], titles: Mapping[str, str], number: int) -> disco
     ]
     return discord.ui.Select(
         custom_id=f"settings:named:{number}",
-        placeholder=f"Programmes to name: {names[0]} to {names[-1]}"[:150],
+        placeholder=f"Choose from {names[0]} to {names[-1]}"[:150],
         max_values=min(FIELDS_MAX, len(options)),
         options=options,
     )
