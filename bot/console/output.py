@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from bot.domain.model import cause_of
 from bot.errors import BursarError
 
 _DOTS: Final = "…"
@@ -62,8 +63,8 @@ def sentence(text: str) -> str:
 
 
 def paused(why: str) -> str:
-    """``It is paused. Nothing was sent: …``: ``why`` as it was recorded, which may begin small."""
-    return f"It is paused. {why[:1].upper()}{sentence(why[1:])}"
+    """``It is paused. The key …``, from the message that was recorded."""
+    return f"It is paused. {sentence(cause_of(why))}"
 
 
 def complain(error: BursarError, first: str) -> None:

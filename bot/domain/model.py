@@ -214,12 +214,27 @@ class PauseKind(StrEnum):
     RESTORED = "restored"  # the ledger was put back from a copy: what came after it is missing
 
 
+NOTHING_SENT: Final = "Nothing was sent: "
+"""What the message of a call begins with that did not reach anybody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
     """A reason to stop sending a batch, with its rows kept planned."""
 
     kind: PauseKind
     message: str
+
+    @property
+    def cause(self) -> str:
+        """``message`` as a sentence about the batch, of which earlier calls may have been sent."""
+        return cause_of(self.message)
+
+
+def cause_of(message: str) -> str:
+    """A call's message without what it says of itself: that nothing was sent by it."""
+    cause = message.removeprefix(NOTHING_SENT)
+    return cause[:1].upper() + cause[1:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def board_card(view: BatchView, facts: BoardFacts, *, practice: bool) -> discord
     if doing:
         lines.append(doing)
     if batch.state is BatchState.PAUSED and batch.pause is not None and facts.by is None:
-        lines.append(f"⚠️ {escape(batch.pause.message, 300)}")
+        lines.append(f"⚠️ {escape(batch.pause.cause, 300)}")
     if facts.restarted_at is not None and not over:
         lines.append(f"Goes on after a restart of Bursar {when(facts.restarted_at, 'R')}.")
     lines += [RULE, *batch_text.origin(batch, facts.programme)]
@@ -142,8 +142,8 @@ def show_card(
     tone, word = batch_text.tone_and_word(view, by=facts.by)
     lines: list[Line] = [batch_text.bar(view.counts), batch_text.by_state(view.counts), batch_text.sums(view)]
     lines += [line for line in (batch_text.doing(view),) if line]
-    if batch.pause is not None:
-        lines.append(f"Paused because: {escape(batch.pause.message, 300)}")
+    if batch.pause is not None and facts.by is None:
+        lines.append(f"⚠️ {escape(batch.pause.cause, 300)}")
     lines += [RULE, *batch_text.origin(batch, facts.programme), batch_text.recipients(facts.first[:5], batch.awards)]
     lines.append(batch_text.receipt(view))
     if facts.promise is not None:

@@ -94,7 +94,7 @@ class BoardMessage:
         if paused is None or (alerted is not None and alerted.seq > paused.seq):
             return
         channel, _ = await self._channel((await self._board())[0])
-        reason, planned = escape(batch.pause.message, 400), self._view.counts.planned
+        reason, planned = escape(batch.pause.cause, 400), self._view.counts.planned
         card = alert_card(batch, reason, NEXT_STEPS[batch.pause.kind], planned, practice=self._services.practice)
         card.stop()
         await post(channel, card, nonce=nonce_of(ALERTED, batch.id, batch.recorded_at, paused.seq))

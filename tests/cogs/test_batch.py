@@ -9,7 +9,7 @@ from bot.domain.model import Actor
 from bot.domain.states import BatchState
 from bot.services.rules import Limits
 from bot.services.submitting import Choice, Wish
-from tests.support.batches import actor, batch, board_says, record, record_file, view
+from tests.support.batches import actor, alerts, batch, board_says, record, record_file, view
 from tests.support.discord import World, discord_world
 
 SLOW = {"service": "drip", "path": "/transaction", "kind": "slow", "ms": 150}
@@ -319,3 +319,15 @@ async def test_retry_drafts_the_refused_rows_as_a_linked_batch(tmp_path: Path) -
         assert "Continued by batch" in shown.text
         late = await batch(world, world.mod, "retry", batch=str(batch_id))
         assert "no rejected award" in late.text
+
+
+async def test_a_batch_that_is_paused_half_way_does_not_say_that_nothing_was_sent(tmp_path: Path) -> None:
+    async with discord_world(tmp_path, DRIP_CREDENTIALS_BATCH_SIZE="2") as world:
+        await world.sandbox.faults({"match": {"path": "/credentials/transaction", "nth": 2}, "kind": "401"})
+        batch_id = await record(world, [5] * 4, programme="drip-credentials")
+        board = await board_says(world, batch_id, "somebody has to act")
+        shown = await batch(world, world.mod, "show", batch=str(batch_id))
+        await world.until(lambda: bool(alerts(world)))
+        for card in (board, shown, *alerts(world)):
+            assert "Drip does not accept the key" in card.text.split("**History**")[0]
+            assert "Nothing was sent" not in card.text.split("**History**")[0]

@@ -27,7 +27,7 @@ async def test_a_paused_batch_is_left_alone_and_its_way_on_is_named(paused: Shel
     await sandbox.switches(drip={"forbidden": []})
     done = await paused("resume")
     assert done.status == 6
-    assert "Batch 1 (drip-credentials): 2 planned.\n  It is paused. Nothing was sent: " in done.out
+    assert "Batch 1 (drip-credentials): 2 planned.\n  It is paused. The key may not do this at Drip" in done.out
     assert "`bursar resume --paused 1`, or `/batch resume` in Discord, goes on with it." in done.out
     assert await states(paused) == ["planned"] * 4
 
@@ -45,7 +45,7 @@ async def test_only_the_batch_that_is_named_goes_on(paused: Shell, sandbox: Sand
 async def test_a_batch_whose_pause_has_not_been_put_right_is_paused_again(paused: Shell):
     done = await paused("resume", "--paused", "1")
     assert (done.status, await states(paused)) == (6, ["planned"] * 4)
-    assert "It is paused. Nothing was sent: " in done.out
+    assert "It is paused. The key may not do this at Drip" in done.out
 
 
 @pytest.mark.parametrize(("named", "said"), [("9", "there is no batch 9 here"), ("x", "takes a batch's number")])
