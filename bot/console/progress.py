@@ -18,6 +18,7 @@ _DOING: Final = {
     "waiting-for-limit": "waiting for the rate limit",
     "away": "the service is away",
     "following": "waiting for the job to finish",
+    "reading-back": "reading back what is in doubt",
 }
 
 

@@ -147,7 +147,10 @@ class _Work:
         counts = _summed([await self.app.ledger.queries.counts(batch_id) for batch_id in batch_ids])
         activities = [self.app.services.dispatcher.activity(batch_id) for batch_id in batch_ids]
         settling = [one.until for one in activities if one.doing is Doing.SETTLING and one.until is not None]
-        progress.standing({"counts": counts.as_json(), "settled_at": min(settling, default=None)})
+        at = min(settling, default=None)
+        reading = at is not None and at <= CLOCK.now()
+        told = {"settled_at": None if reading else at, "doing": "reading-back" if reading else None}
+        progress.standing({"counts": counts.as_json(), **told})
 
     async def _doubts(self, batch_id: int) -> list[Json]:
         doubts = await self.app.services.batches.doubts(batch_id, self.actor)
