@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests side by side: two for each processor, since most of them wait for a neighbour most of the time.
 WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 
-.PHONY: help demo demo-browser test check lint types format run bench fuzz soak lock clean
+.PHONY: help install demo demo-browser test check lint types format run bench fuzz soak lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -32,6 +32,8 @@ types: $(VENV)/dev
 format: $(VENV)/dev ## put the code into shape
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+install: $(VENV)/run ## the command bursar, in .venv/bin
 
 run: $(VENV)/run ## the Discord bot, with the settings of .env
 	@$(BIN)/python -m bot run

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -35,6 +35,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same keys, ids and members")
     parser.add_argument("--open", action="store_true", help="every well-formed id is a member, credential and customer")
     parser.add_argument("--state", type=Path, metavar="FILE", help="remember the world in this file")
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE", help="write the settings that lead here into this new file, as .env"
+    )
     parser.add_argument("--die-with-parent", action="store_true", help="stop at the end of standard input")
     return parser.parse_args(arguments)
 
@@ -74,6 +77,25 @@ async def _serving(world: World, port: int) -> AsyncIterator[dict[str, str]]:
         await runner.cleanup()
 
 
+def _settings(urls: Mapping[str, str], world: World) -> str:
+    """Lines of a ``.env`` with which Bursar talks to these stand-ins."""
+    keys = world.keys()
+    drip, gameball = keys["drip"], keys["gameball"]
+    plan = world.realm.switches.plan
+    values = {
+        "DRIP_API_KEY": drip["api_key"],
+        "DRIP_REALM_ID": drip["realm_id"],
+        "DRIP_CURRENCY_ID": drip["currency_id"],
+        "DRIP_BASE_URL": urls["drip_url"],
+        "DRIP_RATE_PLAN": "enterprise" if plan == "unlimited" else plan,
+        "GAMEBALL_API_KEY": gameball["api_key"],
+        "GAMEBALL_SECRET_KEY": gameball["secret_key"],
+        "GAMEBALL_BASE_URL": urls["gameball_url"],
+        "GAMEBALL_AMOUNT_UNIT": world.accounts.switches.unit,
+    }
+    return "".join(f"{name}={value}\n" for name, value in values.items())
+
+
 def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     """Set ``stop`` when standard input ends. A thread, because not every kind of input can be polled."""
 
@@ -97,6 +119,9 @@ async def _run(options: argparse.Namespace) -> int:
     if options.die_with_parent:
         _watch_parent(loop, stop)
     async with _serving(world, options.port) as urls:
+        if options.settings is not None:
+            with options.settings.open("x") as file:
+                file.write(_settings(urls, world))
         print(json.dumps({**urls, **world.keys()}), flush=True)
         keeper = None if options.state is None else asyncio.create_task(snapshot.keep(world, options.state))
         await stop.wait()

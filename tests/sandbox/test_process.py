@@ -43,6 +43,20 @@ async def test_it_says_where_it_is_and_ends_with_its_block() -> None:
             await session.get(sandbox.control_url + "/calls")
 
 
+async def test_it_writes_settings_that_lead_to_it_and_overwrites_none(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    async with running_sandbox("--settings", file, "--drip-plan", "pro") as sandbox:
+        lines = dict(line.split("=", 1) for line in file.read_text().splitlines())
+        assert lines == {**sandbox.environ(), "DRIP_RATE_PLAN": "pro"}
+    before = file.read_text()
+    arguments = [sys.executable, "-m", "bot.sandbox", "--settings", str(file)]
+    process = await asyncio.create_subprocess_exec(*arguments, cwd=ROOT, stderr=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(PATIENCE):
+        _, said = await process.communicate()
+    assert (process.returncode, b"File exists" in said) == (2, True)
+    assert file.read_text() == before
+
+
 async def test_the_same_seed_is_the_same_world_and_another_seed_another() -> None:
     worlds = []
     for seed in (5, 5, 6):
