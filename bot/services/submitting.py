@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from typing import Final
 from weakref import WeakValueDictionary
 
 from bot import checkpoints
@@ -14,7 +13,7 @@ from bot.clock import Clock, milliseconds
 from bot.domain.amounts import parse_amount
 from bot.domain.approving import Approval
 from bot.domain.intake import ReadingOptions, original_records
-from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Notice, Programme, Recipient, Row
+from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Notice, Programme, Row
 from bot.domain.planning import propose_label
 from bot.domain.reporting import problems_csv
 from bot.domain.states import AwardState
@@ -22,19 +21,16 @@ from bot.errors import DestinationChanged, Refused, UsageError
 from bot.ledger.drafts import Draft, DraftState, NewDraft
 from bot.ledger.ledger import Ledger
 from bot.ledger.recording import Recorded
-from bot.providers.base import Provider
 from bot.services import records
 from bot.services.confirming import Confirmer
 from bot.services.merging import Choosing, merge_resolved, merge_staged
 from bot.services.previewing import Preview, make_preview
 from bot.services.programmes import Programmes
+from bot.services.resolving import resolve_pending
 from bot.services.rules import Limits, ServerRules
-from bot.services.staging import CREDENTIAL, Stager, member_rows, stage_file, within_limit
+from bot.services.staging import Stager, member_rows, stage_file, within_limit
 from bot.services.undoing import label_of, stage_undo
 from bot.services.wishes import Choice, Upload, Wish
-
-LOOKUP_ROWS: Final = 50
-"""Recipients a look-up: what one member search takes (docs.drip.re/developer/rate-limits)."""
 
 
 class Submitting:
@@ -239,33 +235,9 @@ class Submitting:
         draft = await self._ledger.drafts.get(draft_id, actor.server_id)
         provider = self._programmes.provider(await self._programme_of(draft))
         async with self._change_of(draft_id):
-            of = (await self._ledger.drafts.totals(draft_id)).pending
-            done, line = 0, 0
-            while part := await self._ledger.drafts.pending_recipients(draft_id, line, LOOKUP_ROWS):
-                await self._resolve(draft_id, provider, part)
-                done, line = done + len(part), part[-1][0]
-                if progress is not None:
-                    progress(done, of)
+            await resolve_pending(self._ledger, provider, self._clock, draft_id, progress)
             await merge_resolved(self._ledger, draft, limits)
         return await self.preview(draft_id, actor, limits)
-
-    async def _resolve(self, draft_id: int, provider: Provider, part: Sequence[tuple[int, Recipient]]) -> None:
-        began = self._clock.now()
-        resolution = await provider.resolve([recipient for _, recipient in part])
-        found = {key: one.target for key, one in resolution.found.items()}
-        targets = {row: found[who.key] for row, who in part if who.key in found}
-        missing = {row: resolution.missing[who.key] for row, who in part if who.key in resolution.missing}
-        await self._ledger.drafts.set_targets(draft_id, targets, missing)
-        # A credential that is paid because there is no member is no finding: the next look-up may find one.
-        members = {key: target for key, target in found.items() if not target.startswith(CREDENTIAL)}
-        destination = provider.programme.destination
-        await self._ledger.members.remember(destination.account, members)
-        if destination.currency is not None:
-            # Free evidence, should a call end in doubt: what they had before it.
-            balances = {one.target: one.balance for one in resolution.found.values() if one.balance is not None}
-            await self._ledger.evidence.remember_balances(
-                destination.account, destination.currency, balances, read_at=began
-            )
 
     # --- confirming ---------------------------------------------------------------------------------------------
 
