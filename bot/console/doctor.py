@@ -61,7 +61,8 @@ async def _examined(settings: Settings) -> tuple[Sequence[Finding], str | None]:
     findings += surroundings.disk_findings(settings.database)
     findings += await surroundings.ledger_findings(settings.database, CLOCK)
     findings += await _service_findings(settings)
-    findings += await surroundings.promise_findings(settings.database, CLOCK, settings.programmes())
+    failed = {finding.topic for finding in findings if finding.health is Health.FAILED}
+    findings += await surroundings.promise_findings(settings.database, CLOCK, settings.programmes(), failed)
     discord, invite = await _discord_findings(settings)
     redactor = log.Redactor(settings.secrets())
     return [_clean(finding, redactor) for finding in [*findings, *discord]], invite

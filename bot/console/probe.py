@@ -20,7 +20,7 @@ from bot.errors import BursarError, Refused, UsageError
 from bot.ledger.ledger import Ledger
 from bot.providers.factory import make_providers
 from bot.services.probing import Probing, Report
-from bot.services.proving import plan_of
+from bot.services.proving import is_disturbed, plan_of
 from bot.services.subjects import Subject, credential_subject, customer_subject, member_subject
 from bot.settings import Settings
 
@@ -133,9 +133,9 @@ async def _probed(options: Namespace, settings: Settings, plan: Plan) -> tuple[l
                 known = await ledger.capabilities.all(programme.destination.account, programme.kind)
                 unit = None if programme.unusable else programme.unit
                 lane = (await plan_of(ledger, programme)).kind
-                promises[programme.name] = promise(
-                    programme.kind, known, unit, lane, once_up_to=programme.once_up_to
-                ).text
+                disturbed = await is_disturbed(ledger, programme, lane)
+                card = promise(programme.kind, known, unit, lane, programme.once_up_to, disturbed=disturbed)
+                promises[programme.name] = card.text
     finally:
         await providers.close()
         await ledger.close()

@@ -8,7 +8,7 @@ import binascii
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from bot.errors import BursarError
 from bot.ledger.health import examine
 from bot.ledger.ledger import Ledger
 from bot.providers.base import Finding, Health
+from bot.services.laying import named
 from bot.services.proving import plan_of
 
 FREE_LOW: Final = 1_000_000_000
@@ -124,24 +125,33 @@ async def ledger_findings(database: Path, clock: Clock) -> list[Finding]:
     return findings
 
 
-async def promise_findings(database: Path, clock: Clock, programmes: Sequence[Programme]) -> list[Finding]:
-    """What is known of each usable programme's service, and what it cannot promise; one that a probe contradicts."""
+async def promise_findings(
+    database: Path, clock: Clock, programmes: Sequence[Programme], failed: Collection[str]
+) -> list[Finding]:
+    """What is known of each usable programme's service, and what it cannot promise; one that a probe contradicts.
+    ``failed``: lanes that were found not to stand as they should, as ``laying.named`` calls them."""
     found = [programme for programme in programmes if programme.unusable is None]
     known: list[Mapping[str, Known]] = [{} for _ in found]
     lanes: list[LaneKind | None] = [None for _ in found]
+    disturbed = [False for _ in found]
     if await asyncio.to_thread(database.exists):
         try:
             ledger = await Ledger.read(database, clock)
             try:
                 known = [await ledger.capabilities.all(one.destination.account, one.kind) for one in found]
                 lanes = [(await plan_of(ledger, one)).kind for one in found]
+                disturbed = [
+                    any(named(one, course) in failed for course in one.courses if course.kind is lane)
+                    for one, lane in zip(found, lanes, strict=True)
+                ]
             finally:
                 await ledger.close()
         except BursarError:
             return []  # the ledger has a finding of its own
     findings = []
-    for programme, answers, lane in zip(found, known, lanes, strict=True):
-        card = promise(programme.kind, answers, programme.unit, lane, programme.once_up_to)
+    for programme, answers, lane, out_of_order in zip(found, known, lanes, disturbed, strict=True):
+        once_up_to = programme.once_up_to
+        card = promise(programme.kind, answers, programme.unit, lane, once_up_to, disturbed=out_of_order)
         if card.conflicts:
             action = "Correct the setting, or probe again by doctor --probe."
             findings.append(Finding(programme.name, Health.FAILED, " ".join(card.conflicts), action))

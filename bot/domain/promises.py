@@ -71,6 +71,12 @@ _LANES: Final[Mapping[LaneKind, str]] = {
 }
 """What takes the place of ``_DOUBTS`` where a lane is in force."""
 
+_DISTURBED: Final = (
+    "No call is made for now: the {lane} is disturbed, its places do not hold what this ledger expects"
+    " (`bursar doctor` says what they hold)."
+)
+"""What takes its place where it is not as it should be."""
+
 _WORST: Final[Mapping[ProviderKind, str]] = {
     ProviderKind.DRIP_MEMBERS: "one bad row may leave a call half paid, and a balance may go below zero",
     ProviderKind.DRIP_CREDENTIALS: "a mistyped id may be paid to a new credential that nobody owns, and a balance may "
@@ -124,10 +130,15 @@ def promise(
     unit: Unit | None = None,
     lane: LaneKind | None = None,
     once_up_to: int = 0,
+    *,
+    disturbed: bool = False,
 ) -> Promise:
     """The card of a programme of this kind with these answers. ``unit``: what the settings say that amounts count.
-    ``lane``: the operator's places that calls leave a trace in; ``once_up_to``: as ``Programme.once_up_to``."""
+    ``lane``: the operator's places that calls leave a trace in, ``disturbed``: which do not stand as they should;
+    ``once_up_to``: as ``Programme.once_up_to``."""
     doubts = _DOUBTS[kind] if lane is None else _LANES[lane]
+    if lane is not None and disturbed:
+        doubts = _DISTURBED.format(lane="pair of twins" if lane is LaneKind.TWINS else lane.value)
     doubts = " ".join(filter(None, (doubts, _one_by_one(known, once_up_to))))
     if not known:
         worst = f"Not probed (doctor --probe), so Bursar assumes the worst: {_WORST[kind]}."

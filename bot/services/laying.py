@@ -49,6 +49,7 @@ class Laying:
             action = "Settle its awards by `bursar resume` or /batch resolve, then set it up again."
             return Finding(topic, Health.FAILED, "a call on it is under way or in doubt", action)
         seen = await self.provider.places(one.course.places)
+        was = None if one.standing is None else one.standing.trouble or compare(one.standing.lane, (), seen)
         if _needs_seed(one.course, seen):
             refused = await self._seed(one.course, seen)
             if refused is not None:
@@ -67,7 +68,8 @@ class Laying:
                 topic, Health.WARNING, f"set up, and not in force: {one.objection}", "Probe, then look again."
             )
         wait = f" The first call on it waits {self.linger:.0f} s." if one.course.kind is LaneKind.RING else ""
-        return Finding(topic, Health.OK, f"set up and in force.{wait}")
+        before = "" if was is None else f" It was disturbed before: {was}. Be sure that you know why."
+        return Finding(topic, Health.OK, f"set up and in force.{wait}{before}")
 
     async def _seed(self, course: Course, seen: Sequence[int | None]) -> str | None:
         """One point for the first place of a ring, or for each other place that never held any; why not, if so."""

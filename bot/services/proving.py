@@ -71,6 +71,14 @@ async def plan_for(ledger: Ledger, programme: Programme, awards: int) -> Plan:
     return await plan_of(ledger, programme)
 
 
+async def is_disturbed(ledger: Ledger, programme: Programme, kind: LaneKind | None) -> bool:
+    """Whether this ledger knows of a lane of this kind that carries no call until the operator has looked."""
+    found = await courses_of(ledger, programme)
+    return any(
+        one.course.kind is kind and one.standing is not None and one.standing.trouble is not None for one in found
+    )
+
+
 class LaneCheck:
     """Before the first call on a lane: its places are compared with what the ledger expects. A ledger that was put back
     from a copy, or a second one, stands elsewhere, and stops instead of paying."""

@@ -159,6 +159,12 @@ async def finding(shell: Shell, *arguments: str) -> dict[str, str]:
     return next(one for one in found if one["topic"] == f"drip-members ring {OWN[:8]}")
 
 
+async def promise(shell: Shell) -> str:
+    """What doctor says that the programme can promise."""
+    found = (await shell("doctor", "--json")).json["findings"]
+    return next(one["message"] for one in found if one["topic"] == "drip-members")
+
+
 async def test_a_ring_is_set_up_by_the_doctor_and_shown(shell: Shell, sandbox: Sandbox):
     shell = await ring(shell, sandbox)
     assert (await finding(shell))["message"] == "never set up"
@@ -177,7 +183,15 @@ async def test_a_ring_is_set_up_by_the_doctor_and_shown(shell: Shell, sandbox: S
     await sandbox.outside(service="drip", drip_id=OTHER, currency=gems, amount=1)
     broken = await finding(shell)
     assert (broken["health"], broken["message"][:9]) == ("failed", "disturbed")
+    promised = await promise(shell)
+    assert "sent again on a token ring" not in promised
+    assert "No call is made for now: the ring is disturbed" in promised
     assert "one point in all" in (await finding(shell, "--evidence"))["message"]
+    await sandbox.outside(service="drip", drip_id=OWN, currency=gems, amount=-1)
+    anew = await finding(shell, "--evidence")
+    assert (anew["health"], anew["message"][:20]) == ("ok", "set up and in force.")
+    assert "It was disturbed before: its places hold 0, 1, and this ledger expects 1, 0" in anew["message"]
+    assert "sent again on a token ring" in await promise(shell)
 
 
 async def test_evidence_without_a_place_says_what_to_set(shell: Shell):

@@ -266,7 +266,10 @@ async def test_a_ring_that_somebody_moved_stops_the_batch_instead_of_paying(door
         assert await office.states(batch_id) == "PP"
         await check(office)
         assert await health(office) is Health.FAILED
+        destination = (await office.batch(batch_id)).destination
+        assert "the ring is disturbed" in (await office.app.services.promises.of(destination)).text
         assert await lay(office, MEMBERS) == [Health.OK]
+        assert "sent again on a token ring" in (await office.app.services.promises.of(destination)).text
         await office.app.services.batches.resume(batch_id, MOD)
         await office.quiet()
         assert await office.states(batch_id) == "AA"
