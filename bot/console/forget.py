@@ -7,10 +7,10 @@ from argparse import Namespace
 from typing import Any, Final
 
 from bot.console import output, questions
+from bot.console.driving import driven
 from bot.console.session import CLOCK, load_settings
 from bot.errors import BursarError, Refused, UsageError
 from bot.ledger.blanking import Blanked, blank
-from bot.ledger.ledger import Ledger
 from bot.settings import Settings
 
 FAILED: Final = "Nothing was blanked"
@@ -53,13 +53,5 @@ async def _blanked(options: Namespace, settings: Settings, person: str) -> Blank
         output.note(f"What {person} wrote is blanked for good: name, reasons, notes.")
         if not await questions.confirmed("Blank it?"):
             raise Refused("the question was not answered with yes")
-    reader = await Ledger.read(settings.database, CLOCK)
-    try:
-        practice = await reader.queries.is_practice()
-    finally:
-        await reader.close()
-    ledger = await Ledger.open(settings.database, CLOCK, practice=practice)
-    try:
+    async with driven(settings) as ledger:
         return await blank(ledger.database, CLOCK, person)
-    finally:
-        await ledger.close()

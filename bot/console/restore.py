@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from bot.clock import milliseconds
 from bot.console import output
+from bot.console.driving import driven
 from bot.console.session import CLOCK, command_line_actor, load_settings, read_upload
 from bot.domain.model import Actor, Duplicates, ProviderKind
 from bot.errors import BursarError, UsageError
@@ -92,7 +91,7 @@ def _tell_signed(options: Namespace, signed: bool) -> dict[str, Any]:
 
 
 async def _signed(settings: Settings, name: str) -> bool:
-    async with _driven(settings) as ledger:
+    async with driven(settings) as ledger:
         return await ledger.restorations.sign_off(name)
 
 
@@ -107,7 +106,7 @@ async def _taken_in(options: Namespace, settings: Settings) -> list[dict[str, An
         actor = Actor(actor.id, _name("--by", options.by), None)
     files = [_file(options, Path(path)) for path in options.take_in]
     told = []
-    async with _driven(settings) as ledger:
+    async with driven(settings) as ledger:
         providers = make_providers(settings, CLOCK)
         try:
             programmes = Programmes(settings.programmes(), providers.make)
@@ -186,20 +185,3 @@ def _name(option: str, given: str) -> str:
     if not name or not name.isprintable() or len(name) > 100:
         raise UsageError(f"{option} takes the name of a person, 1 to 100 characters")
     return name
-
-
-@asynccontextmanager
-async def _driven(settings: Settings) -> AsyncIterator[Ledger]:
-    """The ledger, open for writing; nothing is sent from here."""
-    practice = False
-    if settings.database.exists():
-        reader = await Ledger.read(settings.database, CLOCK)
-        try:
-            practice = await reader.queries.is_practice()
-        finally:
-            await reader.close()
-    ledger = await Ledger.open(settings.database, CLOCK, practice=practice)
-    try:
-        yield ledger
-    finally:
-        await ledger.close()

@@ -93,7 +93,7 @@ async def _until_told(demo: Coroutine[Any, Any, int]) -> int:
         told = True
         own.cancel()
 
-    with suppress(NotImplementedError):
+    with suppress(NotImplementedError):  # a loop without signals (Windows): there only Ctrl+C ends it
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
     try:
         return await demo

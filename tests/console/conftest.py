@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.console.support import Done, bursar
-from tests.support.sandbox import ROOT, Sandbox, connected
+from tests.support.sandbox import Sandbox, connected, standins
 
 TIMES = {"BURSAR_HTTP_TIMEOUT": "5", "BURSAR_SETTLE_AFTER": "0.2", "BURSAR_JOB_WAIT": "20"}
 
@@ -21,11 +19,8 @@ TIMES = {"BURSAR_HTTP_TIMEOUT": "5", "BURSAR_SETTLE_AFTER": "0.2", "BURSAR_JOB_W
 @pytest.fixture(scope="package")
 def process() -> Iterator[dict[str, Any]]:
     """The JSON line of stand-ins that live as long as these tests."""
-    command = [sys.executable, "-m", "bot.sandbox", "--die-with-parent"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
-        assert running.stdout is not None
-        yield json.loads(running.stdout.readline())
-        running.terminate()
+    with standins() as info:
+        yield info
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -14,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests.support.patience import PATIENCE
-from tests.support.sandbox import ROOT, Sandbox, connected
+from tests.support.sandbox import Sandbox, connected, standins
 
 
 async def eventually(ask: Callable[[], Awaitable[Any]], done: Callable[[Any], bool]) -> Any:
@@ -30,11 +28,8 @@ async def eventually(ask: Callable[[], Awaitable[Any]], done: Callable[[Any], bo
 @pytest.fixture(scope="package")
 def process() -> Iterator[dict[str, Any]]:
     """The JSON line of a process that lives as long as these tests."""
-    command = [sys.executable, "-m", "bot.sandbox", "--die-with-parent"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
-        assert running.stdout is not None
-        yield json.loads(running.stdout.readline())
-        running.terminate()
+    with standins() as info:
+        yield info
 
 
 @pytest.fixture

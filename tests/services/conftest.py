@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,17 +9,14 @@ from typing import Any
 import pytest
 
 from tests.services.office import Door
-from tests.support.sandbox import ROOT, Sandbox, connected
+from tests.support.sandbox import Sandbox, connected, standins
 
 
 @pytest.fixture(scope="package")
 def process() -> Iterator[dict[str, Any]]:
     """The JSON line of stand-ins that live as long as these tests."""
-    command = [sys.executable, "-m", "bot.sandbox", "--die-with-parent"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
-        assert running.stdout is not None
-        yield json.loads(running.stdout.readline())
-        running.terminate()
+    with standins() as info:
+        yield info
 
 
 @pytest.fixture

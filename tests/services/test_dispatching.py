@@ -112,42 +112,6 @@ async def test_a_clock_that_is_set_back_delays_a_batch_and_does_not_lose_it(tmp_
 # --- pausing and stopping a batch ------------------------------------------------------------------------------------
 
 
-async def test_a_pause_waits_for_the_call_in_flight_and_a_resume_goes_on(tmp_path: Path) -> None:
-    async with rig(tmp_path / "a.db", neighbour(rest="slow:5")) as it:
-        batch_id = await it.record([1, 2, 3, 4])
-        it.start()
-        await it.until(lambda: it.neighbour.flying == 1)
-        await it.batches.pause(batch_id, STAFF)
-        await it.quiet(batch_id)
-        assert (await it.states(batch_id), await it.state(batch_id)) == ("AAPP", "paused:person")
-        assert it.dispatcher.activity(batch_id).doing is Doing.NOTHING
-        await it.batches.resume(batch_id, STAFF)
-        await it.quiet(batch_id)
-        assert await it.states(batch_id) == "AAAA"
-        assert it.told.pauses == []  # the person knows
-
-
-async def test_a_paused_batch_whose_last_call_comes_back_is_finished(tmp_path: Path) -> None:
-    async with rig(tmp_path / "a.db", neighbour(rest="slow:5")) as it:
-        batch_id = await it.record([1, 2])
-        it.start()
-        await it.until(lambda: it.neighbour.flying == 1)
-        await it.batches.pause(batch_id, STAFF)
-        await it.quiet(batch_id)
-        assert (await it.states(batch_id), await it.state(batch_id)) == ("AA", "finished")
-
-
-async def test_a_stop_cancels_the_rest_and_waits_for_the_call_in_flight(tmp_path: Path) -> None:
-    async with rig(tmp_path / "a.db", neighbour(rest="slow:5")) as it:
-        batch_id = await it.record([1, 2, 3, 4])
-        it.start()
-        await it.until(lambda: it.neighbour.flying == 1)
-        steered = await it.batches.stop(batch_id, STAFF)
-        await it.quiet(batch_id)
-        assert steered.awards == 2
-        assert (await it.states(batch_id), await it.state(batch_id)) == ("AACC", "stopped")
-
-
 async def test_a_pause_that_the_service_asks_for_does_not_undo_a_stop(tmp_path: Path) -> None:
     async with rig(tmp_path / "a.db", neighbour(script=["key"])) as it:
         batch_id = await it.record([1, 2])
@@ -178,31 +142,6 @@ async def test_a_key_that_is_refused_is_told_once_and_after_a_resume_all_is_sent
 
 
 # --- stopping the dispatcher ----------------------------------------------------------------------------------------
-
-
-async def test_stopping_awaits_and_records_the_call_in_flight_and_begins_no_other(tmp_path: Path) -> None:
-    async with rig(tmp_path / "a.db", neighbour(rest="slow:5")) as it:
-        batch_id = await it.record([1, 2, 3, 4])
-        it.start()
-        await it.until(lambda: it.neighbour.flying == 1)
-        it.dispatcher.stop()
-        await it.quiet(batch_id)  # returns although there is work left
-        await it.stop()
-        assert await it.states(batch_id) == "AAPP"
-        assert len(it.neighbour.truth.calls) == 1
-
-
-async def test_a_cancelled_dispatcher_sees_its_call_to_the_end(tmp_path: Path) -> None:
-    async with rig(tmp_path / "a.db", neighbour(rest="slow:5")) as it:
-        batch_id = await it.record([1, 2, 3, 4])
-        it.start()
-        await it.until(lambda: it.neighbour.flying == 1)
-        assert it.running is not None
-        it.running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await it.running
-        assert await it.states(batch_id) == "AAPP"
-        await it.quiet(batch_id)  # nobody works any more, so nobody waits
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from bot.domain.retrying import PAUSE_AFTER_UNCLEAR
 from bot.errors import LedgerError
 from bot.services.watching import Doing
 from tests.services.neighbour import Neighbour, programme_of
-from tests.services.rig import STAFF, rig
+from tests.services.rig import STAFF, Rig, rig
 
 ITEMS = programme_of("items", per_call=2)
 FULL = LedgerError("the disk that holds it is full")
@@ -222,61 +224,72 @@ async def test_a_defect_in_one_call_leaves_the_others_alone(tmp_path: Path) -> N
 # --- pausing, stopping, ending --------------------------------------------------------------------------------------
 
 
-async def test_a_pause_waits_for_every_call_under_way_and_a_resume_goes_on(tmp_path: Path) -> None:
-    async with rig(tmp_path / "a.db", neighbour(script=WARM, rest="slow:5", lanes=3)) as it:
+@asynccontextmanager
+async def under_way(tmp_path: Path, lanes: int) -> AsyncIterator[tuple[Rig, int, int]]:
+    """A batch of 16 awards, two a call, with three calls made and as many under way as go together; how many awards
+    these are."""
+    async with rig(tmp_path / "a.db", neighbour(script=WARM, rest="slow:5", lanes=lanes)) as it:
         batch_id = await it.record(range(1, 17))
         it.start()
-        await it.until(lambda: it.neighbour.flying == 3)
+        await it.until(lambda: len(it.neighbour.truth.calls) == len(WARM) + lanes)
+        assert it.neighbour.flying == lanes
+        yield it, batch_id, 2 * (len(WARM) + lanes)
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+async def test_a_pause_waits_for_every_call_under_way_and_a_resume_goes_on(lanes: int, tmp_path: Path) -> None:
+    async with under_way(tmp_path, lanes) as (it, batch_id, sent):
         await it.batches.pause(batch_id, STAFF)
         await it.quiet(batch_id)
-        assert (await it.states(batch_id), await it.state(batch_id)) == ("AAAAAAAAAAAAPPPP", "paused:person")
+        assert await it.states(batch_id) == "A" * sent + "P" * (16 - sent)
+        assert await it.state(batch_id) == "paused:person"
         assert it.dispatcher.activity(batch_id).doing is Doing.NOTHING
         await it.batches.resume(batch_id, STAFF)
         await it.quiet(batch_id)
         assert await it.states(batch_id) == "A" * 16
+        assert it.told.pauses == []  # the person knows
 
 
-async def test_a_stop_cancels_the_rest_and_waits_for_every_call_under_way(tmp_path: Path) -> None:
-    async with rig(tmp_path / "a.db", neighbour(script=WARM, rest="slow:5", lanes=3)) as it:
-        batch_id = await it.record(range(1, 17))
-        it.start()
-        await it.until(lambda: it.neighbour.flying == 3)
+@pytest.mark.parametrize("lanes", [1, 3])
+async def test_a_stop_cancels_the_rest_and_waits_for_every_call_under_way(lanes: int, tmp_path: Path) -> None:
+    async with under_way(tmp_path, lanes) as (it, batch_id, sent):
         steered = await it.batches.stop(batch_id, STAFF)
         await it.quiet(batch_id)
-        assert steered.awards == 4
-        assert (await it.states(batch_id), await it.state(batch_id)) == ("AAAAAAAAAAAACCCC", "stopped")
+        assert steered.awards == 16 - sent
+        assert await it.states(batch_id) == "A" * sent + "C" * (16 - sent)
+        assert await it.state(batch_id) == "stopped"
 
 
-async def test_a_paused_batch_whose_last_calls_come_back_is_finished(tmp_path: Path) -> None:
-    async with rig(tmp_path / "a.db", neighbour(script=["ok", "slow:5", "slow:9"])) as it:
-        batch_id = await it.record(range(1, 7))
+@pytest.mark.parametrize("lanes", [1, 2])
+async def test_a_paused_batch_whose_last_calls_come_back_is_finished(lanes: int, tmp_path: Path) -> None:
+    async with rig(tmp_path / "a.db", neighbour(script=["ok", "slow:5", "slow:9"], lanes=lanes)) as it:
+        batch_id = await it.record(range(1, 3 + 2 * lanes))
         it.start()
-        await it.until(lambda: it.neighbour.flying == 2)
+        await it.until(lambda: len(it.neighbour.truth.calls) == 1 + lanes)
         await it.batches.pause(batch_id, STAFF)
         await it.quiet(batch_id)
-        assert (await it.states(batch_id), await it.state(batch_id)) == ("AAAAAA", "finished")
+        assert (await it.states(batch_id), await it.state(batch_id)) == ("AA" + "AA" * lanes, "finished")
 
 
-async def test_stopping_awaits_and_records_every_call_under_way_and_begins_no_other(tmp_path: Path) -> None:
-    async with rig(tmp_path / "a.db", neighbour(script=[*WARM, "slow:5", "slow:9", "slow:7"], lanes=3)) as it:
-        batch_id = await it.record(range(1, 17))
-        it.start()
-        await it.until(lambda: it.neighbour.flying == 3)
+@pytest.mark.parametrize("lanes", [1, 3])
+async def test_stopping_awaits_and_records_every_call_under_way_and_begins_no_other(lanes: int, tmp_path: Path) -> None:
+    async with under_way(tmp_path, lanes) as (it, batch_id, sent):
+        it.dispatcher.stop()
+        await it.quiet(batch_id)  # returns although there is work left
         await it.stop()
-        assert await it.states(batch_id) == "AAAAAAAAAAAAPPPP"
-        assert len(it.neighbour.truth.calls) == 6
+        assert await it.states(batch_id) == "A" * sent + "P" * (16 - sent)
+        assert len(it.neighbour.truth.calls) == len(WARM) + lanes
 
 
-async def test_a_cancelled_dispatcher_sees_every_call_to_its_end(tmp_path: Path) -> None:
-    async with rig(tmp_path / "a.db", neighbour(script=WARM, rest="slow:5", lanes=3)) as it:
-        batch_id = await it.record(range(1, 17))
-        it.start()
-        await it.until(lambda: it.neighbour.flying == 3)
+@pytest.mark.parametrize("lanes", [1, 3])
+async def test_a_cancelled_dispatcher_sees_every_call_to_its_end(lanes: int, tmp_path: Path) -> None:
+    async with under_way(tmp_path, lanes) as (it, batch_id, sent):
         assert it.running is not None
         it.running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await it.running
-        assert await it.states(batch_id) == "AAAAAAAAAAAAPPPP"
+        assert await it.states(batch_id) == "A" * sent + "P" * (16 - sent)
+        await it.quiet(batch_id)  # nobody works any more, so nobody waits
 
 
 # --- a ledger that does not take an outcome ---------------------------------------------------------------------------

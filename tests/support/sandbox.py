@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import io
 import json
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,16 @@ async def _checked(answer: aiohttp.ClientResponse) -> Any:
     if answer.status != 200:
         raise ValueError(body.get("error", f"control port answered {answer.status}"))
     return body
+
+
+@contextlib.contextmanager
+def standins() -> Iterator[dict[str, Any]]:
+    """Stand-ins in a process of their own while inside; their JSON line."""
+    command = [sys.executable, "-m", "bot.sandbox", "--die-with-parent"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        yield json.loads(running.stdout.readline())
+        running.terminate()
 
 
 @contextlib.asynccontextmanager
