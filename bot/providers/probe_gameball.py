@@ -16,7 +16,7 @@ from bot.domain.calls import Item, OutcomeKind
 from bot.domain.model import Recipient, RecipientType
 from bot.domain.probing import Fate, Leg, Purse, Reply
 from bot.providers.base import JobReport, JobState
-from bot.providers.gameball import tagged
+from bot.providers.gameball import LONGEST_REASON, tagged
 from bot.providers.gameball_jobs import ROOT, Jobs
 from bot.providers.gameball_reading import read_accepted
 from bot.providers.gameball_transactions import Row, tag_of, walk
@@ -27,6 +27,8 @@ from bot.providers.reading import as_object, as_text, as_whole, parse
 from bot.providers.wording import Wording
 
 _REASON: Final = "Test of Bursar, taken back"
+_LONGEST: Final = _REASON.ljust(LONGEST_REASON, ".")
+"""Cut to as much as any award's reason may have: only then does the list prove that it shows whole ones."""
 _LIST_PAGES: Final = 500
 _POLL_SECONDS: Final = 0.5
 _LONGEST_POLL: Final = 15.0
@@ -82,7 +84,7 @@ class GameballProber:
         if self._mark is None:
             search = await walk(self._line, 0, _LIST_PAGES, lambda row: False, lambda: False)
             self._mark, self._from_end = search.last, search.ended
-        reason = tagged(_REASON, key)
+        reason = tagged(_LONGEST, key)
         row = {"customerId": leg.purse.holder, "amount": leg.amount, "reason": reason}
         body = json.dumps({"body": [row]}).encode()
         exchange = await self._line.write("POST", f"{ROOT}/batch/balance-adjustment", body)
@@ -106,7 +108,7 @@ class GameballProber:
         more: dict[str, object] = {"job": job_id, "said": outcome.detail if outcome else None}
         also = {"status-contract": " ".join(sorted(ended)) or "none"}
         if rows:
-            also["reason-tag"] = _tag_seen(rows[-1], tagged(_REASON, key))
+            also["reason-tag"] = _tag_seen(rows[-1], tagged(_LONGEST, key))
             more |= {"row": {name: str(rows[-1].get(name)) for name in ("points", "amount", "type", "reason")}}
         if (factor := await self._factor(leg.purse.holder)) is not None:
             more["factor"] = str(factor)

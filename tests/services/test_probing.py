@@ -15,6 +15,7 @@ from bot.domain.model import Programme, ProviderKind
 from bot.domain.probing import Fate, Leg, Purse
 from bot.ledger.ledger import Ledger
 from bot.providers.factory import Providers, make_providers
+from bot.providers.gameball import LONGEST_REASON
 from bot.services.probing import Probing, Report
 from bot.services.subjects import Subject, credential_subject, customer_subject, member_subject
 from bot.settings import Settings
@@ -222,6 +223,8 @@ GAMEBALL = {
         ),
         ({"redemption_factor": 1.0}, {"unit": "same"}),
         ({"reason_cut": 10}, {"reason-tag": "cut"}),
+        ({"reason_cut": LONGEST_REASON - 1}, {"reason-tag": "cut"}),
+        ({"reason_cut": LONGEST_REASON}, {"reason-tag": "whole"}),
         ({"duplicate_transaction": "accept"}, {"duplicate-transaction": "paid-twice"}),
     ],
 )
