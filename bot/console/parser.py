@@ -203,8 +203,8 @@ def _restore(commands: _Commands[Parser]) -> None:
     )
     group = command.add_argument_group(
         "closing the gap with result files",
-        "What a lost ledger's result files say (they stand in the staff channel) is taken in as history. Nothing is"
-        " sent, and nothing of it is ever sent.",
+        "What a lost ledger's result files say (they stand in the staff channel; an export as CSV says it, too) is"
+        " taken in as history. Nothing is sent, and nothing of it is ever sent.",
     )
     group.add_argument("--take-in", metavar="FILE", nargs="+", help="result files of one programme, oldest first")
     group.add_argument("--programme", metavar="NAME", help="which programme they are of")

@@ -77,6 +77,8 @@ class Told:
     """The row stands for an award of another batch, whose own file tells more of it."""
     at: int | None = None
     """When it became so there, Unix milliseconds, to the second; ``None``: the file does not say."""
+    recorded_at: int | None = None
+    """When its batch was recorded there, Unix milliseconds; only an export says so."""
 
     @property
     def line(self) -> int:
@@ -111,15 +113,16 @@ def told_of(
     targets: Mapping[str, str],
     duplicates: Duplicates,
     times: Mapping[int, int] = MappingProxyType({}),
+    recorded: Mapping[int, int] = MappingProxyType({}),
 ) -> list[Told]:
     """Awards from rows, each with its state and the file's words: rows of one award id are one award, added up, or with
-    ``Duplicates.ONCE`` counted once. ``targets`` by recipient key, ``times`` by line."""
+    ``Duplicates.ONCE`` counted once. ``targets`` by recipient key, ``times`` and ``recorded`` (as ``Told``) by line."""
     groups: dict[object, list[tuple[Row, AwardState, str]]] = {}
     for row, state, said in rows:
         own = row.award_id is None or is_elsewhere(said, row.award_id)
         groups.setdefault(("line", row.line) if own else row.award_id, []).append((row, state, said))
     told = (_told(group, targets, duplicates) for group in groups.values())
-    return [replace(one, at=times.get(one.line)) for one in told]
+    return [replace(one, at=times.get(one.line), recorded_at=recorded.get(one.line)) for one in told]
 
 
 def _told(group: Sequence[tuple[Row, AwardState, str]], targets: Mapping[str, str], duplicates: Duplicates) -> Told:

@@ -61,8 +61,8 @@ def shared_up_to(connection: sqlite3.Connection) -> int:
 def verdicts(pairs: Iterable[tuple[Told, Here]], vouched: bool | None) -> Mapping[int, bool | None]:
     """For the awards of one file, by their number: whether it means the same award; ``None``: nobody can tell.
 
-    The awards of a result file are of one batch there. So what is proved of one of them is so of all that would be in
-    one batch here. ``vouched``: what a person says of those of which nothing is proved.
+    The awards of a result file are of one batch there (an export says it of each). So what is proved of one of them is
+    so of all that would be in one batch here. ``vouched``: what a person says of those of which nothing is proved.
     """
     by_batch: dict[int, dict[int, bool | None]] = {}
     for told, found in pairs:
@@ -76,6 +76,8 @@ def verdicts(pairs: Iterable[tuple[Told, Here]], vouched: bool | None) -> Mappin
 
 
 def _is_same(told: Told, found: Here) -> bool | None:
+    if told.recorded_at is not None:
+        return told.recorded_at == found.recorded_at
     if told.at is None:
         return None
     if told.at + SECOND <= found.recorded_at:

@@ -175,7 +175,8 @@ class _Work:
         numbers = {one.award_id for one in told.awards if one.award_id is not None and one.award_id <= own}
         here = {number: _same.here(self.connection, number) for number in numbers}
         maybe = [(one, here[one.award_id]) for one in told.awards if one.award_id in here and not one.elsewhere]
-        is_same = _same.verdicts(((one, it) for one, it in maybe if it.id > shared), self.same_numbers)
+        asked = ((one, it) for one, it in maybe if it.id > shared or one.recorded_at is not None)
+        is_same = _same.verdicts(asked, self.same_numbers)
         found = _Sorted(not_sent=dict(told.not_sent))
         for one in told.awards:
             if one.award_id is None:

@@ -1,4 +1,4 @@
-"""Result files of a lost ledger, read and taken in as history. Sends nothing and asks no service."""
+"""Result files and exports of a lost ledger, read and taken in as history. Sends nothing and asks no service."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Final
 
 from bot.clock import Clock, milliseconds
 from bot.domain.amounts import parse_amount
+from bot.domain.exported import Exported, of_programme
 from bot.domain.intake import FileFacts, ReadingOptions, original_records, read
 from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Problem, Programme, Row
 from bot.domain.reporting import time_of
@@ -63,9 +64,13 @@ class TakingIn:
         """Record what the file tells, all of it or nothing. Raises ``UsageError`` for a file that is no result file or
         has a row that cannot be read, ``Refused`` for one that contradicts the ledger."""
         content = await asyncio.to_thread(_unpacked, file)
+        exported = await asyncio.to_thread(_exported, file, content, self._provider.programme.name)
+        recorded: Mapping[int, int] = {}
+        if exported is not None:
+            content, recorded = exported.content, exported.recorded
         rows, not_sent, times = await asyncio.to_thread(self._read, file, content)
         targets = await self._targets([row for row, _, _ in rows])
-        told = FileTold(told_of(rows, targets, file.duplicates, times), not_sent)
+        told = FileTold(told_of(rows, targets, file.duplicates, times, recorded), not_sent)
         programme = self._provider.programme
         new = NewDraft(
             source="history",
@@ -135,6 +140,16 @@ def _unpacked(file: HistoryFile) -> bytes:
     return content
 
 
+def _exported(file: HistoryFile, content: bytes, programme: str) -> Exported | None:
+    try:
+        exported = of_programme(content, programme)
+    except ValueError as error:
+        raise UsageError(f"{file.name} is an export, and {error}") from None
+    if exported is not None and not exported.recorded:
+        raise UsageError(f"{file.name} is an export without awards of {programme}")
+    return exported
+
+
 def _options(file: HistoryFile, programme: Programme, now: int) -> ReadingOptions:
     amount = None
     if file.amount is not None:
@@ -161,7 +176,7 @@ def _statuses(file: HistoryFile, content: bytes, facts: FileFacts) -> dict[int, 
         raise UsageError(
             f"{file.name} has no column “status”, so it is no result file",
             hint="Result files are attached to the last message of each batch, batch-12-result.csv; a CSV with the"
-            " same columns, written by hand, will do, too.",
+            " same columns, written by hand, will do, too, and so does what `bursar export --format csv` wrote.",
         )
     status, detail, time = places["status"], places.get("detail"), places.get("time")
     return {

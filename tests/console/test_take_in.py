@@ -81,6 +81,41 @@ async def test_after_a_lost_ledger_nobody_is_paid_twice_and_the_books_are_equal(
     assert ledger == {key.split(":")[-1]: value for key, value in service.items()}
 
 
+async def test_the_csv_of_an_export_closes_the_gap_like_result_files(shell: Shell, sandbox: Sandbox):
+    """Of all programmes and batches: those of the named programme are taken in, and known ones are left as they are."""
+    await paid(shell, payout(shell.directory / "before.csv", 5))
+    assert (await shell("backup", "copy.db")).status == 0
+    after = write_csv(
+        shell.directory / "after.csv",
+        "wallet,email,custom,source,discord_id,amount,reason",
+        f"0x{'a' * 40},,,,,7,=1+1",
+        ',a@example.org,,,,8,"two\nlines"',
+        ",,seven,shop,,9,",
+        f",,,,{members(1, first=50)[0]},10,",
+    )
+    await paid(shell, after)
+    await paid(shell, payout(shell.directory / "other.csv", 2, first=80), "gameball")
+    export = await shell("export", "--format", "csv")
+    (shell.directory / "all.csv").write_text(export.out, encoding="utf-8")
+    before = {(one["recipient_type"], one["recipient_value"], one["amount"]) for one in await shell.awards()}
+    (shell.directory / "bursar.db").unlink()
+    assert (await shell("restore", "copy.db")).status == 0
+    told = {}
+    for programme in ("drip-credentials", "gameball", "drip-credentials"):
+        done = await shell("restore", "--take-in", "all.csv", "--programme", programme, "--json")
+        assert done.status == 0, done.err
+        (taken,) = done.json["taken_in"]
+        told.setdefault(programme, []).append((taken["paid"], taken["in_doubt"], taken["updated"], taken["unchanged"]))
+    assert told == {"drip-credentials": [(4, 0, 0, 5), (0, 0, 0, 9)], "gameball": [(2, 0, 0, 0)]}
+    assert (await shell("restore", "--sign-off", "Ada")).status == 0
+    assert {(one["recipient_type"], one["recipient_value"], one["amount"]) for one in await shell.awards()} == before
+    again = await shell("bulk", after, "--programme", "drip-credentials", "--yes")
+    assert again.status == 5, "paid lately"
+    assert (await shell("verify")).status == 0
+    none = await shell("restore", "--take-in", "all.csv", "--programme", "drip-members")
+    assert (none.status, "without awards of drip-members" in none.err) == (1, True)
+
+
 async def test_a_batch_that_was_open_in_the_copy_is_brought_up_to_date(shell: Shell, sandbox: Sandbox):
     """The copy was made while a batch was under way: some were paid by then, and the lost ledger paid the rest."""
     file = payout(shell.directory / "p.csv", 200)

@@ -229,6 +229,17 @@ async def test_where_nothing_tells_whether_they_are_the_same_a_person_is_asked(w
     assert same == TakenIn(updated=1, unchanged=1)
 
 
+async def test_an_export_says_when_each_batch_was_recorded_which_tells_for_certain(went_on: Ledger):
+    (batch,) = await went_on.queries.batches(None)
+    same = told(4, 3, S.APPLIED, 3, recorded_at=batch.recorded_at)
+    other = told(2, 1, S.APPLIED, 1, recorded_at=batch.recorded_at + 1)
+    assert await take_in(went_on, same, other) == TakenIn(2, paid=1, updated=1, apart=1)
+
+
+async def test_an_export_of_another_ledger_is_told_apart_in_a_restored_copy_too(restored: Ledger):
+    assert await take_in(restored, told(2, 1, S.APPLIED, 1, recorded_at=7)) == TakenIn(2, paid=1, apart=1)
+
+
 async def test_a_person_may_say_that_they_are_others(went_on: Ledger):
     said = FileTold([told(2, 1, S.APPLIED, 1), told(4, 3, S.APPLIED, 3)])
     assert await went_on.testimonies.take_in(file(), said, same_numbers=False) == TakenIn(2, paid=2, apart=2)
