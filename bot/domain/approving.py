@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from bot.domain.amounts import display, parse_amount
 from bot.domain.model import Unit
+
+_TOGETHER: Final = "together with what the same person sent alone in the hour before"
 
 
 class ApprovalState(StrEnum):
@@ -40,12 +43,29 @@ class Approval:
     batch_id: int | None
 
 
+TOGETHER_MS: Final = 3600 * 1000
+"""Batches that one person records in the same account and currency within an hour count as one, so that nobody needs to
+be asked less for having cut a file into pieces. Who takes longer meets a budget, which is made for that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What a person has recorded within ``TOGETHER_MS`` without the leave of a second one."""
+
+    absolute: int = 0
+    """Sum of absolute amounts that were paid or may be."""
+    awards: int = 0
+
+
+NOTHING_ALONE: Final = Alone()
+
+
 @dataclass(frozen=True, slots=True)
 class ApprovalRules:
     """Above which size a batch of a server needs a second person. All unset: never."""
 
     amount: str | None = None
-    """As written; judged on the sum of absolute amounts."""
+    """As written; judged on the sum of absolute amounts, with what was recorded alone before."""
     rows: int | None = None
     first_use: bool = False
     """The first batch of the server in an account and currency."""
@@ -60,7 +80,14 @@ class ApprovalRules:
             stored.get("approve_first_use") is True,
         )
 
-    def why_needed(self, unit: Unit, absolute: int, awards: int, *, is_first: bool) -> str | None:
+    @property
+    def counts(self) -> bool:
+        """Whether it matters what was recorded alone before."""
+        return self.amount is not None or self.rows is not None
+
+    def why_needed(
+        self, unit: Unit, absolute: int, awards: int, *, is_first: bool, alone: Alone = NOTHING_ALONE
+    ) -> str | None:
         """Why a batch needs a second person, as a part of a sentence; ``None``: it does not.
 
         A threshold that the unit cannot express holds for every batch.
@@ -72,8 +99,13 @@ class ApprovalRules:
                 limit = 0
             if absolute > limit:
                 return f"it moves {display(absolute, unit)}, more than {display(limit, unit)}"
+            if (together := absolute + alone.absolute) > limit:
+                shown = display(together, unit)
+                return f"it moves {shown} {_TOGETHER}, more than {display(limit, unit)}"
         if self.rows is not None and awards > self.rows:
             return f"it has {awards:,} awards, more than {self.rows:,}"
+        if self.rows is not None and (together := awards + alone.awards) > self.rows:
+            return f"it has {together:,} awards {_TOGETHER}, more than {self.rows:,}"
         if self.first_use and is_first:
             return "it is the first batch of this server for this programme"
         return None

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.clock import Clock, milliseconds
-from bot.domain.approving import Approval, ApprovalRules, ApprovalState
-from bot.domain.model import Actor
+from bot.domain.approving import NOTHING_ALONE, TOGETHER_MS, Alone, Approval, ApprovalRules, ApprovalState
+from bot.domain.model import Actor, Destination
 from bot.errors import ApprovalNeeded, DraftGone, NotAllowed, NotFound, Refused
-from bot.ledger import _drafts, _recording, _rows, events, matching
+from bot.ledger import _drafts, _recording, _rows, events, matching, undo
 from bot.ledger._draft_values import Draft, DraftState
 from bot.ledger._judging import Confirmation, judge
 from bot.ledger._recording import Sums
@@ -23,6 +23,15 @@ LIFETIME_MS: Final = 24 * 3600 * 1000
 _COLUMNS: Final = (
     "id, draft_id, state, content_hash, flags, why, asked_at, expires_at, asked_by_name, decided_at, decided_by_name,"
     " decided_by_id, batch_id"
+)
+
+# In two halves, since sum() of SQLite fails beyond 64 bits.
+_ALONE: Final = (
+    "SELECT count(*), coalesce(sum(abs(a.amount) / 1000000), 0), coalesce(sum(abs(a.amount) % 1000000), 0)"  # noqa: S608 # our words
+    " FROM batches b CROSS JOIN awards a ON a.id BETWEEN b.first_award AND b.last_award"
+    " WHERE b.server_id = ?1 AND b.actor_id = ?2 AND b.account = ?3 AND b.currency IS ?4 AND b.unit = ?5"
+    f" AND b.recorded_at > ?6 AND b.source <> '{undo.SOURCE}' AND {matching.STANDS_IN_PART}"
+    " AND NOT EXISTS (SELECT 1 FROM approvals leave WHERE leave.batch_id = b.id)"
 )
 
 
@@ -70,15 +79,16 @@ class Approvals:
         now = self._now()
         return await self._database.write(lambda connection: _decide(connection, approval_id, actor, approve, now))
 
-    async def standing(self, draft_id: int, server_id: str | None, *, skip_matched: bool) -> Standing:
-        """How a draft stands now. ``skip_matched``: judged without the rows that were paid lately."""
+    async def standing(self, draft_id: int, actor: Actor, *, skip_matched: bool) -> Standing:
+        """How a draft stands now for who would confirm it. ``skip_matched``: judged without the rows that were paid
+        lately."""
         now = self._now()
 
         def work(connection: sqlite3.Connection) -> Standing:
-            draft = _drafts.get(connection, draft_id, server_id, now)
+            draft = _drafts.get(connection, draft_id, actor.server_id, now)
             where = matching.scope(connection, draft_id, now, matching.DAYS) if skip_matched else None
             skipped = _rows.as_json(list(matching.lines(connection, where)))
-            why = _why(connection, draft, _recording.sums(connection, draft_id, skipped))
+            why = _why(connection, draft, _recording.sums(connection, draft_id, skipped), actor, now)
             latest = _find(
                 connection,
                 "draft_id = ? AND content_hash IS ? AND label IS ? AND state <> 'replaced' ORDER BY id DESC LIMIT 1",
@@ -112,7 +122,7 @@ def check(
     connection: sqlite3.Connection, draft: Draft, sums: Sums, confirmation: Confirmation, now: int
 ) -> Approval | None:
     """The leave that the draft is recorded with; ``None`` when it needs none. Raises ``ApprovalNeeded``."""
-    why = _why(connection, draft, sums)
+    why = _why(connection, draft, sums, confirmation.actor, now)
     if why is None:
         return None
     approval = _open(connection, draft.id)
@@ -137,7 +147,7 @@ def use(connection: sqlite3.Connection, approval: Approval, batch_id: int) -> No
 def _ask(connection: sqlite3.Connection, draft_id: int, confirmation: Confirmation, now: int) -> Approval:
     judged = judge(connection, draft_id, confirmation, now)
     draft = judged.draft
-    why = _why(connection, draft, judged.sums)
+    why = _why(connection, draft, judged.sums, confirmation.actor, now)
     if why is None:
         raise Refused("this needs no approval; nothing was sent", hint="Open the draft again and send it.")
     before = _open(connection, draft_id)
@@ -200,8 +210,9 @@ def _decide(connection: sqlite3.Connection, approval_id: int, actor: Actor, appr
     return Decided(True, _get(connection, approval_id))
 
 
-def _why(connection: sqlite3.Connection, draft: Draft, sums: Sums) -> str | None:
-    """Why the draft needs a second person, by its server's settings as they are in this transaction."""
+def _why(connection: sqlite3.Connection, draft: Draft, sums: Sums, actor: Actor, now: int) -> str | None:
+    """Why the draft needs a second person, by its server's settings as they are in this transaction, when this one
+    confirms it."""
     server = draft.actor.server_id
     stored = connection.execute(
         "SELECT name, value FROM server_settings WHERE server_id = ? AND name LIKE 'approve%'", (server,)
@@ -212,7 +223,16 @@ def _why(connection: sqlite3.Connection, draft: Draft, sums: Sums) -> str | None
         "SELECT 1 FROM batches WHERE server_id = ? AND kind = ? AND account = ? AND currency IS ? LIMIT 1",
         (server, to.kind.value, to.account, to.currency),
     ).fetchone() is None  # fmt: skip
-    return rules.why_needed(to.unit, sums.absolute, sums.awards - sums.rejected, is_first=is_first)
+    taking_back = draft.source == undo.SOURCE  # is judged by itself
+    alone = NOTHING_ALONE if taking_back or not rules.counts else _alone(connection, actor, to, now)
+    return rules.why_needed(to.unit, sums.absolute, sums.awards - sums.rejected, is_first=is_first, alone=alone)
+
+
+def _alone(connection: sqlite3.Connection, actor: Actor, to: Destination, now: int) -> Alone:
+    since = now - TOGETHER_MS
+    where = (actor.server_id, actor.id, to.account, to.currency, to.unit.value, since)
+    awards, high, low = connection.execute(_ALONE, where).fetchone()
+    return Alone(high * 1_000_000 + low, awards)
 
 
 def _is_about(

@@ -95,7 +95,7 @@ async def make_preview(
     over = None if draft.source == "undo" else _over_limit(totals, largest, programme, limits)
     if asked:
         skip = not harmless and 0 < matches.rows < totals.rows
-        standing = await ledger.approvals.standing(draft.id, actor.server_id, skip_matched=skip)
+        standing = await ledger.approvals.standing(draft.id, actor, skip_matched=skip)
         if draft.source != "undo":
             campaign = await drafts.campaign_paid(draft.id, actor.server_id)
         try:

@@ -114,8 +114,8 @@ def _typed(rules: ServerRules, name: str) -> str:
 async def _approval(interaction: Interaction) -> None:
     rules = await require_settings(interaction)
     about = {
-        "approve_amount": "A batch that moves more needs one; empty = never",
-        "approve_rows": "A batch with more awards needs one; empty = never",
+        "approve_amount": "Of a batch, with those of the same person in the hour before; empty = never",
+        "approve_rows": "Awards of a batch, with those of the hour before; empty = never",
         "approve_first_use": "The first batch in an account and currency: yes or no",
     }
     fields = {name: (NAMES[name], text, _typed(rules, name)) for name, text in about.items()}

@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 
 from bot.domain.approving import Approval, ApprovalState
+from bot.domain.calls import OutcomeKind
 from bot.domain.model import Actor
 from bot.errors import ApprovalNeeded, DraftGone, NotAllowed, NotFound, Refused
 from bot.ledger.drafts import Draft
@@ -18,12 +19,15 @@ from tests.ledger.making import (
     BOB,
     CREDENTIALS,
     GAMEBALL,
+    MEMBERS,
     SHELL,
     STRANGER,
     HandClock,
     agreed,
+    call,
     confirmation,
     draft,
+    new_draft,
     record,
     row,
     rows,
@@ -81,17 +85,94 @@ async def test_at_the_threshold_nobody_is_needed(ledger: Ledger, rule: dict[str,
     assert (await ledger.recording.record_batch(ready.id, confirmation(ready))).awards == 3
 
 
-async def test_thresholds_are_the_servers_own_and_judged_on_what_would_be_sent(ledger: Ledger):
+async def test_thresholds_are_the_servers_own_and_judged_on_what_would_be_sent(ledger: Ledger, clock: HandClock):
     await threshold(ledger, rows=2)
     for free in (STRANGER, SHELL):
         assert (await record(ledger, rows(3), actor=free)).awards == 3
     mixed = await draft(ledger, [row(2, 11), row(3, 12), row(4, 13, target=None, unresolved="gone")])
     assert (await ledger.recording.record_batch(mixed.id, confirmation(mixed))).rejected == 1
+    clock.at += 3600
     overlap = await draft(ledger, [*rows(2), row(9, 50)])
     assert (await ledger.recording.record_batch(overlap.id, confirmation(overlap, skip_matched=True))).awards == 1
     again = await draft(ledger, [*rows(2), row(9, 51)])
     with pytest.raises(ApprovalNeeded):
         await ledger.recording.record_batch(again.id, await agreed(ledger, again))
+
+
+# --- one file in several pieces ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        (
+            {"amount": "50"},
+            "it moves 60 together with what the same person sent alone in the hour before, more than 50",
+        ),
+        ({"rows": 5}, "it has 6 awards together with what the same person sent alone in the hour before, more than 5"),
+    ],
+)
+async def test_pieces_of_a_batch_that_one_person_sends_within_an_hour_are_judged_together(
+    ledger: Ledger, clock: HandClock, rule: dict[str, object], why: str
+):
+    await threshold(ledger, **rule)
+    await record(ledger, rows(3))
+    clock.at += 3599
+    piece = await draft(ledger, rows(3, first=4))
+    assert (await ledger.approvals.standing(piece.id, ADA, skip_matched=False)).why == why
+    with pytest.raises(ApprovalNeeded, match=why):
+        await ledger.recording.record_batch(piece.id, confirmation(piece))
+    assert (await approved(ledger, piece)).why == why
+    await ledger.recording.record_batch(piece.id, confirmation(piece))
+
+
+async def test_pieces_at_once_are_judged_one_after_the_other(ledger: Ledger):
+    await threshold(ledger, rows=5)
+    pieces = [await draft(ledger, rows(2, first=first)) for first in (1, 3, 5, 7)]
+    tries = [ledger.recording.record_batch(piece.id, confirmation(piece)) for piece in pieces]
+    done = await asyncio.gather(*tries, return_exceptions=True)
+    assert [type(one) for one in done].count(Recorded) == 2
+    assert [type(one) for one in done].count(ApprovalNeeded) == 2
+
+
+async def test_pieces_by_both_ways_to_a_realm_are_judged_together(ledger: Ledger):
+    await threshold(ledger, rows=5)
+    await record(ledger, rows(3), destination=CREDENTIALS)
+    with pytest.raises(ApprovalNeeded):
+        await record(ledger, rows(3, first=4), destination=MEMBERS)
+
+
+async def test_what_is_over_of_others_or_elsewhere_is_no_piece(ledger: Ledger, clock: HandClock):
+    await threshold(ledger, rows=5)
+    await record(ledger, rows(5))
+    await record(ledger, rows(5, first=11), destination=GAMEBALL)
+    await record(ledger, rows(5, first=21), actor=BOB)
+    with pytest.raises(ApprovalNeeded):
+        await record(ledger, rows(1, first=31))
+    clock.at += 3600
+    await record(ledger, rows(5, first=41))
+
+
+async def test_what_a_second_person_approved_or_was_never_sent_is_no_piece(ledger: Ledger):
+    await threshold(ledger, rows=5)
+    large = await draft(ledger, rows(20))
+    await approved(ledger, large)
+    await ledger.recording.record_batch(large.id, confirmation(large))
+    stopped = await record(ledger, rows(5, first=31))
+    await ledger.steering.stop(stopped.batch_id, ADA)
+    await record(ledger, rows(5, first=41))
+
+
+async def test_taking_a_batch_back_is_judged_by_itself(ledger: Ledger):
+    await threshold(ledger, rows=5)
+    paid = await record(ledger, rows(3))
+    await call(ledger, paid.batch_id, OutcomeKind.APPLIED)
+    await ledger.claims.finish_if_done(paid.batch_id)
+    await record(ledger, rows(2, first=11))
+    undo_id = await ledger.drafts.create(new_draft(ADA, source="undo", parent_id=paid.batch_id))
+    await ledger.drafts.stage_undo(undo_id, paid.batch_id)
+    ready = await ledger.drafts.finish(undo_id, refused=False, summary={})
+    assert (await ledger.recording.record_batch(ready.id, confirmation(ready))).awards == 3
 
 
 async def test_the_first_use_is_of_an_account_and_currency(ledger: Ledger):
@@ -162,7 +243,7 @@ async def test_a_change_of_the_draft_voids_the_leave_and_the_request(ledger: Led
     changed = await ledger.drafts.get(ready.id, SERVER)
     with pytest.raises(ApprovalNeeded):
         await ledger.recording.record_batch(ready.id, confirmation(changed))
-    assert (await ledger.approvals.standing(ready.id, SERVER, skip_matched=False)).approval is None
+    assert (await ledger.approvals.standing(ready.id, ADA, skip_matched=False)).approval is None
     request = await asked(ledger, changed)
     await ledger.drafts.update(ready.id, label="Week 32")
     with pytest.raises(DraftGone, match="changed after its approval was asked for"):
@@ -187,15 +268,15 @@ async def test_a_leave_to_pay_again_is_for_the_matches_that_were_shown(ledger: L
     ready = await draft(ledger, rows(3))
     agreed_then = await agreed(ledger, ready)
     await approved(ledger, ready, again=True, matches_seen=agreed_then.matches_seen)
-    await record(ledger, rows(1))
+    await record(ledger, rows(1), actor=CAROL)
     with pytest.raises(StaleMatches):
         await ledger.recording.record_batch(ready.id, agreed_then)
     with pytest.raises(ApprovalNeeded):
         await ledger.recording.record_batch(ready.id, await agreed(ledger, ready))
-    assert (await ledger.approvals.standing(ready.id, SERVER, skip_matched=False)).approval is None
+    assert (await ledger.approvals.standing(ready.id, ADA, skip_matched=False)).approval is None
     agreed_now = await agreed(ledger, ready)
     leave = await approved(ledger, ready, again=True, matches_seen=agreed_now.matches_seen)
-    assert (await ledger.approvals.standing(ready.id, SERVER, skip_matched=False)).approval == leave
+    assert (await ledger.approvals.standing(ready.id, ADA, skip_matched=False)).approval == leave
     assert (await ledger.recording.record_batch(ready.id, agreed_now)).awards == 3
 
 
