@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.measure import Measured
 from bot.app import opened
 from bot.clock import SystemClock
+from bot.console.session import read_upload
 from bot.domain.model import Actor
 from bot.services.submitting import Choice, Upload, Wish
 from bot.settings import Settings
@@ -52,7 +53,7 @@ async def send(settings: Settings, file: Path) -> int:
         services = app.services
         programme = services.programmes.get(PROGRAMME)
         limits = services.servers.limits(programme, None, may_award_self=True)
-        upload = Upload(file.name, await asyncio.to_thread(file.read_bytes), "cli")
+        upload = Upload(file.name, await asyncio.to_thread(read_upload, file, settings.max_file_bytes), "cli")
         preview = await services.submitting.draft_file(upload, Wish(programme), ACTOR, limits)
         del upload  # as every caller's own is gone by then
         again = preview.matches.rows > 0

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-OPEN_TO_ALL = ("bot.settings", "bot.errors", "bot.clock", "bot.checkpoints", "bot.log")
+OPEN_TO_ALL = ("bot.settings", "bot.errors", "bot.clock", "bot.checkpoints", "bot.log", "bot.spool")
 
 ARROWS: Mapping[str, tuple[str, ...]] = {
     # What stands on the left may import what stands on the right, itself, and what is open to all. The longest name

@@ -17,7 +17,7 @@ from bot.console.exits import Exit
 from bot.console.session import CLOCK, load_settings, read_upload
 from bot.domain.amounts import canonical, parse_amount
 from bot.domain.drafting import StagedRow
-from bot.domain.intake import FileFacts, ReadingOptions, read
+from bot.domain.intake import Content, FileFacts, ReadingOptions, read
 from bot.domain.jsonable import Json, problems_json, recipient_json, warnings_json
 from bot.domain.model import ACCEPTED_TYPES, Duplicates, Notice, Problem, Programme, Recipient, Refusal, Row, Unit
 from bot.domain.planning import merge_duplicates
@@ -74,7 +74,7 @@ Accept = Callable[[Recipient], object]
 """Raises ``ValueError`` for a recipient that the programme cannot take."""
 
 
-async def _judged(options: Namespace, settings: Settings, content: bytes) -> Verdict:
+async def _judged(options: Namespace, settings: Settings, content: Content) -> Verdict:
     async with _rules(options.programme, settings) as (programme, accept):
         return _judge(content, _reading_options(options, settings, programme), Duplicates(options.duplicates), accept)
 
@@ -135,7 +135,7 @@ def _amount(text: str | None, unit: Unit) -> int | None:
     return amount
 
 
-def _judge(content: bytes, options: ReadingOptions, duplicates: Duplicates, accept: Accept) -> Verdict:
+def _judge(content: Content, options: ReadingOptions, duplicates: Duplicates, accept: Accept) -> Verdict:
     reading = read(content, options)
     rows: list[Row] = []
     problems: list[Problem] = []

@@ -11,6 +11,7 @@ from bot.clock import milliseconds
 from bot.console import output
 from bot.console.driving import driven
 from bot.console.session import CLOCK, command_line_actor, load_settings, read_upload
+from bot.domain.intake import pieces
 from bot.domain.model import Actor, Duplicates, ProviderKind
 from bot.errors import BursarError, UsageError
 from bot.ledger import copying
@@ -124,7 +125,7 @@ async def _taken_in(options: Namespace, settings: Settings) -> list[dict[str, An
 def _file(options: Namespace, path: Path) -> HistoryFile:
     return HistoryFile(
         path.name,
-        read_upload(path, FILE_MAX_BYTES),
+        b"".join(pieces(read_upload(path, FILE_MAX_BYTES))),
         duplicates=Duplicates(options.duplicates),
         amount=options.amount,
         recipient_column=options.recipient_column,

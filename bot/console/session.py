@@ -6,14 +6,16 @@ import getpass
 import logging
 import os
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from bot import log
 from bot.clock import SystemClock
 from bot.domain.model import Actor
 from bot.errors import UsageError
 from bot.settings import Settings
+from bot.spool import PIECE, Spool
 
 CLOCK: Final = SystemClock()
 
@@ -38,12 +40,19 @@ def _login_name() -> str:
         return "command line"
 
 
-def read_upload(path: Path, limit: int) -> bytes:
-    """The file's content, one byte more than ``limit`` at most: intake then refuses it. Raises ``UsageError``."""
+def read_upload(path: Path, limit: int) -> Spool:
+    """A copy of the file, so that all reads of it read the same; one byte more than ``limit`` at most: intake then
+    refuses it. Raises ``UsageError``."""
     try:
         if not path.is_file():
             raise UsageError(f"{path} is not there, or is no file")
         with path.open("rb") as file:
-            return file.read(limit + 1)
+            return Spool(_at_most(file, limit + 1))
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror})") from None
+
+
+def _at_most(file: BinaryIO, left: int) -> Iterator[bytes]:
+    while piece := file.read(min(PIECE, left)):
+        left -= len(piece)
+        yield piece

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.domain.intake import Content
 from bot.domain.model import Actor, Destination
 
 
@@ -28,7 +29,7 @@ class NewDraft:
     reason: str | None
     label: str | None
     file_name: str | None
-    file_content: bytes | None
+    file_content: Content | None
     file_sha256: str | None
     parent_id: int | None
     request: Mapping[str, object]

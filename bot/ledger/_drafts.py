@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Mapping
 from typing import Final
 
 from bot.domain.model import Actor, Destination, ProviderKind, Unit
 from bot.errors import DraftGone, NotFound
-from bot.ledger import _rows, _staging, events
+from bot.ledger import _files, _rows, _staging, events
 from bot.ledger._draft_values import Draft, DraftState, NewDraft
+from bot.spool import Spool
 
 PURGE_ROWS: Final = 5000
 """Rows deleted in one transaction, so that no other write waits long."""
-
-PACKED: Final = 1
-"""How hard zlib tries: a third of the time of its default, for an eighth more of a file's size."""
 
 _COLUMNS: Final = (
     "id, state, created_at, expires_at, source, server_id, actor_id, actor_name, programme, kind, account, currency,"
@@ -25,17 +22,12 @@ _COLUMNS: Final = (
 _OVER: Final = "(state IN ('cancelled', 'recorded') OR expires_at <= ?)"
 
 
-def has_file(connection: sqlite3.Connection, sha256: str | None) -> bool:
-    """Whether this content is stored."""
-    return connection.execute("SELECT 1 FROM files WHERE sha256 = ?", (sha256,)).fetchone() is not None
-
-
-def create(connection: sqlite3.Connection, new: NewDraft, packed: bytes | None, now: int, expires: int) -> int:
+def create(connection: sqlite3.Connection, new: NewDraft, packed: Spool | None, now: int, expires: int) -> int:
     """Insert a draft, and its file unless that is stored. Returns its id."""
-    if new.file_content is not None and not has_file(connection, new.file_sha256):
+    if new.file_content is not None and not _files.is_stored(connection, new.file_sha256):
         # ``packed`` is missing only if the stored file was purged since it was looked for.
-        content = packed if packed is not None else zlib.compress(new.file_content, PACKED)
-        connection.execute("INSERT INTO files VALUES (?, ?, ?)", (new.file_sha256, len(new.file_content), content))
+        content = packed if packed is not None else _files.packed(new.file_content)
+        _files.store(connection, new.file_sha256, new.file_content.size, content)
     to = new.destination
     (draft_id,) = connection.execute(
         "INSERT INTO drafts (state, created_at, expires_at, source, server_id, actor_id, actor_name, programme, kind,"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
-import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -13,9 +12,10 @@ from typing import Final
 from bot.clock import Clock, milliseconds
 from bot.domain.budgets import BudgetUse
 from bot.domain.drafting import CampaignPaid, DraftTotals, LeftOut, Matches, StagedRow, TakenBack
+from bot.domain.intake import Content, sha256_of
 from bot.domain.model import Actor, Problem, Recipient, RecipientType
 from bot.errors import NotFound
-from bot.ledger import _drafts, _recording, _rows, _staging, budgets, difference, events, matching, undo
+from bot.ledger import _drafts, _files, _recording, _rows, _staging, budgets, difference, events, matching, undo
 from bot.ledger._draft_values import Draft, DraftState, NewDraft
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
@@ -37,11 +37,11 @@ class Drafts:
         """Store a draft in state READING (and its file, once per content). Returns its id."""
         packed = None
         if new.file_content is not None:
-            digest = await asyncio.to_thread(lambda content: hashlib.sha256(content).hexdigest(), new.file_content)
+            digest = await asyncio.to_thread(sha256_of, new.file_content)
             if digest != new.file_sha256:
                 raise AssertionError("the hash of a draft's file is not that of its content")
-            if not await self._database.read(partial(_drafts.has_file, sha256=digest)):
-                packed = await asyncio.to_thread(zlib.compress, new.file_content, _drafts.PACKED)
+            if not await self._database.read(partial(_files.is_stored, sha256=digest)):
+                packed = await asyncio.to_thread(_files.packed, new.file_content)
         now = self._now()
         return await self._database.write(
             lambda c: _drafts.create(c, new, packed, now, now + round(lifetime_seconds * 1000))
@@ -190,17 +190,12 @@ class Drafts:
         now = self._now()
         return await self._database.read(lambda c: _drafts.get(c, draft_id, server_id, now))
 
-    async def file(self, sha256: str) -> bytes:
+    async def file(self, sha256: str) -> Content:
         """The stored upload, as it came. Raises ``NotFound``."""
-
-        def work(connection: sqlite3.Connection) -> bytes | None:
-            row = connection.execute("SELECT content FROM files WHERE sha256 = ?", (sha256,)).fetchone()
-            return row[0] if row is not None else None
-
-        packed = await self._database.read(work)
-        if packed is None:
+        content = await self._database.read(partial(_files.unpacked, sha256=sha256))
+        if content is None:
             raise NotFound("this file is not kept any more", hint="Upload it again.")
-        return await asyncio.to_thread(zlib.decompress, packed)
+        return content
 
     async def totals(self, draft_id: int) -> DraftTotals:
         """Sums over the staged rows."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from bot.domain.amounts import canonical, display
 from bot.domain.drafting import LeftOut, StagedRow
-from bot.domain.intake import Ending, Reading, ReadingOptions, read
+from bot.domain.intake import Content, Ending, Reading, ReadingOptions, read
 from bot.domain.model import (
     Actor,
     Award,
@@ -186,7 +186,7 @@ class FileRead:
     warnings: tuple[Notice, ...]
 
 
-async def stage_file(stager: Stager, content: bytes, options: ReadingOptions, duplicates: Duplicates) -> FileRead:
+async def stage_file(stager: Stager, content: Content, options: ReadingOptions, duplicates: Duplicates) -> FileRead:
     """Read ``content`` into the stager's draft, merge duplicates, and say what was found."""
     reading = await asyncio.to_thread(read, content, options)
     entries: Iterator[Row | Problem] = iter(()) if reading.refusal else reading.entries()

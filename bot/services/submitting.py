@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from weakref import WeakValueDictionary
@@ -12,7 +11,7 @@ from bot import checkpoints
 from bot.clock import Clock, milliseconds
 from bot.domain.amounts import parse_amount
 from bot.domain.approving import Approval
-from bot.domain.intake import ReadingOptions, original_records
+from bot.domain.intake import Content, ReadingOptions, as_content, original_records, sha256_of
 from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Notice, Programme, Row
 from bot.domain.planning import propose_label
 from bot.domain.reporting import problems_csv
@@ -64,8 +63,9 @@ class Submitting:
         A refused file is a draft too (state REFUSED), so that it can be read again another way. Raises ``UsageError``
         for an amount that is none.
         """
-        content = upload.content if len(upload.content) <= self._max_file_bytes else b""
-        sha256 = (await asyncio.to_thread(hashlib.sha256, content)).hexdigest() if content else None
+        content = as_content(upload.content)
+        kept = content if 0 < content.size <= self._max_file_bytes else None
+        sha256 = None if kept is None else await asyncio.to_thread(sha256_of, kept)
         wish = replace(wish, label=wish.label or propose_label(upload.name))
         options = self._options(wish, limits)
         draft_id = await self._ledger.drafts.create(
@@ -77,13 +77,13 @@ class Submitting:
                 reason=wish.reason,
                 label=wish.label,
                 file_name=upload.name,
-                file_content=content or None,
+                file_content=kept,
                 file_sha256=sha256,
                 parent_id=None,
                 request=records.request_json(wish, options),
             )
         )
-        return await self._read(draft_id, upload.content, wish, options, actor, limits)
+        return await self._read(draft_id, content, wish, options, actor, limits)
 
     async def reread(self, draft_id: int, wish: Wish, actor: Actor, limits: Limits) -> Preview:
         """Read the draft's file again in another way (columns, duplicates, amount, label, reason).
@@ -291,7 +291,7 @@ class Submitting:
     # --- inner parts --------------------------------------------------------------------------------------------
 
     async def _read(
-        self, draft_id: int, content: bytes, wish: Wish, options: ReadingOptions, actor: Actor, limits: Limits
+        self, draft_id: int, content: Content, wish: Wish, options: ReadingOptions, actor: Actor, limits: Limits
     ) -> Preview:
         stager = self._stager(draft_id, wish.programme, actor, limits)
         done = await stage_file(stager, content, options, wish.duplicates)

@@ -15,7 +15,7 @@ from typing import Final
 from bot.clock import Clock, milliseconds
 from bot.domain.amounts import parse_amount
 from bot.domain.exported import Exported, of_programme
-from bot.domain.intake import FileFacts, ReadingOptions, original_records, read
+from bot.domain.intake import FileFacts, Held, ReadingOptions, original_records, read
 from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Problem, Programme, Row
 from bot.domain.reporting import time_of
 from bot.domain.states import FINAL, AwardState
@@ -80,7 +80,7 @@ class TakingIn:
             reason=None,
             label=file.label,
             file_name=file.name,
-            file_content=content,
+            file_content=Held(content),
             file_sha256=hashlib.sha256(content).hexdigest(),
             parent_id=None,
             request={"duplicates": file.duplicates.value},

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from bot.domain.intake import Content
 from bot.domain.model import Duplicates, Programme
 
 
@@ -12,7 +13,7 @@ class Upload:
     """A file as it came."""
 
     name: str
-    content: bytes
+    content: Content | bytes = field(repr=False)
     source: str
     """``file``, ``paste`` or ``cli``."""
 

@@ -14,6 +14,7 @@ import pytest
 from bot.app import App, opened
 from bot.clock import SystemClock
 from bot.console.aftermath import recorded_batch, standing_from_file
+from bot.domain.intake import Held
 from bot.domain.jsonable import Json
 from bot.domain.model import Actor
 from bot.domain.states import BatchState
@@ -65,7 +66,7 @@ class Office:
 
     def order(self, count: int = 3, programme: str = "drip-members", **options: Any) -> Order:
         path = payout(self.directory / "p.csv", count)
-        return Order(programme, path.name, path.read_bytes(), **options)
+        return Order(programme, path.name, Held(path.read_bytes()), **options)
 
 
 @pytest.fixture
@@ -150,12 +151,12 @@ async def test_recipients_are_looked_up_only_for_what_may_be_sent(office: Office
     await sandbox.switches(drip={"credentials_access": "denied"})
     bad = write_csv(office.directory / "bad.csv", "discord_id,amount", "1000000000000000001,5", "12,5").read_bytes()
     async with office.desk() as desk:
-        summary = await desk.submit(Order("drip-members", "bad.csv", bad), ignore)
+        summary = await desk.submit(Order("drip-members", "bad.csv", Held(bad)), ignore)
         assert (summary["problem_rows"], summary["pending"]) == (1, 1)
         await desk.withdraw()
     async with office.desk() as desk:
         with pytest.raises(ResolutionFailed):
-            await desk.submit(Order("drip-members", "bad.csv", bad, good_rows=True), ignore)
+            await desk.submit(Order("drip-members", "bad.csv", Held(bad), good_rows=True), ignore)
         await desk.withdraw()
 
 
@@ -232,7 +233,7 @@ async def test_a_defect_at_the_other_end_is_an_error_id_here(tmp_path: Path, cap
         connected(path, "me", LedgerLocked("x")) as desk,
     ):
         with pytest.raises(BursarError, match=r"error [0-9a-f]{8} in its log") as caught:
-            await desk.submit(Order("p", "f.csv", b""), ignore)
+            await desk.submit(Order("p", "f.csv", Held(b"")), ignore)
     assert "secret plan" not in str(caught.value)
     assert "in a handover" in caplog.text
 
@@ -244,7 +245,7 @@ async def test_a_file_above_the_limit_of_the_other_end_is_refused(tmp_path: Path
         connected(path, "me", LedgerLocked("x")) as desk,
     ):
         with pytest.raises((UsageError, DriverGoneError)):
-            await desk.submit(Order("p", "f.csv", b"x" * 200), ignore)
+            await desk.submit(Order("p", "f.csv", Held(b"x" * 200)), ignore)
 
 
 async def test_too_many_connections_are_turned_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -256,7 +257,7 @@ async def test_too_many_connections_are_turned_away(tmp_path: Path, monkeypatch:
         connected(path, "me", LedgerLocked("x")) as second,
     ):
         with pytest.raises((UsageError, DriverGoneError)):
-            await second.submit(Order("p", "f.csv", b""), ignore)
+            await second.submit(Order("p", "f.csv", Held(b"")), ignore)
 
 
 async def test_a_connection_that_says_nothing_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -291,7 +292,7 @@ async def test_a_bot_that_ends_while_it_reads_drops_the_draft_and_is_told_as_gon
     async with AsyncExitStack() as client:
         async with serving(path, lambda name: office, max_file_bytes=100):
             desk = await client.enter_async_context(connected(path, "me", LedgerLocked("x")))
-            order = asyncio.ensure_future(desk.submit(Order("p", "f.csv", b""), ignore))
+            order = asyncio.ensure_future(desk.submit(Order("p", "f.csv", Held(b"")), ignore))
             await office.began.wait()
         assert office.withdrawn
         assert not path.exists()

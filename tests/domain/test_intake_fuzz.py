@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.intake import ReadingOptions
+from bot.domain.intake import Held, ReadingOptions
 from bot.domain.intake.records import Broken, Spanning, records
 from bot.domain.model import RecipientType, Unit
 from tests.fuzz.intake import NOW_MS, check
@@ -114,7 +114,7 @@ def test_records_start_on_the_physical_lines_that_they_come_from(parts):
     text = "".join(parts)
     physical = io.StringIO(text, newline=None).read().split("\n")
     covered = 0
-    for line, cells in records(text.encode(), "utf-8", ","):
+    for line, cells in records(Held(text.encode()), "utf-8", ","):
         assert line == covered + 1, "no line is skipped and none is read twice"
         covered += cells.lines if isinstance(cells, Spanning) else 1
         if isinstance(cells, Broken):

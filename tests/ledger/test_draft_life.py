@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.drafting import StagedRow
+from bot.domain.intake import Held, pieces
 from bot.domain.model import Problem
 from bot.errors import DraftGone, NotFound, Refused
 from bot.ledger import _drafts
@@ -156,27 +157,27 @@ async def test_a_draft_that_does_not_exist_takes_nothing(ledger: Ledger):
 
 
 async def test_a_file_is_stored_once_packed_and_comes_back_as_it_came(ledger: Ledger, path: Path):
-    content = b"discord_id,amount\n" + b"1,2\n" * 1000
+    content = b"discord_id,amount\n" + b"1,2\n" * 100_000  # unpacked it is more than is kept in memory
     digest = hashlib.sha256(content).hexdigest()
     for _ in range(2):
-        await ledger.drafts.create(new_draft(file_content=content, file_sha256=digest))
-    assert await ledger.drafts.file(digest) == content
-    assert query(path, "SELECT sha256, size, length(content) < 1000 FROM files") == [(digest, len(content), 1)]
+        await ledger.drafts.create(new_draft(file_content=Held(content), file_sha256=digest))
+    assert b"".join(pieces(await ledger.drafts.file(digest))) == content
+    assert query(path, "SELECT sha256, size, length(content) < 10000 FROM files") == [(digest, len(content), 1)]
     with pytest.raises(NotFound, match="not kept any more"):
         await ledger.drafts.file("0" * 64)
 
 
 async def test_a_file_under_a_wrong_hash_is_a_slip_of_ours(ledger: Ledger):
     with pytest.raises(AssertionError):
-        await ledger.drafts.create(new_draft(file_content=b"x", file_sha256="0" * 64))
+        await ledger.drafts.create(new_draft(file_content=Held(b"x"), file_sha256="0" * 64))
 
 
 async def test_a_file_that_was_purged_since_it_was_looked_for_is_stored_again(ledger: Ledger):
     digest = hashlib.sha256(b"x").hexdigest()
-    new = new_draft(file_content=b"x", file_sha256=digest)
+    new = new_draft(file_content=Held(b"x"), file_sha256=digest)
     draft_id = await ledger.database.write(lambda c: _drafts.create(c, new, None, 1, 2))
     assert draft_id == 1
-    assert await ledger.drafts.file(digest) == b"x"
+    assert b"".join(pieces(await ledger.drafts.file(digest))) == b"x"
     packed = await ledger.database.read(lambda c: c.execute("SELECT content FROM files").fetchone()[0])
     assert zlib.decompress(packed) == b"x"
 
@@ -189,7 +190,7 @@ async def test_purging_takes_what_is_over_and_nothing_else(
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
     async def make(name: str) -> int:
-        more = {"file_content": files[name], "file_sha256": hashes[name]}
+        more = {"file_content": Held(files[name]), "file_sha256": hashes[name]}
         return (await draft(ledger, rows(10), [_problem(50), _problem(51)], **more)).id
 
     expired = await make("expired")

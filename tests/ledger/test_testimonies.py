@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.domain.calls import Outcome, OutcomeKind
+from bot.domain.intake import Held
 from bot.domain.model import Decision
 from bot.domain.states import FINAL, AwardState
 from bot.domain.testimony import FileTold, Told
@@ -70,7 +71,12 @@ def file(name: str = "batch-2-result.csv", salt: bytes = b"") -> NewDraft:
     content = name.encode() + salt
     digest = hashlib.sha256(content).hexdigest()
     return new_draft(
-        SHELL, source="history", file_name=name, file_content=content, file_sha256=digest, request={"duplicates": "sum"}
+        SHELL,
+        source="history",
+        file_name=name,
+        file_content=Held(content),
+        file_sha256=digest,
+        request={"duplicates": "sum"},
     )
 
 

@@ -5,6 +5,7 @@ how much, how numbers are written, whether ids are damaged as a whole); ``Readin
 a good row or a problem.
 
 ```
+pieces      the bytes, a piece at a time
 content     what the bytes are, their encoding        columns   roles by the header's names
 records     lines and cells, whatever the quotes      survey    first pass: counts; rounding: are ids damaged
 layout      delimiter and header row                  choosing  which candidate column counts
@@ -16,6 +17,7 @@ recipients  cells to recipients                       tally     the ending: tota
 from __future__ import annotations
 
 from bot.domain.intake.options import Ending, FileFacts, ReadingOptions
+from bot.domain.intake.pieces import Content, Held, as_content, pieces, sha256_of
 from bot.domain.intake.reading import Reading, original_records, read
 from bot.domain.kinds import NOTICE_KINDS, PROBLEM_KINDS, REFUSAL_KINDS
 
@@ -23,10 +25,15 @@ __all__ = [
     "NOTICE_KINDS",
     "PROBLEM_KINDS",
     "REFUSAL_KINDS",
+    "Content",
     "Ending",
     "FileFacts",
+    "Held",
     "Reading",
     "ReadingOptions",
+    "as_content",
     "original_records",
+    "pieces",
     "read",
+    "sha256_of",
 ]

@@ -10,6 +10,7 @@ from typing import Final
 
 from bot.domain.intake import names
 from bot.domain.intake.options import ReadingOptions
+from bot.domain.intake.pieces import Content, head
 from bot.domain.intake.recipients import looks_like_recipient
 from bot.domain.intake.records import records
 from bot.domain.model import Refusal
@@ -45,7 +46,7 @@ class _Score:
     nearly: int
 
 
-def find_layout(content: bytes, encoding: str, options: ReadingOptions) -> Layout | Refusal:
+def find_layout(content: Content, encoding: str, options: ReadingOptions) -> Layout | Refusal:
     """The delimiter and header row under which most columns are known; a ``sep=`` line settles the delimiter."""
     declared = _declared_delimiter(content, encoding)
     best: tuple[_Score, Layout] | None = None
@@ -63,7 +64,7 @@ def _better(found: tuple[_Score, Layout], best: tuple[_Score, Layout]) -> bool:
 
 
 def _header(
-    content: bytes, encoding: str, delimiter: str, declared: bool, options: ReadingOptions
+    content: Content, encoding: str, delimiter: str, declared: bool, options: ReadingOptions
 ) -> tuple[_Score, Layout] | None:
     """The first of the rows that look most like a header under this delimiter."""
     chosen = {names.squeezed(one) for one in (options.recipient_column, options.amount_column) if one is not None}
@@ -75,13 +76,13 @@ def _header(
     return best
 
 
-def _declared_delimiter(content: bytes, encoding: str) -> str | None:
+def _declared_delimiter(content: Content, encoding: str) -> str | None:
     """From a first line such as ``sep=;``, which Excel writes and obeys."""
-    match = _DECLARED.match(content[:64].decode(encoding, "replace").lstrip("\ufeff"))
+    match = _DECLARED.match(head(content, 64).decode(encoding, "replace").lstrip("\ufeff"))
     return match.group(1) if match else None
 
 
-def _first_rows(content: bytes, encoding: str, delimiter: str, declared: bool) -> Iterator[tuple[int, list[str]]]:
+def _first_rows(content: Content, encoding: str, delimiter: str, declared: bool) -> Iterator[tuple[int, list[str]]]:
     start = 1 if declared else 0
     return islice(records(content, encoding, delimiter), start, start + HEADER_ROWS)
 
@@ -104,7 +105,7 @@ def _score(cells: list[str], chosen: set[str], amount_given: bool) -> _Score | N
     return _Score(who and (much or amount_given), known, nearly)
 
 
-def _no_header(content: bytes, encoding: str, declared: str | None) -> Refusal:
+def _no_header(content: Content, encoding: str, declared: str | None) -> Refusal:
     above: tuple[int, str] | None = None
     first: tuple[int, str] | None = None
     for line, cells in _first_rows(content, encoding, declared or ",", declared is not None):

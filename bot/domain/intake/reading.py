@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,6 +12,7 @@ from bot.domain.intake.judge import Judge
 from bot.domain.intake.layout import find_layout
 from bot.domain.intake.names import visible
 from bot.domain.intake.options import Ending, FileFacts, ReadingOptions
+from bot.domain.intake.pieces import Content, as_content, head, sha256_of
 from bot.domain.intake.records import records
 from bot.domain.intake.settled import Settled, facts_of, settle
 from bot.domain.intake.survey import survey_of
@@ -35,8 +35,8 @@ class Reading:
     header, a choice to make."""
     sha256: str
 
-    def __init__(self, content: bytes, options: ReadingOptions) -> None:
-        self.sha256 = hashlib.sha256(content).hexdigest()
+    def __init__(self, content: Content, options: ReadingOptions) -> None:
+        self.sha256 = sha256_of(content)
         self._content = content
         self._options = options
         self._judge: Judge | None = None
@@ -76,24 +76,24 @@ class Reading:
         return ending_of(self._judge.tally, self._settled, self._options.unit, unreadable)
 
 
-def read(content: bytes, options: ReadingOptions) -> Reading:
+def read(content: Content | bytes, options: ReadingOptions) -> Reading:
     """First pass. Never raises for what the content is."""
-    return Reading(content, options)
+    return Reading(as_content(content), options)
 
 
-def original_records(content: bytes, facts: FileFacts) -> Iterator[tuple[int, list[str]]]:
+def original_records(content: Content | bytes, facts: FileFacts) -> Iterator[tuple[int, list[str]]]:
     """The records below the header as written, with their physical lines, for result and problem files.
 
     Blank records are left out, and so are the apostrophes that ``safe_cell`` puts on. Line ends inside a cell are
     ``\\n``; a line that cannot be split into cells is one cell.
     """
-    for line, cells in records(content, facts.encoding, facts.delimiter):
+    for line, cells in records(as_content(content), facts.encoding, facts.delimiter):
         if line > facts.header_line and any(cell and not cell.isspace() for cell in cells):
             yield line, [plain_cell(cell) if cell[:1] == "'" else cell for cell in cells]
 
 
-def _settled(content: bytes, options: ReadingOptions) -> Settled | Refusal:
-    if len(content) > options.max_bytes:
+def _settled(content: Content, options: ReadingOptions) -> Settled | Refusal:
+    if content.size > options.max_bytes:
         return _too_big(options.max_bytes)
     refusal = refuse_binary(content)
     if refusal is not None:
@@ -143,8 +143,8 @@ def _size(size: int) -> str:
     return f"{size:,} byte{'' if size == 1 else 's'}"
 
 
-def _blank(content: bytes, encoding: str) -> Refusal | None:
-    text = content[:4096].decode(encoding, "replace")
+def _blank(content: Content, encoding: str) -> Refusal | None:
+    text = head(content).decode(encoding, "replace")
     if visible(text):
         return None
     blank = all(not visible(cell) for _, cells in records(content, encoding, ",") for cell in cells)

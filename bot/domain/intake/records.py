@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
+from bot.domain.intake.pieces import Content
+
 LINE_MAX: Final = 60_000
 """Characters of one physical line. Below the csv module's own limit for a cell (131,072)."""
 RECORD_MAX_LINES: Final = 100
@@ -42,7 +44,7 @@ class Spanning(list[str]):
     """How many."""
 
 
-def records(content: bytes, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def records(content: Content, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Every record with the physical line on which it starts, blank ones included.
 
     Line ends inside quoted cells come out as ``\\n``. A quote that is never closed, or not where it has to be, makes a
@@ -64,11 +66,11 @@ def records(content: bytes, encoding: str, delimiter: str) -> Iterator[tuple[int
 class _Lines:
     """Physical lines with their numbers, ending in ``\\n`` (but for the last); lines can be given back."""
 
-    def __init__(self, content: bytes, encoding: str) -> None:
-        # BytesIO shares the bytes; the wrapper decodes 8 KiB at a time and knows \r\n, \n and \r.
-        binary = io.BytesIO(content)
-        if encoding.startswith("utf-16") and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            binary.seek(2)
+    def __init__(self, content: Content, encoding: str) -> None:
+        # The wrapper decodes 8 KiB at a time and knows \r\n, \n and \r.
+        binary = content.open()
+        marked = encoding.startswith("utf-16") and binary.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        binary.seek(2 if marked else 0)
         self._stream = io.TextIOWrapper(binary, encoding, errors="replace", newline=None)
         self._returned: deque[str] = deque()
         self.number = 0

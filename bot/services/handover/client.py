@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from bot.domain.intake import pieces
 from bot.domain.jsonable import Json
 from bot.errors import LedgerError, LedgerLocked
 from bot.services.handover import frames
@@ -42,7 +43,7 @@ class RemoteDesk:
                 "good_rows": order.good_rows,
                 "again": order.again,
             },
-            order.content,
+            b"".join(pieces(order.content)),
         )
         while (message := await self._receive())["event"] == "looking-up":
             progress(int(message["done"]), int(message["of"]))

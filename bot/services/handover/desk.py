@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from bot.domain.intake import Content, Held
 from bot.domain.jsonable import Json
 from bot.domain.model import Actor, Duplicates
 from bot.errors import UsageError
@@ -35,7 +36,7 @@ class Order:
 
     programme: str
     file_name: str
-    content: bytes = field(repr=False)
+    content: Content = field(repr=False)
     reason: str | None = None
     amount: str | None = None
     duplicates: str = Duplicates.SUM.value
@@ -207,7 +208,7 @@ def order_from(message: Mapping[str, Any], content: bytes) -> Order:
     return Order(
         str(required[0]),
         str(required[1]),
-        content,
+        Held(content),
         duplicates=str(duplicates),
         good_rows=message.get("good_rows") is True,
         again=message.get("again") is True,

@@ -1,0 +1,75 @@
+"""Bytes that may be too many for memory: read again and again, by several readers, and nobody else's to change."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import weakref
+from collections.abc import Iterable
+from typing import Any, BinaryIO, Final, cast
+
+MEMORY_MAX: Final = 256 * 1024
+"""Bytes that are kept in memory; more go to a temporary file that has no name and ends with the process."""
+PIECE: Final = 64 * 1024
+"""Bytes that are read at a time."""
+
+
+class Spool:
+    """``bot.domain.intake.Content`` that was copied from somewhere."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        """Raises what ``pieces`` raises, and ``OSError`` when there is no room for them."""
+        self._held = bytearray()
+        self._file: int | None = None
+        self.size = 0
+        """Bytes."""
+        for piece in pieces:
+            self.size += len(piece)
+            self._held += piece
+            if len(self._held) > MEMORY_MAX:
+                self._put_away()
+        if self._file is not None:
+            self._put_away()
+
+    def _put_away(self) -> None:
+        if self._file is None:
+            self._file, name = tempfile.mkstemp(prefix="bursar-")
+            os.unlink(name)  # whatever happens to the process, nothing of it stays behind
+            weakref.finalize(self, os.close, self._file)
+        rest = memoryview(self._held)
+        while rest:
+            rest = rest[os.write(self._file, rest) :]
+        rest.release()
+        self._held = bytearray()
+
+    def open(self) -> BinaryIO:
+        """A reader at the beginning, with a position of its own."""
+        if self._file is None:
+            return io.BytesIO(self._held)
+        return cast(BinaryIO, io.BufferedReader(_Reader(self, self._file), PIECE))
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, spool: Spool, file: int) -> None:
+        super().__init__()
+        self._spool = spool  # its file is open as long as somebody reads
+        self._file = file
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._spool.size}[whence]
+        self._at = start + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        piece = os.pread(self._file, len(buffer), self._at)
+        buffer[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)

@@ -1,0 +1,65 @@
+"""Bytes in memory or on disk: the same to whoever reads them."""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import spool
+from bot.spool import MEMORY_MAX, Spool
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@given(st.lists(st.binary(max_size=MEMORY_MAX // 2), max_size=6), st.integers(0, 3 * MEMORY_MAX))
+def test_what_went_in_comes_out_for_every_reader_by_itself(pieces: list[bytes], at: int) -> None:
+    whole, held = b"".join(pieces), Spool(pieces)
+    with held.open() as one, held.open() as other:
+        assert one.read() == whole
+        other.seek(at)
+        assert other.read() == whole[at:]
+    assert held.size == len(whole)
+
+
+def test_lines_are_read_from_disk_as_from_memory() -> None:
+    whole = b"first\r\nsecond\n" * MEMORY_MAX
+    with io.TextIOWrapper(Spool([whole]).open(), "utf-8", newline=None) as lines:
+        assert sum(len(line) for line in lines) == len("first\nsecond\n") * MEMORY_MAX
+
+
+def test_a_reader_keeps_the_file_open_and_nothing_else_does(tmp_path: object) -> None:
+    before = open_files()
+    reader = Spool([b"x" * (MEMORY_MAX + 1)]).open()
+    gc.collect()
+    assert reader.read(1) == b"x"
+    assert open_files() == before + 1
+    reader.close()
+    del reader
+    gc.collect()
+    assert open_files() == before
+
+
+def test_nothing_is_left_in_the_folder_of_temporary_files(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool.tempfile, "tempdir", str(tmp_path))
+    kept = Spool([b"x" * (MEMORY_MAX + 1)])
+    assert os.listdir(str(tmp_path)) == []
+    assert kept.size == MEMORY_MAX + 1
+
+
+def test_what_cannot_be_kept_is_told_and_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_file: int, _bytes: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    before = open_files()
+    monkeypatch.setattr(spool.os, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        Spool([b"x" * (MEMORY_MAX + 1)])
+    gc.collect()
+    assert open_files() == before
