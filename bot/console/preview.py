@@ -152,7 +152,7 @@ def _plan_words(plan: Mapping[str, Any]) -> str:
     if plan["lookups"]:
         words += f" after {plural(plan['lookups'], 'look-up')}"
     if plan["reads"]:
-        words += f", up to {plural(plan['reads'], 'balance read')} before them"
+        words += f", up to {plural(plan['reads'], 'request')} to read balances before them"
     words += f", at least {duration(plan['seconds'])}" if plan["seconds"] >= FEW_SECONDS else ", a few seconds"
     if plan["month_share"] and plan["month_share"] >= SMALLEST_SHARE:
         words += f", {plan['month_share']:.2%} of the month's requests"

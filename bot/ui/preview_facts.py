@@ -227,7 +227,7 @@ def plan_line(preview: Preview) -> str:
     plan = preview.schedule
     parts = [count(plan.calls, "call"), duration(plan.seconds), escape(preview.pace.plan, 80)]
     if plan.reads:
-        parts.insert(0, f"up to {count(plan.reads, 'balance read', 'balances read')}")
+        parts.insert(0, f"up to {count(plan.reads, 'request')} to read balances")
     if plan.lookups:
         parts.insert(0, count(plan.lookups, "look-up"))
     if plan.month_share is not None:
