@@ -34,10 +34,11 @@ MOST_REPEATS: Final = 6
 MAY_REPEAT: Final = (
     f"b.kind = 'gameball' AND a.lot % 2 = 1 AND a.attempts < {MOST_REPEATS} AND b.state IN ('open', 'finished')"
     f" AND coalesce(json_extract(t.evidence, '$.refused'), 0) = 0 AND {PROVED}"
-    f" AND NOT {halts.IN_FORCE} AND NOT {restorations.IN_FORCE}"
+    f" AND NOT {halts.IN_FORCE} AND NOT {restorations.IN_FORCE} AND NOT {restorations.SINCE_CALL}"
 )
 """Whether award ``a`` in doubt, of batch ``b`` and attempt ``t``, may simply be sent again. A refusal of the last call
-tells nothing of the one before, and would come again."""
+tells nothing of the one before, and would come again. Another ledger may have seen it refused, and have paid it by
+an award with an id of its own."""
 
 
 def is_once(kind: str, lot: int) -> bool:

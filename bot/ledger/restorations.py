@@ -24,6 +24,9 @@ from bot.ledger.events import EventKind
 IN_FORCE: Final = "EXISTS (SELECT 1 FROM restorations WHERE signed_at IS NULL)"
 """Whether the ledger waits to be signed off; the table has a row for every restoration, so nearly always none."""
 
+SINCE_CALL: Final = "EXISTS (SELECT 1 FROM restorations r WHERE r.restored_at >= t.claimed_at)"
+"""Whether that became so after call ``t`` was begun: another ledger may have settled it, and have sent it again."""
+
 _LANE_LEFT: Final = "a call on it was not settled yet in a ledger that is not the newest"
 
 
@@ -153,11 +156,12 @@ def mark(connection: sqlite3.Connection, now: int, why: Why = Why.RESTORED) -> R
 
 def _leave_doubts(connection: sqlite3.Connection, now: int) -> None:
     """What is open here may have been settled, sent again and paid elsewhere, and the service shows the sum of it all:
-    where a ring stands, what a balance is and which token is listed no longer proves anything of these calls. A person
-    decides. Jobs are followed: what becomes of one is told by its number."""
+    where a ring stands and what a balance is no longer proves anything of these calls. A person decides. Gameball's
+    jobs are followed, and its list is read: a call's own token or id in it proves that the call landed (and nothing
+    proves that it did not, see ``_evidence.record``)."""
     connection.execute(
-        "INSERT INTO looks SELECT t.id, 0, ?, 'unclear', '{}' FROM attempts t WHERE t.state <> 'accepted' AND t.id IN"
-        " (SELECT attempt_id FROM awards WHERE state IN ('sending', 'unknown')"
+        "INSERT INTO looks SELECT t.id, 0, ?, 'unclear', '{}' FROM attempts t JOIN batches b ON b.id = t.batch_id"
+        " WHERE b.kind <> 'gameball' AND t.id IN (SELECT attempt_id FROM awards WHERE state IN ('sending', 'unknown')"
         " UNION SELECT attempt_id FROM lanes WHERE attempt_id IS NOT NULL)"
         " ON CONFLICT DO UPDATE SET left_for = 'unclear'",
         (now,),

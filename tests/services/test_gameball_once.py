@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.clock import milliseconds
 from bot.domain.model import Decision, Duplicates, ProviderKind
 from bot.domain.promises import TAKEN_ONCE
+from bot.ledger import copying
 from tests.services.office import MOD, Door, Office, members, paying
 from tests.services.test_settling import FAULTS, resumed, seed
+from tests.support.patience import PATIENCE
 
 ONE_BY_ONE = {"GAMEBALL_MANUAL_UP_TO": "5"}
 MANUAL = {"method": "POST", "path": "/transactions/manual"}
@@ -70,6 +75,89 @@ async def test_a_lost_answer_is_sent_again_and_nobody_is_paid_twice(name: str, d
         assert "evidence-not-landed" not in events
         attempts = await office.app.ledger.queries.attempts(batch_id)
         assert len(attempts) == 4 + doubted
+
+
+async def restored(door: Door, batch_id: int, before: Path) -> str:
+    """What becomes of a batch in a ledger that is put back from a copy, signed off, and resumed."""
+    ledger = door.directory / "bursar.db"
+    copying.restore(before, ledger, milliseconds(door.calendar.now()))
+    async with door.open(settling=True) as office:
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        in_force = await office.states(batch_id)
+        assert set(in_force) <= {"U", "S"}, "nothing is decided before somebody has signed off"
+        assert await office.app.ledger.restorations.sign_off("Ada")
+        office.app.services.dispatcher.wake()
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        return await office.states(batch_id)
+
+
+@pytest.mark.parametrize("up_to", ["5", "0"])
+async def test_a_doubt_of_a_restored_ledger_is_settled_where_the_list_shows_that_it_landed(
+    up_to: str, door: Door
+) -> None:
+    """One by one, by the award's id; in a job, by the call's token."""
+    (one,) = members(1)
+    copy = door.directory / "copy.db"
+    async with door.open(GAMEBALL_MANUAL_UP_TO=up_to) as office:
+        await seed(office, "gameball", [one])
+        await proved(office)
+        await office.sandbox.faults({"match": {"method": "POST", "nth": 1}, "kind": "reset-after-apply"})
+        batch_id = await office.send(paying([one]), "gameball")
+        assert await office.states(batch_id) == "U"
+        sent = len(await office.writes())
+    copying.copy(door.directory / "bursar.db", copy)
+    assert await restored(door, batch_id, copy) == "A"
+    async with door.open(dispatching=False) as office:
+        assert len(await office.writes()) == sent
+        await office.check_books()
+
+
+@pytest.mark.parametrize("up_to", ["5", "0"])
+async def test_a_doubt_of_a_restored_ledger_that_did_not_land_is_not_sent_again_by_itself(
+    up_to: str, door: Door
+) -> None:
+    """The lost ledger saw it refused, and paid the retry: an award with an id and a call of its own."""
+    (one,) = members(1)
+    copy = door.directory / "copy.db"
+    async with door.open(GAMEBALL_MANUAL_UP_TO=up_to) as office:
+        await seed(office, "gameball", [one])
+        await proved(office)
+        await office.sandbox.faults({"match": {"method": "POST", "nth": 1}, "kind": "reset-before-apply"})
+        batch_id = await office.send(paying([one]), "gameball")
+        assert await office.states(batch_id) == "U"
+    copying.copy(door.directory / "bursar.db", copy)
+    async with door.open(GAMEBALL_MANUAL_UP_TO=up_to) as office:
+        (award,) = await office.awards(batch_id)
+        await office.app.services.batches.resolve(batch_id, [award.id], Decision.WRITE_OFF, MOD, reason="x")
+        await office.send(paying([one], 11), "gameball")
+        sent = len(await office.writes())
+    assert await restored(door, batch_id, copy) == "U"
+    async with door.open(dispatching=False) as office:
+        assert len(await office.writes()) == sent
+        assert await office.app.ledger.evidence.waiting() == [], "a person decides"
+
+
+async def test_a_job_of_a_restored_ledger_that_did_nothing_is_not_sent_again_by_itself(door: Door) -> None:
+    """Its report is lost, and its token is not in the list. The lost ledger saw that, too, and sent the award anew."""
+    (one,) = members(1)
+    copy = door.directory / "copy.db"
+    async with door.open(settling=True) as office:
+        await seed(office, "gameball", [one])
+        await office.sandbox.switches(gameball={"job_delay": 1.0})
+        fault = {"match": {"method": "POST", "nth": 1}, "kind": "job-lost", "applied": False}
+        await office.sandbox.faults(fault)
+        batch_id = (await office.confirm(await office.draft(paying([one]), "gameball"))).batch_id
+        async with asyncio.timeout(PATIENCE):
+            while not await office.app.ledger.claims.jobs():
+                office.app.services.dispatcher.wake()
+        copying.copy(door.directory / "bursar.db", copy)
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        assert await office.states(batch_id) == "A"
+        sent = len(await office.writes())
+        assert sent == 2
+    assert await restored(door, batch_id, copy) == "U"
+    async with door.open(dispatching=False) as office:
+        assert len(await office.writes()) == sent
 
 
 async def test_a_campaign_of_faults_and_one_resume_leave_no_doubt(door: Door) -> None:
