@@ -47,7 +47,7 @@ def starts(world: StandIn, folder: Folder, rows: int, per_call: int, times: int 
     pairs = [(run("bench.idle", job).whole, run("bench.restart", job).whole) for _ in range(times)]
     ready = median(our for _, our in pairs)
     yield paired("start to ready and stop, seconds", [low for low, _ in pairs], [our for _, our in pairs], "")
-    kill_in_a_call(world, job)
+    kill_in_a_call(world, job, rows // per_call - 5)
     time.sleep(QUARANTINE)
     after = run("bench.restart", job)
     if after.told["applied"] != after.told["awards"]:
@@ -65,9 +65,10 @@ def readings(small: dict[str, str], large: dict[str, str]) -> Iterator[Line]:
         yield paired(f"peak memory of {' '.join(arguments)}, MiB", [few], [many], "1.2 times", form=".1f")
 
 
-def kill_in_a_call(world: StandIn, job: dict[str, str]) -> None:
-    """Send the same file once more, and kill the process while its sixth call is carried out and not answered."""
-    match = {"method": "PATCH", "nth": [6]}
+def kill_in_a_call(world: StandIn, job: dict[str, str], number: int) -> None:
+    """Send the same file once more, and kill the process while that call is carried out and not answered. One of the
+    last, because sending the rest is not what is measured."""
+    match = {"method": "PATCH", "nth": [number]}
     world.ask("/faults", {"script": [{"kind": "stall", "applied": True, **match}], "campaign": None})
     process = start("bench.bursar", job)
     while not any(rule["played"] for rule in world.ask("/faults")["script"]):
