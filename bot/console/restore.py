@@ -155,12 +155,16 @@ async def _currency(ledger: Ledger, programmes: Programmes, name: str) -> str | 
 
 
 def _tell_taken(options: Namespace, name: str, done: TakenIn) -> dict[str, Any]:
-    parts = [f"{output.plural(done.updated, 'award')} known here brought up to date"]
-    if done.batch_id is not None:
-        new = done.paid + done.in_doubt
-        parts.insert(0, f"batch {done.batch_id} with {output.plural(new, 'award')} ({done.in_doubt:,} in doubt)")
-    parts.append(f"{done.unchanged:,} known already, {output.plural(done.not_sent, 'row')} not paid")
-    output.say(f"{name}: {'; '.join(parts)}.", json_mode=options.json)
+    new = output.plural(done.paid + done.in_doubt, "award")
+    told = {
+        f"batch {done.batch_id} with {new}": done.batch_id is not None,
+        f"{done.in_doubt:,} of them in doubt": done.in_doubt,
+        f"{output.plural(done.updated, 'award')} known here brought up to date": done.updated,
+        f"{output.plural(done.unchanged, 'award')} known already": done.unchanged,
+        f"{output.plural(done.not_sent, 'row')} that {'was' if done.not_sent == 1 else 'were'} not paid": done.not_sent,
+    }
+    said = ", ".join(words for words, counts in told.items() if counts) or "no award"
+    output.say(f"{name}: {said}.", json_mode=options.json)
     if done.apart:
         message = (
             f"{output.plural(done.apart, 'award')} of it are not those that this ledger has under the same numbers."

@@ -63,6 +63,7 @@ async def test_after_a_lost_ledger_nobody_is_paid_twice_and_the_books_are_equal(
     assert done.status == 0, done.err
     (taken,) = done.json["taken_in"]
     assert (taken["paid"], taken["in_doubt"], taken["updated"], taken["batch"]) == (500, 0, 0, "2")
+    assert f"{told.name}: batch 2 with 500 awards.\n" in done.err
     signed = await shell("restore", "--sign-off", "Ada")
     assert signed.status == 0
     assert (await shell("verify")).status == 0
