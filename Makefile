@@ -34,6 +34,7 @@ format: $(VENV)/dev ## put the code into shape
 	@$(BIN)/ruff check --fix .
 
 install: $(VENV)/run ## the command bursar, in .venv/bin
+	@echo "$(BIN)/bursar is ready. Next: $(BIN)/bursar doctor"
 
 run: $(VENV)/run ## the Discord bot, with the settings of .env
 	@$(BIN)/python -m bot run
