@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from bot.domain import places
 from bot.domain.calls import Item, Outcome, OutcomeKind, Verdict
+from bot.domain.lanes import Course, LaneKind
 from bot.domain.model import Pause, PauseKind, Programme, Recipient, RecipientType
 from bot.domain.probing import Leg, Purse
 from bot.errors import ResolutionFailed
@@ -37,6 +38,9 @@ _CURRENCY_LIMIT: Final = 100
 """Currencies on one page, the documented maximum."""
 
 
+OWN_TWIN: Final = "This credential is one of the operator's twins (DRIP_TWINS) and is not paid."
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """What a look-up of one credential told."""
@@ -51,13 +55,27 @@ class Credential:
 class DripAccess:
     """One Drip account: its reads, and the judging that does not depend on the endpoint."""
 
-    def __init__(self, account: DripAccount, line: Line, wording: Wording) -> None:
+    def __init__(self, account: DripAccount, line: Line, wording: Wording, courses: Sequence[Course] = ()) -> None:
+        """``courses``: every lane of the realm, whichever of the settings' accounts names it."""
         self.account = account
+        self._courses = tuple(courses)
         self.shares: bool | None = None
         """Whether credentials were seen to hold what their accounts hold; ``None``: not yet compared."""
         self.line = line
         self.wording = wording
         self.realm = f"/api/v1/realms/{quote(account.realm_id, safe='')}"
+
+    # --- the operator's places, which nobody pays ---------------------------------------------------------------------
+
+    def own_members(self, currency: str | None) -> frozenset[str]:
+        """Members that are a place in this currency, by Drip id."""
+        named = (place for course in self._courses if course.kind is not LaneKind.TWINS for place in course.places)
+        return frozenset(place.holder for place in named if place.currency.lower() == (currency or "").lower())
+
+    def own_credentials(self) -> frozenset[str]:
+        """Credentials that are a twin, by the recipients' keys."""
+        twins = (place for course in self._courses if course.kind is LaneKind.TWINS for place in course.places)
+        return frozenset(places.credential(place.holder).key for place in twins)
 
     # --- before a call ---------------------------------------------------------------------------------------------
 

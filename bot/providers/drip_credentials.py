@@ -12,18 +12,15 @@ from dataclasses import replace
 from bot.domain.calls import Item, Verdict
 from bot.domain.judging import Doubted, Judgements
 from bot.domain.model import ACCEPTED_TYPES, Programme, ProviderKind, Recipient, RecipientType
-from bot.domain.places import credential
 from bot.domain.probing import Leg, Purse
 from bot.errors import ResolutionFailed, SettingsError
 from bot.providers.base import FEW_READS, Currency, Finding, Foresight, JobReport, JobState, Pace, Reads, Resolution
 from bot.providers.common import OnLine
-from bot.providers.drip import DripAccess, build_credentials
+from bot.providers.drip import OWN_TWIN, DripAccess, build_credentials
 from bot.providers.drip_checks import examine_realm
 from bot.providers.drip_ids import spelled
 from bot.providers.drip_judging import foresee_credentials, judge_credentials, reads_of_credentials
 from bot.providers.verdicts import unsent
-
-_OWN = "This credential is one of the operator's twins (DRIP_TWINS) and is not paid."
 
 
 class DripCredentials(OnLine):
@@ -32,7 +29,7 @@ class DripCredentials(OnLine):
     def __init__(self, programme: Programme, access: DripAccess) -> None:
         super().__init__(programme, access.line)
         self._access = access
-        self._own = frozenset(credential(place.holder).key for course in programme.courses for place in course.places)
+        self._own = access.own_credentials()
 
     @property
     def pace(self) -> Pace:
@@ -51,7 +48,7 @@ class DripCredentials(OnLine):
         if recipient.type is RecipientType.CUSTOM and not recipient.source:
             raise ValueError("A custom credential needs its source as well.")
         if recipient.key in self._own:
-            raise ValueError(_OWN)
+            raise ValueError(OWN_TWIN)
         return spelled(recipient)
 
     def build(self, items: Sequence[Item], token: str, legs: Sequence[Leg] = ()) -> bytes:
@@ -65,7 +62,7 @@ class DripCredentials(OnLine):
         self, body: bytes, items: Sequence[Item], legs: Sequence[Leg] = (), *, begin_by: float | None = None
     ) -> Verdict:
         if any(item.recipient.key in self._own for item in items):
-            return replace(unsent(items, _OWN), refused_whole=True)
+            return replace(unsent(items, OWN_TWIN), refused_whole=True)
         return await self._access.pay_credentials(self._programme, body, items, legs, begin_by=begin_by)
 
     async def places(self, places: Sequence[Purse]) -> Sequence[int | None]:
@@ -75,7 +72,7 @@ class DripCredentials(OnLine):
         raise ResolutionFailed("Credentials are paid as they are named; there is nothing to look up.")
 
     async def inspect(self, items: Sequence[Item]) -> Mapping[int, str]:
-        return {item.award_id: _OWN for item in items if item.recipient.key in self._own}
+        return {item.award_id: OWN_TWIN for item in items if item.recipient.key in self._own}
 
     async def follow(self, job_id: str, items: Sequence[Item]) -> JobReport:
         return JobReport(JobState.LOST, {}, "Drip has no jobs.")

@@ -30,7 +30,7 @@ from bot.providers.base import (
     Resolution,
 )
 from bot.providers.common import OnLine
-from bot.providers.drip import DripAccess, build_credentials, encode, tally, unclear
+from bot.providers.drip import OWN_TWIN, DripAccess, build_credentials, encode, tally, unclear
 from bot.providers.drip_checks import examine_realm
 from bot.providers.drip_ids import credential_target, is_credential_target, is_object_id, looks_up_by
 from bot.providers.drip_judging import (
@@ -67,12 +67,8 @@ class DripMembers(OnLine):
     def __init__(self, programme: Programme, access: DripAccess) -> None:
         super().__init__(programme, access.line)
         self._access = access
-        self._own = frozenset(
-            place.holder
-            for course in programme.courses
-            for place in course.places
-            if place.currency.lower() == (programme.destination.currency or "").lower()
-        )
+        self._own = access.own_members(programme.destination.currency)
+        self._twins = access.own_credentials()
 
     @property
     def pace(self) -> Pace:
@@ -118,12 +114,12 @@ class DripMembers(OnLine):
         self, body: bytes, items: Sequence[Item], legs: Sequence[Leg] = (), *, begin_by: float | None = None
     ) -> Verdict:
         access = self._access
+        if (places := self._places_among(items)) is not None:
+            return replace(unsent(items, next(iter(places.values()))), refused_whole=True)
         if items and is_credential_target(items[0].target):
             return await access.pay_credentials(self._programme, body, items, begin_by=begin_by)
         if (pause := access.problem(self._programme)) is not None:
             return unsent(items, pause.message, pause)
-        if any(item.target in self._own for item in items):
-            return replace(unsent(items, _OWN), refused_whole=True)
         exchange = await access.line.write("PATCH", f"{access.realm}/members/transaction", body, begin_by=begin_by)
         if (refused := access.door(exchange, items)) is not None:
             return refused
@@ -135,6 +131,12 @@ class DripMembers(OnLine):
         told = told_of_members(exchange.body, legs)
         evidence = {"balances": balances} if balances else None
         return verdict(exchange, outcomes, tally(outcomes), evidence=evidence, told=told)
+
+    def _places_among(self, items: Sequence[Item]) -> Mapping[int, str] | None:
+        """The awards to places of the operator's, each with what is to be said of it."""
+        found = {item.award_id: _OWN for item in items if item.target in self._own}
+        twins = [item for item in items if is_credential_target(item.target) and item.recipient.key in self._twins]
+        return {**found, **{item.award_id: OWN_TWIN for item in twins}} or None
 
     async def places(self, places: Sequence[Purse]) -> Sequence[int | None]:
         return await self._access.member_places(places)
@@ -198,13 +200,15 @@ class DripMembers(OnLine):
         elif members:
             drip_id, member = next(iter(members.items()))
             found[recipient.key] = Found(drip_id, balance_in(member, self._programme.destination.currency))
+        elif recipient.key in self._twins:
+            missing[recipient.key] = OWN_TWIN
         elif recipient.type is RecipientType.DISCORD_ID and self._access.account.unresolved == "credentials":
             found[recipient.key] = Found(credential_target(recipient), None)
         else:
             missing[recipient.key] = f"Drip has no member with this {named} in this realm."
 
     async def inspect(self, items: Sequence[Item]) -> Mapping[int, str]:
-        if places := {item.award_id: _OWN for item in items if item.target in self._own}:
+        if (places := self._places_among(items)) is not None:
             return places  # without a request: no call was made
         own = [item for item in items if is_object_id(item.target)]
         members: dict[str, dict[str, Mapping[str, Any]]] = {}

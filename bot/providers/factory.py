@@ -81,7 +81,10 @@ class Providers:
         if account.suffix not in self._drip:
             wording = Wording("Drip", account.suffix, (account.api_key,))
             client = self._client(account.base_url, {"Authorization": f"Bearer {account.api_key}"})
-            self._drip[account.suffix] = DripAccess(account, self._line(client, self._realm_pacer(account)), wording)
+            line = self._line(client, self._realm_pacer(account))
+            realm = [one for one in self._drip_accounts.values() if one.realm_id.lower() == account.realm_id.lower()]
+            courses = [course for one in realm for course in (*one.member_courses, *one.credential_courses)]
+            self._drip[account.suffix] = DripAccess(account, line, wording, courses)
         return self._drip[account.suffix]
 
     def _realm_pacer(self, account: DripAccount) -> Pacer:

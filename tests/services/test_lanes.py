@@ -470,6 +470,24 @@ async def test_a_member_who_became_a_place_since_is_not_paid_by_planned_rows_nor
         await check(office)
 
 
+async def test_no_account_of_the_realm_pays_a_place_that_another_account_names(door: Door) -> None:
+    """The places are of the realm, whatever the settings call it; and a twin is none for a member programme either."""
+    ids = members(1)
+    drip = {name: value for name, value in door.sandbox.environ().items() if name.startswith("DRIP_")}
+    second = {f"{name}__EVENTS": value for name, value in drip.items() if name != "DRIP_BASE_URL"}
+    ring = {"DRIP_RING": f"{OWN},{OTHER}", "DRIP_TWINS": f"discord-id:{ids[0]},custom:bursar:last"}
+    async with door.open(**second, **ring, DRIP_UNRESOLVED__EVENTS="credentials") as office:
+        await people(office, [])
+        preview = await office.draft(f"drip_id,amount\n{OWN},5\n".encode(), f"{MEMBERS}-events")
+        assert preview.totals.problems == 1
+        preview = await office.draft(b"custom,source,amount\nlast,bursar,5\n", f"{CREDENTIALS}-events")
+        assert preview.totals.problems == 1
+        batch_id = await office.send(paying(ids), f"{MEMBERS}-events")
+        (refused,) = await office.awards(batch_id)
+        assert (refused.state.value, refused.attempts) == ("rejected", 0)
+        assert "operator's twins" in (refused.detail or "")
+
+
 async def test_a_credential_that_became_a_twin_since_is_not_paid(door: Door) -> None:
     ids = members(2)
     content = f"discord_id,custom,source,amount\n{ids[0]},,,10\n,first,bursar,10\n{ids[1]},,,10\n".encode()
