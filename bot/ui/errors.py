@@ -19,7 +19,7 @@ from bot.errors import BursarError, DraftGone, NotAllowed, ResolutionFailed
 from bot.ui.answers import Interaction, alert, has_expired
 from bot.ui.cards import Tone, card
 from bot.ui.permissions import actor_of, services_of
-from bot.ui.text import escape, sentence, when
+from bot.ui.text import escape, local_times, sentence, when
 
 _log = logging.getLogger(__name__)
 
@@ -98,9 +98,7 @@ async def error_card(interaction: Interaction, error: BaseException) -> discord.
 def _lines_card(
     first: str, cause: str, hint: str | None, practice: bool, *, word: str = "Refused"
 ) -> discord.ui.LayoutView:
-    lines = [sentence(cause)]
-    if hint:
-        lines.append(sentence(hint))
+    lines = [local_times(sentence(said)) for said in (cause, hint) if said]
     return card(first, tone=Tone.ATTENTION, word=word, practice=practice, lines=lines)
 
 

@@ -9,7 +9,7 @@ from bot.domain.drafting import Matches, StagedRow
 from bot.domain.model import Duplicates, Notice, Problem, RecipientType
 from bot.services.approving import ApprovalState
 from bot.services.submitting import Preview
-from bot.ui.text import count, duration, escape, listing, plain, points, row_line, sentence, when, who
+from bot.ui.text import count, duration, escape, listing, plain, points, sentence, when, who
 
 SHOWN_PROBLEMS: Final = 5
 UNRESOLVED_SHOWN: Final = 5
@@ -75,7 +75,7 @@ def people_lines(preview: Preview, strangers: frozenset[str] = frozenset()) -> l
     more = preview.totals.rows - len(preview.sample)
     lines = [f"**For** {first}{f' and {more:,} more' if more > 0 else ''}"]
     if preview.totals.rows > 1:
-        largest = ", ".join(row_line(row, unit) for row in preview.largest)
+        largest = ", ".join(f"{_named(row, strangers)} · {points(row.amount, unit)}" for row in preview.largest)
         lines.append(f"**Largest** {largest}")
     return lines
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 import discord
 
 from bot.domain.amounts import display
-from bot.domain.drafting import StagedRow
 from bot.domain.model import Recipient, RecipientType, Unit
 
+_UTC = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}) UTC\b")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
 
 
@@ -61,6 +62,19 @@ def when(unix_ms: int, style: discord.utils.TimestampStyle = "f") -> str:
     return f"<t:{unix_ms // 1000}:{style}>"
 
 
+def local_times(text: str) -> str:
+    """A sentence that is not Discord's own, its times in UTC turned into ones that readers see in their own zone."""
+    return _UTC.sub(_stamped, text)
+
+
+def _stamped(found: re.Match[str]) -> str:
+    try:
+        at = datetime.fromisoformat(f"{found[1]}+00:00")
+    except ValueError:  # somebody's words that only look like a time
+        return found[0]
+    return when(round(at.timestamp() * 1000))
+
+
 def duration(seconds: float) -> str:
     """``a few seconds``, ``about 40 s``, ``about 3 min``, ``about 2 h 10 min``."""
     if seconds < 5:
@@ -79,11 +93,6 @@ def who(recipient: Recipient) -> str:
         return f"<@{recipient.value}>"
     value = escape(recipient.value, 60)
     return f"{escape(recipient.source, 30)} {value}" if recipient.source else value
-
-
-def row_line(row: StagedRow, unit: Unit) -> str:
-    """``<@1> · 50 points``."""
-    return f"{who(row.recipient)} · {points(row.amount, unit)}"
 
 
 def listing(items: Sequence[str], total: int, *, noun: str = "more") -> list[str]:

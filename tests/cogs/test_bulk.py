@@ -300,3 +300,13 @@ async def test_another_server_reads_only_that_it_is_not_set_up(tmp_path: Path) -
         for name, options in (("award", {"members": "x"}), ("bulk", {})):
             text = world.answer(await stranger.slash(channel, name, **options)).text
             assert "Bursar is not set up here" in text
+
+
+async def test_ids_of_nobody_are_written_out_wherever_the_preview_names_them(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        nobody = "999999999999999999"
+        card = await world.bulk(world.mod, file=("a.csv", csv_of(world, [*rows(world, 5, 2), (nobody, 90)])))
+        await world.until(lambda: "no account to send to" in world.again(card).text)
+        text = world.again(card).text
+        assert f"**Largest** `{nobody}` · 90 points" in text
+        assert f"<@{nobody}>" not in text

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.model import Recipient, RecipientType, Unit
 from bot.ui.cards import RULE, Tone, button, card
-from bot.ui.text import count, duration, escape, listing, plain, points, who
+from bot.ui.text import count, duration, escape, listing, local_times, plain, points, who
 
 
 def texts(view: discord.ui.LayoutView) -> list[str]:
@@ -30,6 +30,15 @@ def test_a_card_is_one_container_with_the_colour_and_the_words_of_its_state() ->
 def test_a_line_behind_a_list_is_a_text_of_its_own() -> None:
     view = card("T", tone=Tone.PLAIN, practice=False, lines=["a", "- b", "- c", "d", "e"])
     assert texts(view)[1:] == ["a\n- b\n- c", "d\ne"]
+
+
+@pytest.mark.parametrize("text,shown", [
+    ("batch 1 was stopped by mod (2026-11-29 06:04 UTC).", "batch 1 was stopped by mod (<t:1795932240:f>)."),
+    ("on 2026-12-31 23:59 UTC: x", "on <t:1798761540:f>: x"), ("2026-99-99 06:04 UTC", "2026-99-99 06:04 UTC"),
+    ("12026-11-29 06:04 UTC", "12026-11-29 06:04 UTC"), ("no time", "no time"),
+])  # fmt: skip
+def test_times_of_the_ledgers_sentences_are_shown_in_the_readers_zone(text: str, shown: str) -> None:
+    assert local_times(text) == shown
 
 
 def test_every_tone_but_the_plain_one_has_words_for_who_sees_no_colour() -> None:
