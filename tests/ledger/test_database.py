@@ -115,9 +115,10 @@ async def test_a_storm_of_cancellations_loses_no_success_and_halves_no_pair(data
         return work
 
     callers = [asyncio.create_task(database.write(pair(number))) for number in range(600)]
+    cancelled = 0
     for turn in range(600):
         if turn % 3 == 0:
-            callers[turn].cancel()
+            cancelled += callers[turn].cancel()  # not one that has ended already
         if turn % 50 == 0:
             await asyncio.sleep(0)
     results = await asyncio.gather(*callers, return_exceptions=True)
@@ -125,7 +126,7 @@ async def test_a_storm_of_cancellations_loses_no_success_and_halves_no_pair(data
     told = {number for number in results if isinstance(number, int)}
     assert {2 * number for number in told} | {2 * number + 1 for number in told} <= stored
     assert all((number ^ 1) in stored for number in stored)
-    assert sum(isinstance(result, asyncio.CancelledError) for result in results) == 200
+    assert sum(isinstance(result, asyncio.CancelledError) for result in results) == cancelled > 0
     assert await database.write(lambda c: c.in_transaction) is True
     assert await database.write_bare(lambda c: c.in_transaction) is False
 

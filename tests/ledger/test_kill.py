@@ -22,7 +22,7 @@ DRIVER = """
 import asyncio, sys
 from pathlib import Path
 from bot.clock import SystemClock
-from bot.domain.model import OutcomeKind
+from bot.domain.calls import OutcomeKind
 from bot.ledger.ledger import Ledger
 from tests.ledger.making import agreed, all_of, build, draft, rows
 

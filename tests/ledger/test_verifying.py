@@ -12,6 +12,7 @@ import pytest
 
 from bot.domain.budgets import Period
 from bot.domain.calls import Outcome, OutcomeKind, Verdict
+from bot.domain.intake import Held
 from bot.domain.model import Actor, Decision, Pause, PauseKind, Problem
 from bot.domain.probing import Fate, Leg, Purse
 from bot.ledger import _seals, migrations
@@ -53,7 +54,7 @@ async def busy(ledger: Ledger, clock: HandClock) -> None:
         row(11, 99, 5, target=None, unresolved="nobody has this id"),
         row(12, 50, -7, lines=(12, 14)),
     ]
-    file = {"file_content": CONTENT, "file_sha256": hashlib.sha256(CONTENT).hexdigest()}
+    file = {"file_content": Held(CONTENT), "file_sha256": hashlib.sha256(CONTENT).hexdigest()}
     first = await record(
         ledger, staged, [Problem(13, "amount", "amount", "no number")], reason="Week 31", label="main", **file
     )
