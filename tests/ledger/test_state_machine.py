@@ -26,19 +26,23 @@ from hypothesis.stateful import (
     rule,
 )
 
+from bot.domain.budgets import Period
 from bot.domain.calls import Claim, Outcome, OutcomeKind, Verdict
-from bot.domain.model import Decision, Pause, PauseKind
+from bot.domain.model import Actor, Decision, Pause, PauseKind
 from bot.domain.states import AwardState
-from bot.errors import LedgerError, Refused
+from bot.errors import ApprovalNeeded, BursarError, LedgerError, LimitExceeded, Refused
 from bot.ledger.drafts import Draft
 from bot.ledger.ledger import Ledger
+from bot.ledger.recording import Recorded
 from bot.ledger.verifying import verify
 from tests.ledger.making import (
     ADA,
+    BOB,
     CREDENTIALS,
     GAMEBALL,
     MEMBERS,
     HandClock,
+    agreed,
     awards,
     build,
     confirmation,
@@ -48,6 +52,7 @@ from tests.ledger.making import (
     record_again,
     row,
 )
+from tests.ledger.spending_model import Expect, Payment, Request, Spending
 
 T = TypeVar("T")
 
@@ -81,7 +86,10 @@ class Model:
     calls: dict[int, Claim] = field(default_factory=dict)
     jobs: dict[int, list[int]] = field(default_factory=dict)
     undos: set[int] = field(default_factory=set)
+    recorded_at: dict[int, int] = field(default_factory=dict)
+    with_leave: set[int] = field(default_factory=set)
     halted: bool = False
+    spending: Spending = field(default_factory=Spending)
 
     def of(self, batch: int) -> list[ModelAward]:
         return [award for award in self.awards.values() if award.batch == batch]
@@ -112,6 +120,23 @@ class Model:
         sure = [one for one in landed if self.awards[one].account != GAMEBALL.account or self.awards[one].amount > 0]
         return [number for number in sure if number not in kept]
 
+    def paid(self) -> list[Payment]:
+        """Every award that stands; one that was taken back does where Gameball may have cut the undo down."""
+        back = {one.reverses for one in self.awards.values() if one.state == "applied"}
+        return [
+            Payment(
+                one.account,
+                one.amount,
+                self.recorded_at[one.batch],
+                surely=number not in back,
+                alone=one.batch not in self.with_leave,
+            )
+            for number, one in self.awards.items()
+            if one.state in LIVE - {"written-off"}
+            and one.reverses is None
+            and (number not in back or one.account == GAMEBALL.account)
+        ]
+
     def settle(self, batch: int) -> None:
         """Planned awards cannot be in a stopped batch, and make a finished one open again."""
         planned = [award for award in self.of(batch) if award.state == "planned"]
@@ -129,6 +154,9 @@ class Model:
         ]
 
 
+BUDGETS = st.sampled_from([None, 60, 300])
+THRESHOLDS = st.sampled_from([(None, None), (25, None), (None, 2), (90, 5)])
+"""Of a sum, and of awards."""
 KINDS = st.sampled_from([OutcomeKind.APPLIED, OutcomeKind.REJECTED, OutcomeKind.NOT_SENT, OutcomeKind.UNKNOWN])
 NEXT = {
     OutcomeKind.APPLIED: "applied",
@@ -145,15 +173,18 @@ class LedgerMachine(RuleBasedStateMachine):
     batches = Bundle("batches")
     calls = Bundle("calls")
     jobs = Bundle("jobs")
+    requests = Bundle("requests")
 
-    @initialize()
-    def open_the_ledger(self) -> None:
+    @initialize(budget=BUDGETS, thresholds=THRESHOLDS)
+    def open_the_ledger(self, budget: int | None, thresholds: tuple[int | None, int | None]) -> None:
         self.runner = asyncio.Runner()
         self.directory = tempfile.TemporaryDirectory()
         self.path = Path(self.directory.name) / "bursar.db"
         self.clock = HandClock()
         self.model = Model()
         self.ledger = self.run(Ledger.open(self.path, self.clock))
+        self.set_budget(budget)
+        self.set_thresholds(thresholds)
 
     def teardown(self) -> None:
         if hasattr(self, "ledger"):
@@ -218,7 +249,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 self._undo_of(batch)
             return multiple()
         first, second = (self._undo_of(batch) for _ in range(2))
-        if not wanted or self.model.halted:
+        needs_leave = self.model.spending.undo_needs_leave([self.model.awards[one].amount for one in wanted])
+        if not wanted or self.model.halted or needs_leave:
             with pytest.raises(Refused):
                 self.run(self.ledger.recording.record_batch(first.id, confirmation(first)))
             return multiple()
@@ -232,6 +264,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 recorded.batch_id, taken.account, taken.key, -taken.amount, "planned", reverses=of
             )
         self.model.batches[recorded.batch_id] = "open"
+        self.model.recorded_at[recorded.batch_id] = self.clock.ms
         self.model.undos.add(recorded.batch_id)
         return recorded.batch_id
 
@@ -243,11 +276,26 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _recorded(self, staged: list, to: object) -> object:
         ready = self.run(draft(self.ledger, staged, destination=to))
-        if self.model.halted:
-            with pytest.raises(Refused):
-                self.run(record_again(self.ledger, ready))
-            return multiple()
-        recorded = self.run(record_again(self.ledger, ready))
+        batch = self._try(ready, staged, to, has_leave=False)
+        return multiple() if batch is None else batch
+
+    def _try(self, ready: Draft, staged: list, to: object, *, has_leave: bool) -> int | None:
+        """Record a draft; the batch where one had to come of it."""
+        expected = self.model.spending.expect(staged, to.account, self.model.paid(), self.clock.ms)
+        if has_leave:
+            expected = {Expect.RECORDED if one is Expect.NEEDS_LEAVE else one for one in expected}
+        try:
+            recorded = self.run(record_again(self.ledger, ready))
+        except Refused as refused:
+            kinds = {LimitExceeded: Expect.OVER_BUDGET, ApprovalNeeded: Expect.NEEDS_LEAVE}
+            assert self.model.halted or kinds[type(refused)] in expected
+            return None
+        assert not self.model.halted
+        assert Expect.RECORDED in expected
+        self._note(recorded, staged, to)
+        return recorded.batch_id
+
+    def _note(self, recorded: Recorded, staged: list, to: object) -> None:
         first = max(self.model.awards, default=0) + 1
         for number, one in enumerate(staged, start=first):
             state = "planned" if one.unresolved is None else "rejected"
@@ -255,7 +303,86 @@ class LedgerMachine(RuleBasedStateMachine):
                 recorded.batch_id, to.account, one.recipient.key, one.amount, state, continues=one.continues
             )
         self.model.batches[recorded.batch_id] = "open"
-        return recorded.batch_id
+        self.model.recorded_at[recorded.batch_id] = self.clock.ms
+
+    # --- budgets and second persons -----------------------------------------------------------------------------
+
+    @rule(amount=BUDGETS)
+    def set_budget(self, amount: int | None) -> None:
+        written = None if amount is None else str(amount)
+        self.run(self.ledger.budgets.change("900", "user:11", {Period.DAY: written}, BOB))
+        self.model.spending.budget = amount
+
+    @rule(thresholds=THRESHOLDS)
+    def set_thresholds(self, thresholds: tuple[int | None, int | None]) -> None:
+        most, rows = thresholds
+        written = None if most is None else str(most)
+        self.run(self.ledger.settings.change("900", "approve_amount", written, BOB))
+        self.run(self.ledger.settings.change("900", "approve_rows", rows, BOB))
+        self.model.spending.most, self.model.spending.rows = most, rows
+
+    @rule(minutes=st.sampled_from([30, 60, 12 * 60]))
+    def time_passes(self, minutes: int) -> None:
+        self.clock.at += minutes * 60
+
+    @rule(
+        target=requests,
+        number=st.integers(3, 6),
+        to=st.sampled_from(DESTINATIONS),
+        answer=st.sampled_from([True, False, None]),
+    )
+    def ask(self, number: int, to: object, answer: bool | None) -> object:
+        """Ask for leave, which is given or refused at once, or later."""
+        staged = [row(line, line, 10) for line in range(2, 2 + number)]
+        ready = self.run(draft(self.ledger, staged, destination=to))
+        confirmed = self.run(agreed(self.ledger, ready))
+        expected = self.model.spending.expect(staged, to.account, self.model.paid(), self.clock.ms)
+        try:
+            approval = self.run(self.ledger.approvals.ask(ready.id, confirmed))
+        except Refused:
+            assert self.model.halted or expected != {Expect.NEEDS_LEAVE}
+            return multiple()
+        assert not self.model.halted
+        assert Expect.NEEDS_LEAVE in expected
+        request = Request(approval.id, ready, staged, to, confirmed.matches_seen, self.clock.ms)
+        self.model.spending.requests[approval.id] = request
+        with pytest.raises(ApprovalNeeded):
+            self.run(self.ledger.recording.record_batch(ready.id, confirmed))
+        if answer is not None:
+            self.decide(approval.id, BOB, answer)
+        return approval.id
+
+    @rule(request=requests, who=st.sampled_from([ADA, BOB]), approve=st.booleans())
+    def decide(self, request: int, who: Actor, approve: bool) -> None:
+        of = self.model.spending.requests[request]
+        decided = self.ledger.approvals.decide(request, who, approve=approve)
+        if of.state != "asked":
+            assert not self.run(decided).changed
+        elif (approve and who is ADA) or of.is_over(self.clock.ms) or of.recorded:
+            with pytest.raises(BursarError):
+                self.run(decided)
+        else:
+            assert self.run(decided).changed
+            of.state = "approved" if approve else "refused"
+
+    @rule(target=batches, request=requests)
+    def send_what_was_asked_for(self, request: int) -> object:
+        of = self.model.spending.requests[request]
+        if of.recorded or of.is_over(self.clock.ms):
+            with pytest.raises(BursarError):
+                self.run(record_again(self.ledger, of.draft))
+            return multiple()
+        mark = self.run(agreed(self.ledger, of.draft)).matches_seen
+        has_leave = of.state == "approved" and mark == of.mark
+        batch = self._try(of.draft, of.staged, of.to, has_leave=has_leave)
+        if batch is None:
+            return multiple()
+        of.recorded = True
+        if self.run(self.ledger.approvals.of_batch(batch)) is not None:
+            assert has_leave, "leave that nobody gave, or for something else"
+            of.state = "used"
+            self.model.with_leave.add(batch)
+        return batch
 
     # --- the dispatcher -----------------------------------------------------------------------------------------
 
@@ -473,6 +600,18 @@ class LedgerMachine(RuleBasedStateMachine):
         assert all(self.model.awards[number].state == "applied" for number in taken_back)
 
     @invariant()
+    def nobody_gave_leave_to_themselves_or_twice(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        found = query(self.path, "SELECT id, state, decided_by_id, batch_id FROM approvals WHERE state <> 'replaced'")
+        given = [one for one in found if one[1] in ("approved", "used")]
+        assert all(decided_by == BOB.id for _, _, decided_by, _ in given)
+        assert {number: state for number, state, _, _ in found} == {
+            number: one.state for number, one in self.model.spending.requests.items()
+        }
+        assert {batch for _, _, _, batch in found if batch is not None} == self.model.with_leave
+
+    @invariant()
     def what_is_tallied_is_what_a_count_of_everything_says(self) -> None:
         if not hasattr(self, "ledger"):
             return
@@ -486,7 +625,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 LedgerMachine.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=60,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
