@@ -12,6 +12,7 @@ BursarError                     something a person can act on; str() is the sent
 │   ├── DraftGone               the draft expired, was cancelled or was already used
 │   ├── ResolutionFailed        recipients could not be looked up (access, network)
 │   └── DestinationChanged      settings no longer point where the batch was recorded for
+├── NoRoom                      no place for a temporary copy                       exit 2
 ├── LedgerError                 the ledger cannot be used
 │   ├── LedgerLocked            another process drives it                           exit 5
 │   ├── LedgerTooNew            a newer Bursar wrote it                             exit 2
@@ -79,6 +80,10 @@ class ResolutionFailed(Refused):
 
 class DestinationChanged(Refused):
     """The settings no longer point to the account, currency or unit that the batch was recorded for."""
+
+
+class NoRoom(BursarError):
+    """A file cannot be kept for as long as it is needed."""
 
 
 class LedgerError(BursarError):

@@ -9,6 +9,8 @@ import weakref
 from collections.abc import Iterable
 from typing import Any, BinaryIO, Final, cast
 
+from bot.errors import NoRoom
+
 MEMORY_MAX: Final = 256 * 1024
 """Bytes that are kept in memory; more go to a temporary file that has no name and ends with the process."""
 PIECE: Final = 64 * 1024
@@ -19,7 +21,7 @@ class Spool:
     """``bot.domain.intake.Content`` that was copied from somewhere."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
-        """Raises what ``pieces`` raises, and ``OSError`` when there is no room for them."""
+        """Raises what ``pieces`` raises, and ``NoRoom``."""
         self._held = bytearray()
         self._file: int | None = None
         self.size = 0
@@ -28,9 +30,18 @@ class Spool:
             self.size += len(piece)
             self._held += piece
             if len(self._held) > MEMORY_MAX:
-                self._put_away()
+                self._keep()
         if self._file is not None:
+            self._keep()
+
+    def _keep(self) -> None:
+        try:
             self._put_away()
+        except OSError as error:
+            raise NoRoom(
+                f"no temporary copy of the file can be kept ({error.strerror})",
+                hint="Free some space in the folder for temporary files, or let TMPDIR name another one.",
+            ) from error
 
     def _put_away(self) -> None:
         if self._file is None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 import io
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import spool
+from bot.console.session import read_upload
+from bot.errors import NoRoom
 from bot.spool import MEMORY_MAX, Spool
 
 
@@ -59,7 +62,21 @@ def test_what_cannot_be_kept_is_told_and_leaves_nothing_open(monkeypatch: pytest
 
     before = open_files()
     monkeypatch.setattr(spool.os, "write", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(NoRoom, match=r"no temporary copy of the file can be kept \(No space left on device\)"):
         Spool([b"x" * (MEMORY_MAX + 1)])
     gc.collect()
     assert open_files() == before
+
+
+def test_a_full_disk_is_not_told_as_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "payouts.csv"
+    file.write_bytes(b"x" * (MEMORY_MAX + 1))
+
+    def nowhere(prefix: str) -> tuple[int, str]:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(spool.tempfile, "mkstemp", nowhere)
+    with pytest.raises(NoRoom, match="No usable temporary directory") as raised:
+        read_upload(file, 2 * MEMORY_MAX)
+    assert raised.value.hint is not None
+    assert "TMPDIR" in raised.value.hint

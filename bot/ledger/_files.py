@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bot.domain.intake import Content, pieces
+from bot.errors import LedgerError
 from bot.spool import Spool
 
 _EFFORT: Final = 1
@@ -35,12 +36,17 @@ def store(connection: sqlite3.Connection, sha256: str | None, size: int, content
 
 
 def unpacked(connection: sqlite3.Connection, sha256: str) -> Spool | None:
-    """The file as it came; ``None`` when it is not there."""
+    """The file as it came; ``None`` when it is not there. Raises ``LedgerError`` for one that is damaged."""
     row = connection.execute("SELECT rowid FROM files WHERE sha256 = ?", (sha256,)).fetchone()
     if row is None:
         return None
     with connection.blobopen("files", "content", row[0], readonly=True) as blob:
-        return Spool(_unpacked(blob))
+        try:
+            return Spool(_unpacked(blob))
+        except zlib.error:
+            raise LedgerError(
+                "a file that the ledger keeps is damaged", hint="Run `bursar verify`, which names the first bad record."
+            ) from None
 
 
 def _packed(content: Content) -> Iterator[bytes]:
@@ -57,3 +63,5 @@ def _unpacked(blob: sqlite3.Blob) -> Iterator[bytes]:
             yield unpacker.decompress(piece, _PIECE)
             piece = unpacker.unconsumed_tail
     yield unpacker.flush()
+    if not unpacker.eof:
+        raise zlib.error("the end is missing")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zlib
 from pathlib import Path
 
 import pytest
 
+from bot import spool
 from bot.domain.drafting import StagedRow
 from bot.domain.intake import Held, pieces
 from bot.domain.model import Problem
-from bot.errors import DraftGone, NotFound, Refused
+from bot.errors import DraftGone, LedgerError, NoRoom, NotFound, Refused
 from bot.ledger import _drafts
 from bot.ledger.drafts import DraftState
 from bot.ledger.ledger import Ledger
@@ -165,6 +167,31 @@ async def test_a_file_is_stored_once_packed_and_comes_back_as_it_came(ledger: Le
     assert query(path, "SELECT sha256, size, length(content) < 10000 FROM files") == [(digest, len(content), 1)]
     with pytest.raises(NotFound, match="not kept any more"):
         await ledger.drafts.file("0" * 64)
+
+
+async def test_a_stored_file_whose_end_is_missing_is_not_given_out_as_a_shorter_one(ledger: Ledger, path: Path):
+    content = b"".join(b"%d,%d\n" % (number * number, number) for number in range(20_000))
+    digest = hashlib.sha256(content).hexdigest()
+    await ledger.drafts.create(new_draft(file_content=Held(content), file_sha256=digest))
+    for damage in ("substr(content, 1, length(content) - 1000)", "CAST(x'00' || content AS BLOB)"):
+        await ledger.database.write(lambda c, to=damage: c.execute(f"UPDATE files SET content = {to}"))
+        with pytest.raises(LedgerError, match="a file that the ledger keeps is damaged"):
+            await ledger.drafts.file(digest)
+
+
+async def test_a_file_for_which_there_is_no_room_makes_no_draft(
+    ledger: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    content = os.urandom(2 * spool.MEMORY_MAX)  # cannot be packed
+    new = new_draft(file_content=Held(content), file_sha256=hashlib.sha256(content).hexdigest())
+
+    def full(_file: int, _bytes: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(spool.os, "write", full)
+    with pytest.raises(NoRoom, match="No space left on device"):
+        await ledger.drafts.create(new)
+    assert query(path, "SELECT count(*) FROM drafts") == [(0,)]
 
 
 async def test_a_file_under_a_wrong_hash_is_a_slip_of_ours(ledger: Ledger):
