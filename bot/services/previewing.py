@@ -11,12 +11,13 @@ from bot.domain.approving import Approval
 from bot.domain.budgets import BudgetUse
 from bot.domain.drafting import NO_MATCHES, NOBODY_PAID, CampaignPaid, DraftTotals, Matches, StagedRow
 from bot.domain.intake import FileFacts
-from bot.domain.model import Actor, Notice, PauseKind, Problem, Programme, ProviderKind, RecipientType, Refusal
+from bot.domain.model import Actor, Batch, Notice, PauseKind, Problem, Programme, ProviderKind, RecipientType, Refusal
 from bot.domain.planning import Schedule, calls_for, matches_are_harmless, month_begins, schedule
 from bot.errors import LimitExceeded
 from bot.ledger.approvals import Standing
 from bot.ledger.budgets import exceeded
 from bot.ledger.drafts import Draft, DraftState
+from bot.ledger.events import EventKind
 from bot.ledger.ledger import Ledger
 from bot.providers.base import Pace, Provider
 from bot.services import records
@@ -167,7 +168,8 @@ async def _about_the_month(ledger: Ledger, programme: Programme, plan: Schedule,
         return ()
     account = programme.destination.account
     others = [batch for batch in await ledger.queries.batches_at_work() if batch.destination.account == account]
-    spent = next((batch for batch in others if batch.pause and batch.pause.kind is PauseKind.QUOTA), None)
+    begins = month_begins(now_ms)
+    spent = await _spent(ledger, others, begins)
     if spent is not None:
         message = (
             f"batch {spent.id} is paused because the account's requests were used up: until they are renewed, this one"
@@ -175,7 +177,7 @@ async def _about_the_month(ledger: Ledger, programme: Programme, plan: Schedule,
         )
         return (Notice("month-quota", message),)
     planned = [counts.planned for counts in (await ledger.queries.counts_many([one.id for one in others])).values()]
-    used = await ledger.queries.calls_since(account, month_begins(now_ms))
+    used = await ledger.queries.calls_since(account, begins)
     used += sum(calls_for(awards, programme.awards_per_call) for awards in planned)
     lacking = plan.short_of(used)
     if not lacking:
@@ -186,6 +188,16 @@ async def _about_the_month(ledger: Ledger, programme: Programme, plan: Schedule,
         " the batch will stop part way until the month is over or the plan is changed"
     )
     return (Notice("month-quota", message),)
+
+
+async def _spent(ledger: Ledger, batches: Sequence[Batch], since: int) -> Batch | None:
+    """One that was paused since then because the requests were used up."""
+    for batch in batches:
+        if batch.pause is not None and batch.pause.kind is PauseKind.QUOTA:
+            events = await ledger.queries.events(batch.id)
+            if any(event.kind == EventKind.BATCH_PAUSED and event.at >= since for event in events):
+                return batch
+    return None
 
 
 def _over_limit(totals: DraftTotals, largest: Sequence[StagedRow], programme: Programme, limits: Limits) -> str | None:

@@ -75,6 +75,19 @@ async def test_a_spent_month_pauses_once_warns_whoever_comes_next_and_is_over_wh
         await office.check_books()
 
 
+async def test_what_was_used_up_in_an_earlier_month_is_told_of_no_later_one(door: Door, sandbox: Sandbox) -> None:
+    ids = members(40)
+    await sandbox.seed(discord_ids=ids)
+    async with door.open(DRIP_RATE_PLAN="enterprise") as office:
+        await office.send(paying(ids[:1], 1))
+        await sandbox.switches(drip={"quota_left": 2 + 40})
+        batch_id = await office.send(paying(ids))
+        assert await office.state(batch_id) == "paused:quota"
+        door.calendar.days = 31
+        assert await office.state(batch_id) == "paused:quota", "nobody has resumed it"
+        assert quota(await office.draft(paying(ids, 20))) is None
+
+
 def quota(preview: Preview) -> str | None:
     """What the preview says of the month."""
     return next((one.message for one in preview.warnings if one.kind == "month-quota"), None)
