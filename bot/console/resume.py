@@ -17,7 +17,7 @@ from bot.console.signals import Signals, handled
 from bot.domain.jsonable import Json, recipient_json
 from bot.domain.model import Actor, Counts
 from bot.domain.states import BatchState
-from bot.errors import LedgerLocked, NotFound, UsageError
+from bot.errors import LedgerLocked, NotFound, Refused, UsageError
 from bot.ledger.ledger import Ledger
 from bot.services.batches import Doubt
 from bot.services.halting import REASON_MAX
@@ -73,10 +73,10 @@ class _Work:
 
     async def done(self) -> _Report:
         """Send and follow, then gather what is to be said."""
+        named = [await self._named(text) for text in self.options.paused]
         if self.options.release is not None:
             await self._release(self.options.release)
-        for named in self.options.paused:
-            await self._go_on(named)
+        await self._go_on(named)
         batch_ids = await _unfinished(self.app.ledger)
         progress = Progress(CLOCK.monotonic)
         if batch_ids and self.signals.status is None:
@@ -99,16 +99,31 @@ class _Work:
         for halt in await self.app.ledger.halts.stopped():
             await self.app.ledger.halts.release(halt.server_id, self.actor, said)
 
-    async def _go_on(self, named: str) -> None:
-        """With one paused batch: whoever is at the shell may do what `/batch resume` does."""
-        if not (named.isascii() and named.isdigit() and len(named) <= ID_DIGITS):
+    async def _named(self, text: str) -> int:
+        """The batch of this number. A slip in one of several is found before anything is done."""
+        if not (text.isascii() and text.isdigit() and len(text) <= ID_DIGITS):
             raise UsageError("--paused takes a batch's number", hint=WHICH_PAUSED)
         try:
-            steered = await self.app.services.batches.resume(int(named), self.actor)
+            return (await self.app.ledger.queries.batch(int(text), None)).id
         except NotFound:
-            raise UsageError(f"there is no batch {int(named)} here", hint=WHICH_PAUSED) from None
-        if not steered.changed:
-            output.note(f"Batch {int(named)} is not paused.")
+            raise UsageError(f"there is no batch {int(text)} here", hint=WHICH_PAUSED) from None
+
+    async def _go_on(self, batch_ids: Sequence[int]) -> None:
+        """With paused batches: whoever is at the shell may do what `/batch resume` does. What is refused is left as it
+        is; raises the refusal where nothing is left to go on with."""
+        refused: dict[int, Refused] = {}
+        for batch_id in batch_ids:
+            try:
+                steered = await self.app.services.batches.resume(batch_id, self.actor)
+            except Refused as error:
+                refused[batch_id] = error
+            else:
+                if not steered.changed:
+                    output.note(f"Batch {batch_id} is not paused.")
+        if refused and len(refused) == len(set(batch_ids)):
+            raise next(iter(refused.values()))
+        for batch_id, why in refused.items():
+            output.note(f"Batch {batch_id} is left as it is: {output.sentence(why.message)}")
 
     async def _until_done(self, batch_ids: Sequence[int], progress: Progress) -> None:
         quiet = asyncio.ensure_future(self.app.services.dispatcher.until_quiet(batch_ids, settled=True))

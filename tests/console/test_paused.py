@@ -36,8 +36,12 @@ async def test_only_the_batch_that_is_named_goes_on(paused: Shell, sandbox: Sand
     await sandbox.switches(drip={"forbidden": []})
     done = await paused("resume", "--paused", "2")
     assert (done.status, await states(paused)) == (6, ["planned", "planned", "applied", "applied"])
-    assert (await paused("resume", "--paused", "1", "--paused", "2")).status == 5  # the second is finished
-    assert (await paused("resume")).status == 0
+    done = await paused("resume", "--paused", "2")
+    assert (done.status, done.err.startswith("Nothing was resumed: ")) == (5, True), "it is finished"
+    done = await paused("resume", "--paused", "2", "--paused", "1")
+    assert done.status == 0
+    assert "Nothing was resumed" not in done.err
+    assert "Batch 2 is left as it is: " in done.err
     assert await states(paused) == ["applied"] * 4
     assert (await paused("verify")).status == 0
 
@@ -46,6 +50,14 @@ async def test_a_batch_whose_pause_has_not_been_put_right_is_paused_again(paused
     done = await paused("resume", "--paused", "1")
     assert (done.status, await states(paused)) == (6, ["planned"] * 4)
     assert "It is paused. The key may not do this at Drip" in done.out
+
+
+async def test_a_slip_in_one_number_resumes_none(paused: Shell, sandbox: Sandbox):
+    await sandbox.switches(drip={"forbidden": []})
+    done = await paused("resume", "--paused", "1", "--paused", "9")
+    assert (done.status, done.err.startswith("Nothing was resumed: ")) == (2, True)
+    assert (await paused("resume")).status == 6
+    assert await states(paused) == ["planned"] * 4, "it is paused still"
 
 
 @pytest.mark.parametrize(("named", "said"), [("9", "there is no batch 9 here"), ("x", "takes a batch's number")])
