@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain.intake import Held
 from bot.errors import BursarError, LedgerLocked, MatchedEarlier, SettingsError, UsageError
 from bot.services.handover import Answer, DriverGoneError, LocalDesk, Order, RemoteDesk, connected, frames, socket_path
 from bot.services.handover.desk import order_from
@@ -33,7 +34,7 @@ NO_ANSWER = Answer("x", good_rows=False, again=False, matches_seen="")
 
 
 def order(content: bytes, programme: str = "drip-members", **more: Any) -> Order:
-    return Order(programme, "payout.csv", content, **more)
+    return Order(programme, "payout.csv", Held(content), **more)
 
 
 async def followed(desk: RemoteDesk | LocalDesk) -> Mapping[str, Any]:
@@ -189,7 +190,7 @@ async def test_what_is_no_handover_is_answered_and_does_no_harm(sent: bytes, doo
 
 def test_an_order_that_is_not_complete_is_refused() -> None:
     whole = {"programme": "drip-members", "file_name": "a.csv", "duplicates": "sum", "good_rows": True}
-    assert order_from(whole, b"x") == Order("drip-members", "a.csv", b"x", good_rows=True)
+    assert order_from(whole, b"x") == Order("drip-members", "a.csv", Held(b"x"), good_rows=True)
     for wrong in ({"programme": None}, {"file_name": 7}, {"reason": ["x"]}, {"duplicates": None}):
         with pytest.raises(UsageError):
             order_from({**whole, **wrong}, b"x")
