@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -82,8 +82,10 @@ def doubts_card(
     call = calls[at]
     awards = [award for award in call.awards if only in (None, award.id)]
     lines = [f"✓ {done}", RULE] if done else []
-    lines += _evidence(call, awards)
-    lines += [_row(award, batch, call.numbers.get(award.id, Numbers())) for award in awards[:NAMED]]
+    numbers = {award.id: call.numbers.get(award.id, Numbers()) for award in awards}
+    said = {one.said for one in numbers.values() if one.said}
+    lines += _evidence(call, len(awards), said)
+    lines += [_row(award, batch, numbers[award.id], apart=len(said) > 1) for award in awards[:NAMED]]
     if len(awards) > NAMED:
         lines.append(f"- … and {len(awards) - NAMED:,} more, all in the result file")
     lines.append(RULE)
@@ -104,17 +106,17 @@ def doubts_card(
     return card(title, tone=Tone.ATTENTION, word=word, practice=practice, lines=lines, rows=rows)
 
 
-def _evidence(call: Call, awards: Sequence[Award]) -> list[Line]:
+def _evidence(call: Call, rows: int, said: Collection[str]) -> list[Line]:
+    """``said``: everything that was found, of whichever row."""
     attempt = call.attempt
     status = f"the service answered HTTP {attempt.http_status}" if attempt.http_status else "there was no clear answer"
-    lines: list[Line] = [f"**{count(len(awards), 'row')}** sent {when(attempt.claimed_at, 'F')}; {status}."]
+    lines: list[Line] = [f"**{count(rows, 'row')}** sent {when(attempt.claimed_at, 'F')}; {status}."]
     if attempt.detail:
         lines.append(f"What happened: {escape(attempt.detail, 300)}")
     looked = _looked_at(call)
     if looked is not None:
-        said = {one.said for award in awards if (one := call.numbers.get(award.id)) is not None and one.said}
-        # What was found about one row of several is no word about the others: their numbers stand beside them.
-        found = f": {escape(said.pop(), 300)}" if len(said) == 1 else "; what each row's balance says stands beside it."
+        # What was found about one row of several is no word about the others.
+        found = f": {escape(next(iter(said)), 300)}" if len(said) == 1 else "; what was found stands beside each row."
         lines.append(f"Read back {when(looked, 'R')}{found}")
     else:
         lines.append(
@@ -131,7 +133,8 @@ def _looked_at(call: Call) -> int | None:
     return next((one.looked_at for one in call.numbers.values() if one.looked_at is not None), None)
 
 
-def _row(award: Award, batch: Batch, numbers: Numbers) -> str:
+def _row(award: Award, batch: Batch, numbers: Numbers, *, apart: bool) -> str:
+    """``apart``: not the same was found of all rows."""
     unit = batch.destination.unit
     parts = [f"- Row {award.line}", who(award.recipient), points(award.amount, unit)]
     if numbers.before is not None and numbers.expected is not None:
@@ -140,6 +143,8 @@ def _row(award: Award, batch: Batch, numbers: Numbers) -> str:
             parts.append(f"{display(numbers.between, unit)} by later awards")
     if numbers.now is not None:
         parts.append(f"now {display(numbers.now, unit)}")
+    elif apart and numbers.said:
+        parts.append(escape(numbers.said, 150))
     if award.attempts > 1:
         parts.append(f"{award.attempts} calls so far")
     return " · ".join(parts)

@@ -68,7 +68,7 @@ async def test_a_doubt_that_evidence_left_open_shows_what_was_read(tmp_path: Pat
             await world.app.services.dispatcher.until_quiet([batch_id], settled=True)
         card = await batch(world, world.mod, "resolve", batch=str(batch_id))
         assert "-# A person has to say" in card.text and "Read back <t:" in card.text
-        assert "what each row's balance says stands beside it" in card.text
+        assert "what was found stands beside each row" in card.text
         assert "before 1,005, expected 1,055 · now 1,058" in card.text
         one = await world.pick(world.mod, card, card.menus[0]["options"][1]["value"])
         assert "Read back <t:" in one.text and "1,035 was expected, and 1,038 is there" in one.text

@@ -1,0 +1,50 @@
+"""The card of rows in doubt: what was found of each row is on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.domain.judging import Numbers
+from bot.domain.model import Award, Recipient, RecipientType
+from bot.domain.states import AwardState
+from bot.ledger.queries import Attempt
+from bot.ui.doubts_card import Call, doubts_card
+from tests.ui.test_batch_text import DESTINATION, NOW_MS, batch
+
+SHORT = "The reason of a transaction of theirs is cut off, so it could be this one."
+GONE = "The list of transactions could not be read to its end."
+
+
+def award(award_id: int) -> Award:
+    who = Recipient(RecipientType.CUSTOMER_ID, f"customer-{award_id}")
+    state = AwardState.UNKNOWN
+    return Award(award_id, 41, award_id, (), who, who.value, 5, None, state, 1, 3, None, None, NOW_MS, None)
+
+
+def shown(numbers: dict[int, Numbers]) -> str:
+    """The text of the card."""
+    attempt = Attempt(3, 41, "closed", NOW_MS, NOW_MS, "t", tuple(numbers), "unknown", None, None, "no answer", None)
+    call = Call(attempt, tuple(map(award, numbers)), False, numbers)
+    view = doubts_card(batch(destination=DESTINATION), [call], 0, only=None, done=None, practice=False)
+    return str(view.to_components())
+
+
+def found(said: str, **more: Any) -> Numbers:
+    return Numbers(said=said, looked_at=NOW_MS, **more)
+
+
+def test_what_was_found_of_rows_without_a_balance_stands_beside_each() -> None:
+    text = shown({1: found(SHORT), 2: found(GONE)})
+    assert SHORT in text
+    assert GONE in text
+    assert "balance says" not in text
+
+
+def test_what_is_so_of_all_rows_is_said_once() -> None:
+    assert shown({1: found(GONE), 2: found(GONE)}).count(GONE) == 1
+
+
+def test_where_balances_were_read_the_numbers_stand_beside_the_rows() -> None:
+    text = shown({1: found(SHORT, before=1, expected=6, now=9), 2: found(GONE, before=2, expected=7, now=8)})
+    assert "before 1, expected 6 · now 9" in text
+    assert SHORT not in text
