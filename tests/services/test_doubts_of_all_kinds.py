@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bot import checkpoints
+from bot.domain.judging import Doubted, Judgements
 from bot.domain.model import Decision
 from bot.services.watching import Doing
 from tests.services.neighbour import Neighbour, Truth, programme_of
@@ -190,3 +191,43 @@ async def test_a_crash_while_settling_decides_nothing_twice(
         it.start()
         await settled(it)
         assert (await it.states(batch_id), await it.applied(batch_id)) == ("AAA", "111")
+
+
+class Slow(Neighbour):
+    """Whose evidence takes ten seconds to read."""
+
+    reading = 0
+    most_reading = 0
+
+    async def judge(self, doubted: Doubted) -> Judgements:
+        self.reading += 1
+        self.most_reading = max(self.most_reading, self.reading)
+        await self._clock.sleep(10.0)
+        self.reading -= 1
+        return await super().judge(doubted)
+
+
+@pytest.mark.parametrize("judges", [[], ["raise"]])
+async def test_four_doubts_are_read_back_side_by_side_and_a_stop_waits_for_all_of_them(
+    judges: list[str], tmp_path: Path
+) -> None:
+    clock, truth = VirtualClock(), Truth()
+    made = partial(Slow, programme_of("items"), rest="lost-after", truth=truth, judges=judges)
+    async with rig(tmp_path / "a.db", made, clock=clock, settle_after_seconds=SETTLE_AFTER) as it:
+        for number in range(1, 7):
+            await it.record([number])
+        it.start()
+        await it.quiet()
+    await clock.sleep(SETTLE_AFTER)
+    async with rig(tmp_path / "a.db", made, clock=clock, settle_after_seconds=SETTLE_AFTER) as it:
+        slow = it.neighbour
+        assert isinstance(slow, Slow)
+        it.start()
+        await it.until(lambda: slow.reading == 4)
+        began = clock.now()
+        await it.stop()
+        assert clock.now() - began < 15
+        ended = [await it.states(batch_id) for batch_id in range(1, 7)]
+        assert (ended.count("A"), ended.count("U")) == (4 - len(judges), 2 + len(judges))
+        assert slow.most_reading == 4
+        assert sum(truth.applied.values()) == 6
