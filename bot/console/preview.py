@@ -9,6 +9,7 @@ from typing import Any, Final
 from bot.console import output
 from bot.console.output import clipped, duration, plural, table
 from bot.console.progress import counts_line
+from bot.domain.lanes import LaneKind
 from bot.domain.model import Duplicates
 
 SHOWN_PROBLEMS: Final = 20
@@ -194,7 +195,8 @@ def held_lane_lines(standing: Mapping[str, Any]) -> Iterator[str]:
     if lane is None:
         return
     whose = "it" if lane["batch"] == standing["batch"] else f"batch {lane['batch']}"
-    yield f"No call can be made: the {lane['kind']} is kept by a call of {whose} that is in doubt."
+    kept = LaneKind(lane["kind"]).spoken
+    yield f"No call can be made: the {kept} is kept by a call of {whose} that is in doubt."
     if lane["paused"]:
         how = GOES_ON.format(batch=lane["batch"])
         yield f"That batch is paused, so nobody looks what became of it: put right why; {how} goes on with it."

@@ -31,6 +31,11 @@ class LaneKind(StrEnum):
     WITNESS = "witness"
     TWINS = "twins"
 
+    @property
+    def spoken(self) -> str:
+        """In a sentence, behind "the" or "its"."""
+        return "pair of twins" if self is LaneKind.TWINS else self.value
+
 
 ROWS: Final = {LaneKind.RING: 2, LaneKind.WITNESS: 1, LaneKind.TWINS: 2}
 """Rows of a call that a lane takes."""

@@ -138,7 +138,7 @@ def promise(
     ``once_up_to``: as ``Programme.once_up_to``."""
     doubts = _DOUBTS[kind] if lane is None else _LANES[lane]
     if lane is not None and disturbed:
-        doubts = _DISTURBED.format(lane="pair of twins" if lane is LaneKind.TWINS else lane.value)
+        doubts = _DISTURBED.format(lane=lane.spoken)
     doubts = " ".join(filter(None, (doubts, _one_by_one(known, once_up_to))))
     if not known:
         worst = f"Not probed (doctor --probe), so Bursar assumes the worst: {_WORST[kind]}."

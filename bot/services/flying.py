@@ -155,11 +155,11 @@ def _concluded(
     if step is Step.REFUSED or (step is Step.GONE and not passage.lost):
         return verdict, Landing(step, passage, seen)
     if step is Step.GONE:
-        detail = NOT_LANDED.format(kind=passage.lane.kind.value)
+        detail = NOT_LANDED.format(kind=passage.lane.kind.spoken)
         return _all(flying, verdict, OutcomeKind.NOT_SENT, detail), Landing(step, passage, seen)
     if not passage.lost:
         # The first refusal, and the places cannot be read.
-        detail = UNREADABLE.format(kind=passage.lane.kind.value)
+        detail = UNREADABLE.format(kind=passage.lane.kind.spoken)
         return _all(flying, verdict, OutcomeKind.NOT_SENT, detail), Landing(Step.GONE, passage, seen)
     return _all(flying, verdict, OutcomeKind.UNKNOWN, verdict.detail), Landing(step, passage, seen)
 
@@ -173,7 +173,7 @@ def _disturbed(
     log.error("lane %d (%s): %s", passage.lane.id, passage.lane.kind.value, trouble)
     pause = verdict.pause or disturbed(passage.lane.kind, trouble)
     if passage.lost:
-        unknown = _all(flying, verdict, OutcomeKind.UNKNOWN, f"Its {passage.lane.kind.value} is disturbed: {trouble}.")
+        unknown = _all(flying, verdict, OutcomeKind.UNKNOWN, f"Its {passage.lane.kind.spoken} is disturbed: {trouble}.")
         return replace(unknown, pause=pause), Landing(Step.DISTURBED, passage, seen, trouble)
     if _is_success(verdict):
         return replace(verdict, pause=pause), Landing(Step.APPLIED, passage, seen, trouble)
@@ -234,7 +234,7 @@ def _judged(items: Sequence[Item], passage: Passage, step: Step, seen: Sequence[
     judgement, words = _SAYS[step]
     evidence: dict[str, object] = {"lane": passage.lane.id, "held": list(passage.lane.held), "seen": list(seen)}
     again = step in (Step.LOOK, Step.WAIT, Step.AGAIN)
-    judged = Judged(judgement, words.format(kind=passage.lane.kind.value), evidence, again=again)
+    judged = Judged(judgement, words.format(kind=passage.lane.kind.spoken), evidence, again=again)
     return {item.award_id: judged for item in items}
 
 

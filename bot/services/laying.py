@@ -18,7 +18,7 @@ from bot.ledger.ledger import Ledger
 from bot.ledger.probes import SEED
 from bot.providers.base import Finding, Health, Provider
 from bot.providers.probing import Prober
-from bot.services.proving import NAMES, Configured, courses_of
+from bot.services.proving import Configured, courses_of
 
 _TRIES: Final = 3
 _PAUSE: Final = 2.0
@@ -116,7 +116,7 @@ async def _standing(provider: Provider, one: Configured) -> Finding:
 def named(programme: Programme, course: Course) -> str:
     """Which lane a finding is about."""
     first = course.places[0].holder
-    return f"{programme.name} {NAMES[course.kind]} {first[:8] if len(first) == 24 else first}"
+    return f"{programme.name} {course.kind.spoken} {first[:8] if len(first) == 24 else first}"
 
 
 def _needs_seed(course: Course, seen: Sequence[int | None]) -> bool:

@@ -17,7 +17,6 @@ from bot.providers.base import Provider
 
 log = logging.getLogger(__name__)
 
-NAMES: Final = {LaneKind.RING: "ring", LaneKind.WITNESS: "witness", LaneKind.TWINS: "pair of twins"}
 CLAIMED: Final = (
     "Somebody else uses its places, or this ledger is not the one that paid last. Find out which, set it up again by"
     " `bursar doctor --evidence`, then resume."
@@ -118,14 +117,14 @@ async def strays_of(ledger: Ledger, provider: Provider, standing: Standing) -> s
 
 def disturbed(kind: LaneKind, trouble: str) -> Pause:
     """The pause of a batch whose lane does not stand where it should."""
-    return Pause(PauseKind.DISTURBED, f"Nothing more is sent: the {NAMES[kind]} is disturbed: {trouble}. {CLAIMED}")
+    return Pause(PauseKind.DISTURBED, f"Nothing more is sent: the {kind.spoken} is disturbed: {trouble}. {CLAIMED}")
 
 
 def own_row_refused(kind: LaneKind, fault: str) -> Pause:
     """The pause of a batch whose call was refused because of the operator's own row in it, which says nothing of any
     award."""
     message = (
-        f"Nothing was sent: the call was refused because of the {NAMES[kind]}: {fault}. Put that in order at the"
+        f"Nothing was sent: the call was refused because of the {kind.spoken}: {fault}. Put that in order at the"
         " service or in the settings, set it up again by `bursar doctor --evidence`, then resume."
     )
     return Pause(PauseKind.DISTURBED, message)

@@ -142,7 +142,7 @@ def _held(view: BatchView) -> str | None:
     whose = "this batch" if own else f"batch {lane.batch_id}"
     if lane.server_id not in (None, view.batch.actor.server_id):
         whose += " (of another server)"
-    why = f"the operator's {lane.kind.value} is kept by a call of {whose} that is in doubt."
+    why = f"the operator's {lane.kind.spoken} is kept by a call of {whose} that is in doubt."
     if lane.is_paused:
         return f"{why} That batch is paused, so nobody looks what became of it: put right why, then `/batch resume` it."
     if lane.is_left:

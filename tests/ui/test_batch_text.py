@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.console.preview import held_lane_lines
 from bot.domain.lanes import LaneKind
 from bot.domain.model import (
     Actor,
@@ -111,6 +112,17 @@ def test_a_kept_lane_is_said_with_whose_it_is_unless_every_row_waits_for_its_own
     assert "a call of this batch" in (batch_text.doing(dataclasses.replace(waits, held_lane=own)) or "")
     other = dataclasses.replace(kept, server_id="400000000000000001")
     assert "batch 9 (of another server)" in (batch_text.doing(dataclasses.replace(waits, held_lane=other)) or "")
+
+
+def test_twins_are_kept_as_the_pair_that_they_are() -> None:
+    waits = view(Counts(planned=3), calls_left=1)
+    kept = HeldLane(LaneKind.TWINS, 9, waits.batch.actor.server_id, is_paused=False, is_left=False)
+    told = batch_text.doing(dataclasses.replace(waits, held_lane=kept)) or ""
+    assert "the operator's pair of twins is kept by a call of batch 9" in told
+    standing = {"batch": "1", "held_lane": {"kind": "twins", "batch": "9", "paused": False, "left": False}}
+    assert list(held_lane_lines(standing)) == [
+        "No call can be made: the pair of twins is kept by a call of batch 9 that is in doubt."
+    ]
 
 
 def test_the_bar_is_full_only_when_everything_is_settled() -> None:
