@@ -95,6 +95,8 @@ class Reader:
     def path(self, name: str, directory: Path) -> Path | None:
         """Seen from ``directory``, with ``~`` for somebody's home."""
         value = self.text(name)
+        if value is not None and "\0" in value:
+            self.wrong(name)
         try:
             return None if value is None else directory / Path(value).expanduser()
         except RuntimeError:  # nobody of that name has a home here

@@ -78,7 +78,8 @@ def _says(cell: str, amount: int) -> bool:
 
 
 def _visible(cell: str) -> bool:
-    return any(letter.isprintable() and not letter.isspace() for letter in cell)
+    """A lone apostrophe is how a spreadsheet writes an empty text."""
+    return cell != "'" and any(letter.isprintable() and not letter.isspace() for letter in cell)
 
 
 TARGETS: Final = {"file": file}
