@@ -249,5 +249,6 @@ def _programme_menu(rules: ServerRules, programmes: Sequence[ProgrammeLine]) -> 
         placeholder="None: commands have to name one",
         min_values=0,
         max_values=1,
+        required=False,  # without it Discord refuses the whole card (discord-api-docs issue 7800)
         options=options,
     )
