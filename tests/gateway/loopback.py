@@ -19,6 +19,7 @@ from aiohttp import WSMsgType, web
 from tests.gateway import payloads
 from tests.gateway.launcher import API, GATEWAY
 from tests.gateway.payloads import Ids, Server, Somebody
+from tests.support.specification import violations
 
 COMMAND, COMPONENT, TYPED, FORM = 2, 3, 4, 5
 """Kinds of interactions."""
@@ -393,6 +394,11 @@ class Loopback:
     def staff_messages(self) -> Sequence[dict[str, Any]]:
         """Everything in the staff channel, oldest first."""
         return list(self.posted[payloads.STAFF].values())
+
+    def refusable(self) -> list[str]:
+        """What Discord itself would not have taken of all that the bot wrote until now."""
+        kinds = {token.removeprefix("token-"): asked.kind for token, asked in self._by_token.items()}
+        return violations(((method, path.removeprefix(API), body) for method, path, body in self.requests), kinds)
 
     def unanswered(self) -> list[Asked]:
         """Interactions without a first answer."""

@@ -127,7 +127,10 @@ class Bot:
 async def bot_world(
     directory: Path, *, moderators: int, members: int = 8, plan: str = "unlimited", **environ: str
 ) -> AsyncIterator[Bot]:
-    """Everything set up, and the bot started. Stopped at the end with a signal, as its operator would."""
+    """Everything set up, and the bot started. Stopped at the end with a signal, as its operator would.
+
+    Fails then when the bot wrote what Discord would not take.
+    """
     async with running_sandbox("--drip-plan", plan, "--open") as sandbox, Loopback().running() as discord:
         variables = {
             **sandbox.environ(),
@@ -144,6 +147,8 @@ async def bot_world(
             yield bot
         finally:
             await bot.stop()
+        refusable = discord.refusable()
+        assert not refusable, "\n".join(refusable)
 
 
 async def _set_up(settings: Settings) -> None:

@@ -36,6 +36,7 @@ from bot.ui.board import StaffBoard
 from bot.ui.start_rule import start_rule
 from tests.support.patience import PATIENCE
 from tests.support.sandbox import Sandbox, running_sandbox
+from tests.support.specification import violations
 
 SERVER_ID = 111111111111111111
 _TEXT, _BUTTON, _FILE = 10, 2, 13
@@ -199,6 +200,11 @@ class World:
         """Write calls that reached the stand-in."""
         return sum(1 for call in await self.sandbox.calls(service) if call["method"] != "GET")
 
+    def refusable(self) -> list[str]:
+        """What Discord itself would not have taken of all that the client sent until now."""
+        sent = ((entry.method, entry.path, entry.json) for entry in self.env.http_requests)
+        return violations(sent, {str(id_): one.type for id_, one in self.env.backend.interactions.items()})
+
     def unexpected(self) -> list[BaseException]:
         """What the client raised that is neither a refusal in plain words nor an answer that came too late."""
         roots = (_root(error) for error in self.env.errors)
@@ -228,7 +234,7 @@ async def discord_world(
 ) -> AsyncIterator[World]:
     """Start everything in ``directory``. ``environ``: more settings, by the names of contract.md.
 
-    Fails at the end when the client raised anything but a refusal.
+    Fails at the end when the client raised anything but a refusal, or sent what Discord would not take.
     """
     # SimCord waits for timers that are due within its patience: every idle connection of a provider has one, and every
     # receipt of a batch that is not over.
@@ -246,6 +252,8 @@ async def discord_world(
                     async with _at_work(world):
                         yield world
                     assert world.unexpected() == []
+                    refusable = world.refusable()
+                    assert not refusable, "\n".join(refusable)
 
 
 _NAMES = ("Ada", "Grace", "Linus", "Barbara", "Ken", "Dennis", "Radia", "Niklaus")

@@ -10,13 +10,16 @@ import pytest
 from bot.domain.model import Recipient, RecipientType, Unit
 from bot.ui.cards import RULE, Tone, button, card
 from bot.ui.text import count, duration, escape, listing, local_times, plain, points, who
+from tests.support.specification import refusable_card
 
 
 def texts(view: discord.ui.LayoutView) -> list[str]:
+    assert refusable_card(view) == []
     return [item.content for item in view.walk_children() if isinstance(item, discord.ui.TextDisplay)]
 
 
 def container(view: discord.ui.LayoutView) -> dict[str, Any]:
+    assert refusable_card(view) == []
     (only,) = view.to_components()
     return only
 

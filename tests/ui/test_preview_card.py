@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import discord
 import pytest
-from simcord.components import walk_components
 
 from bot.domain.drafting import EarlierBatch, Matches
 from bot.domain.model import Notice, Problem, Recipient, RecipientType, Refusal
@@ -15,13 +14,16 @@ from bot.ui.award_card import Faces, award_card
 from bot.ui.drafts import DraftButton, DraftMenu
 from bot.ui.preview_card import Frame, Step, preview_card
 from tests.support.previews import BAD_ROWS, DUPLICATES, EARLIER, FRAME, NOW_MS, draft, member, preview, totals
+from tests.support.specification import refusable_card
 
 
 def text_of(view: discord.ui.LayoutView) -> str:
+    assert refusable_card(view) == []
     return "\n".join(item.content for item in view.walk_children() if isinstance(item, discord.ui.TextDisplay))
 
 
 def buttons(view: discord.ui.LayoutView) -> dict[str, discord.ui.Button]:
+    assert refusable_card(view) == []
     return {str(item.label): item for item in view.walk_children() if isinstance(item, discord.ui.Button)}
 
 
@@ -151,12 +153,7 @@ def worst() -> Preview:
 def test_the_longest_card_is_within_discords_limits(step: Step) -> None:
     frame = replace(FRAME, title="*" * 200, no_staff_channel="*" * 500, staff_channel=None, practice=True)
     for view in (preview_card(worst(), frame, step), award_card(worst(), frame, Faces({}, {}), step)):
-        parts = list(walk_components(view.to_components()))
-        assert len(parts) <= 40
-        assert sum(len(part.get("content", "")) for part in parts) <= 4000
-        identities = [part["custom_id"] for part in parts if "custom_id" in part]
-        assert len(set(identities)) == len(identities) and all(len(one) <= 100 for one in identities)
-        assert all(len(part["label"]) <= 80 for part in parts if part["type"] == 2)
+        assert refusable_card(view) == []
 
 
 @pytest.mark.parametrize(
