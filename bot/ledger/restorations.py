@@ -24,8 +24,13 @@ from bot.ledger.events import EventKind
 IN_FORCE: Final = "EXISTS (SELECT 1 FROM restorations WHERE signed_at IS NULL)"
 """Whether the ledger waits to be signed off; the table has a row for every restoration, so nearly always none."""
 
-SINCE_CALL: Final = "EXISTS (SELECT 1 FROM restorations r WHERE r.restored_at >= t.claimed_at)"
-"""Whether that became so after call ``t`` was begun: another ledger may have settled it, and have sent it again."""
+SINCE_CALL: Final = (
+    "(EXISTS (SELECT 1 FROM restorations) AND EXISTS (SELECT 1 FROM events begun WHERE begun.batch_id = t.batch_id"
+    " AND begun.attempt_id = t.id AND begun.kind = 'call-begun'"
+    " AND begun.seq < (SELECT max(seq) FROM events WHERE kind = 'ledger-restored')))"
+)
+"""Whether that became so after call ``t`` was begun: another ledger may have settled it, and have sent it again. By the
+order of the history, since the clocks of two machines may differ."""
 
 _LANE_LEFT: Final = "a call on it was not settled yet in a ledger that is not the newest"
 
