@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.domain.calls import Item, Outcome, OutcomeKind
@@ -13,7 +13,7 @@ from bot.domain.judging import Doubted, Judged, Judgement, Judgements, Numbers, 
 from bot.domain.lanes import ENDS, LaneKind, Passage
 from bot.domain.model import ProviderKind
 from bot.domain.promises import REASONS_WHOLE
-from bot.ledger import _balances, _jobs, _lanes, _once, _outcomes, _rows, events, restorations
+from bot.ledger import _balances, _jobs, _lanes, _once, _outcomes, _rows, _tempering, events, restorations
 from bot.ledger.events import EventKind, Moved
 
 STOPPED: Final = "{why} The batch was stopped, so it is not sent again."
@@ -265,9 +265,8 @@ def record(
     ).fetchone()
     # Somebody may have decided meanwhile: their word stands.
     still = open_of(connection, attempt_id, [item.award_id for item in doubted.items])
-    judged = {one: found.awards[one] for one in still if one in found.awards}
-    if _is_older(connection, attempt_id):
-        judged = {one: _in_older(verdict, by_list=currency is None) for one, verdict in judged.items()}
+    judged: Mapping[int, Judged] = {one: found.awards[one] for one in still if one in found.awards}
+    judged = _tempering.tempered(connection, doubted, found, judged, account, currency)
     _remember(connection, doubted, judged, account, currency, read_at)
     settled = {
         judgement: _settle(connection, doubted, judgement, judged, state, server_id, once_up_to, now)
@@ -283,28 +282,6 @@ def record(
     if reopened:
         events.append(connection, now, EventKind.BATCH_REOPENED, server_id=server_id, batch_id=batch_id)
     return Settled(settled[Judgement.LANDED], settled[Judgement.NOT_LANDED], reopened)
-
-
-OLDER: Final = (
-    "{detail} But this ledger was put back, or left behind, after the call: another one may have paid it in another"
-    " way, so it is not sent again by itself."
-)
-
-
-def _is_older(connection: sqlite3.Connection, attempt_id: int) -> bool:
-    row = connection.execute(
-        f"SELECT {restorations.SINCE_CALL} FROM attempts t WHERE t.id = ?",  # noqa: S608 # our words
-        (attempt_id,),
-    ).fetchone()
-    return bool(row[0])
-
-
-def _in_older(judged: Judged, *, by_list: bool) -> Judged:
-    """What evidence proves in a ledger that another one went on from. A call's own token or id in Gameball's list tells
-    that the call landed; everything else may be the doing of what that other ledger did afterwards."""
-    if judged.judgement is Judgement.CANNOT_TELL or (judged.judgement is Judgement.LANDED and by_list):
-        return judged
-    return replace(judged, judgement=Judgement.CANNOT_TELL, detail=OLDER.format(detail=judged.detail), balance=None)
 
 
 def _settle(
