@@ -13,8 +13,10 @@ from bot.errors import NoRoom
 
 MEMORY_MAX: Final = 256 * 1024
 """Bytes that are kept in memory; more go to a temporary file that has no name and ends with the process."""
-PIECE: Final = 64 * 1024
-"""Bytes that are read at a time."""
+PIECE: Final = 256 * 1024
+"""Bytes that are read from the file at a time. Each read lets go of the interpreter and takes it back at once. Where
+that happens oftener than every few milliseconds of work, threads that wait for it are woken in vain and never get their
+turn: the event loop stood still for as long as a file was read, when readers went to the file for 8 KiB at a time."""
 
 
 class Spool:
@@ -58,7 +60,7 @@ class Spool:
         """A reader at the beginning, with a position of its own."""
         if self._file is None:
             return io.BytesIO(self._held)
-        return cast(BinaryIO, io.BufferedReader(_Reader(self, self._file), PIECE))
+        return cast(BinaryIO, io.BufferedReader(_Reader(self, self._file)))
 
 
 class _Reader(io.RawIOBase):
@@ -67,6 +69,7 @@ class _Reader(io.RawIOBase):
         self._spool = spool  # its file is open as long as somebody reads
         self._file = file
         self._at = 0
+        self._piece, self._from = b"", 0
 
     def readable(self) -> bool:
         return True
@@ -80,7 +83,10 @@ class _Reader(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        piece = os.pread(self._file, len(buffer), self._at)
-        buffer[: len(piece)] = piece
-        self._at += len(piece)
-        return len(piece)
+        if not self._from <= self._at < self._from + len(self._piece):
+            self._piece, self._from = os.pread(self._file, PIECE, self._at), self._at
+        begin = self._at - self._from
+        part = self._piece[begin : begin + len(buffer)]
+        buffer[: len(part)] = part
+        self._at += len(part)
+        return len(part)

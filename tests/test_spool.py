@@ -80,3 +80,19 @@ def test_a_full_disk_is_not_told_as_a_file_that_cannot_be_read(tmp_path: Path, m
         read_upload(file, 2 * MEMORY_MAX)
     assert raised.value.hint is not None
     assert "TMPDIR" in raised.value.hint
+
+
+def test_a_line_by_line_reader_goes_to_the_file_for_large_pieces_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever goes there oftener keeps every other thread from the interpreter, the event loop among them."""
+    reads: list[int] = []
+    real = os.pread
+
+    def counted(file: int, size: int, at: int) -> bytes:
+        reads.append(size)
+        return real(file, size, at)
+
+    held = Spool([b"first,second\n" * MEMORY_MAX])
+    monkeypatch.setattr(spool.os, "pread", counted)
+    with io.TextIOWrapper(held.open(), "utf-8", newline=None) as lines:
+        assert sum(1 for _ in lines) == MEMORY_MAX
+    assert len(reads) <= held.size / spool.PIECE + 2
