@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.measure import Measured
 from bot.app import opened
 from bot.clock import SystemClock
-from bot.console.entry import keep_what_is_loaded
+from bot.console.entry import stay_quick
 from bot.console.session import read_upload
 from bot.domain.model import Actor
 from bot.services.submitting import Choice, Upload, Wish
@@ -44,7 +44,7 @@ def settings_of(job: Mapping[str, str]) -> Settings:
 
 async def main(job: dict[str, str]) -> None:
     settings = settings_of(job)
-    keep_what_is_loaded()
+    stay_quick()
     async with Measured(job) as measured:
         rows = await send(settings, Path(job["file"]))
     measured.tell(rows)

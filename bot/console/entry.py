@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _misused(given, error)
     log.configure((), level=logging.WARNING, debug=options.debug)
     command = cast("Command", importlib.import_module(COMMANDS[options.command]))
-    keep_what_is_loaded()
+    stay_quick()
     try:
         return _flushed(command.run(options))
     except BursarError as error:
@@ -74,10 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _defect(command, options, error)
 
 
-def keep_what_is_loaded() -> None:
-    """Spare the garbage collector the modules: it would look through all of them again and again, 15 ms at a time in
-    which nobody is answered, and they stay until the end anyway."""
+def stay_quick() -> None:
+    """Keep short what the event loop has to wait for while a large file is read and recorded."""
+    # The garbage collector would look through every module again and again, 15 ms at a time; they stay until the end.
     gc.freeze()
+    # A thread that works lets the others have the interpreter after 1 ms instead of 5, for 2 % more processor time.
+    sys.setswitchinterval(0.001)
 
 
 def _failed(command: Command, options: Namespace, error: BursarError, status: int, first: str) -> int:
