@@ -140,11 +140,15 @@ def _held(view: BatchView) -> str | None:
         return None
     own = lane.batch_id == view.batch.id
     whose = "this batch" if own else f"batch {lane.batch_id}"
-    if lane.server_id not in (None, view.batch.actor.server_id):
+    elsewhere = lane.server_id not in (None, view.batch.actor.server_id)
+    if elsewhere:
         whose += " (of another server)"
     why = f"the operator's {lane.kind.spoken} is kept by a call of {whose} that is in doubt."
     if lane.is_paused:
-        return f"{why} That batch is paused, so nobody looks what became of it: put right why, then `/batch resume` it."
+        then = (
+            "ask the operator to put right why and resume it" if elsewhere else "put right why, then `/batch resume` it"
+        )
+        return f"{why} That batch is paused, so nobody looks what became of it: {then}."
     if lane.is_left:
         return f"{why} It could not be read: the operator asks `bursar doctor` why, then starts Bursar anew."
     return f"{why} That is looked at by itself; nothing has to be done."

@@ -112,6 +112,8 @@ def test_a_kept_lane_is_said_with_whose_it_is_unless_every_row_waits_for_its_own
     assert "a call of this batch" in (batch_text.doing(dataclasses.replace(waits, held_lane=own)) or "")
     other = dataclasses.replace(kept, server_id="400000000000000001")
     assert "batch 9 (of another server)" in (batch_text.doing(dataclasses.replace(waits, held_lane=other)) or "")
+    theirs = batch_text.doing(dataclasses.replace(waits, held_lane=dataclasses.replace(other, is_paused=True))) or ""
+    assert theirs.endswith("ask the operator to put right why and resume it.")  # nobody here can
 
 
 def test_twins_are_kept_as_the_pair_that_they_are() -> None:
