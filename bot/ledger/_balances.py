@@ -21,6 +21,15 @@ _CHANGES: Final = (OutcomeKind.APPLIED, OutcomeKind.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """What a recipient had before a call."""
+
+    balance: int
+    at: int
+    """When that was told (Unix milliseconds)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Purse:
     """Where a batch's awards change balances that can be read back; Gameball's do not need that."""
 
@@ -50,14 +59,14 @@ def purse(connection: sqlite3.Connection, account: str, currency: str, *, make: 
 
 def befores(
     connection: sqlite3.Connection, batch_id: int, items: Sequence[Item], now: int, *, of_any_age: bool = False
-) -> list[int | None]:
+) -> list[Before | None]:
     """The balances of the recipients, in the order of ``items``, as far as they are known well enough."""
     found = purse_of_batch(connection, batch_id, make=False)
     if found is None:
         return [None] * len(items)
     holders = [holder_of(found.kind, item) for item in items]
     known = {
-        holder: (balance, at)
+        holder: Before(balance, at)
         for holder, balance, at in connection.execute(
             "SELECT b.holder, b.balance, b.at FROM json_each(?) one CROSS JOIN balances b"
             " ON b.purse_id = ? AND b.holder = one.value WHERE b.balance IS NOT NULL",
@@ -65,9 +74,9 @@ def befores(
         )
     }
     return [
-        known[holder][0]
+        known[holder]
         if holder in known
-        and (of_any_age or holder == item.recipient.key or now - known[holder][1] <= MEMBER_MAX_AGE_MS)
+        and (of_any_age or holder == item.recipient.key or now - known[holder].at <= MEMBER_MAX_AGE_MS)
         else None
         for holder, item in zip(holders, items, strict=True)
     ]

@@ -69,9 +69,10 @@ def expectation(
         return None if row is None else json.dumps({"mark": row[0]})
     before = _balances.befores(connection, batch_id, items, now)
     known: dict[str, object] = {}
-    if any(balance is not None for balance in before):
-        known["before"] = before
-    nothing = [item.award_id for item, balance in zip(items, before, strict=True) if balance == 0]
+    if told := [was.at for was in before if was is not None]:
+        known["before"] = [None if was is None else was.balance for was in before]
+        known["since"] = min(told)
+    nothing = [item.award_id for item, was in zip(items, before, strict=True) if was is not None and was.balance == 0]
     if nothing and (nobody := _balances.absent(connection, batch_id, nothing)):
         known["absent"] = nobody
     if passage is not None:

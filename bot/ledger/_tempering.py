@@ -19,8 +19,8 @@ OLDER: Final = (
     " way, so it is not sent again by itself."
 )
 ANOTHER_NAME: Final = (
-    "{detail} But an award of the same size was sent since by another of the account's programmes, to somebody who may"
-    " be the same person under another name."
+    "{detail} But an award of the same size was sent meanwhile by another of the account's programmes, to somebody who"
+    " may be the same person under another name."
 )
 
 
@@ -91,13 +91,15 @@ def _by_another_name(
 def _sizes_since(
     connection: sqlite3.Connection, doubted: Doubted, account: str, currency: str
 ) -> tuple[ProviderKind, frozenset[int]]:
-    """The call's kind; and the amounts that another kind may have moved since it was begun, for people who are not
-    surely others or the same."""
+    """The call's kind; and the amounts that another kind may have moved since the balances before it were told, for
+    people who are not surely others or the same."""
     (kind,) = connection.execute("SELECT kind FROM batches WHERE id = ?", (doubted.batch_id,)).fetchone()
     found = connection.execute(
         "SELECT DISTINCT a.amount FROM attempts t JOIN batches b ON b.id = t.batch_id"
         " CROSS JOIN json_each(t.awards) one CROSS JOIN awards a ON a.id = one.value AND a.attempt_id = t.id"
-        " WHERE t.id > ?1 AND b.account = ?2 AND b.currency = ?3 AND b.kind <> ?4"
+        " WHERE (t.id > ?1 OR t.closed_at IS NULL OR t.closed_at >="
+        " (SELECT json_extract(expectation, '$.since') FROM attempts WHERE id = ?1))"
+        " AND b.account = ?2 AND b.currency = ?3 AND b.kind <> ?4"
         " AND a.state IN ('sending', 'applied', 'unknown') AND a.key NOT IN (SELECT value FROM json_each(?5))",
         (doubted.attempt_id, account, currency, kind, json.dumps([item.recipient.key for item in doubted.items])),
     )

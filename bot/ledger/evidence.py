@@ -114,7 +114,7 @@ class Evidence:
             (account,) = connection.execute("SELECT account FROM batches WHERE id = ?", (batch_id,)).fetchone()
             items = _calls.claimable(connection, batch_id, account, 10 * limit)
             before = _balances.befores(connection, batch_id, items, now, of_any_age=True)
-            known = [(item, was) for item, was in zip(items, before, strict=True) if was is not None]
+            known = [(item, was.balance) for item, was in zip(items, before, strict=True) if was is not None]
             return known[:limit]
 
         return await self._database.read(look)

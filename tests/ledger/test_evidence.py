@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.clock import milliseconds
 from bot.domain.calls import Claim, Outcome, OutcomeKind
 from bot.domain.judging import Judged, Judgement, Judgements
 from bot.ledger.evidence import Settled
@@ -33,8 +34,9 @@ M = ["a" * 24, "b" * 24]
 
 
 def expected(path: Path, claimed: Claim) -> object:
-    """What was recorded with the intent of a call."""
-    ((stored,),) = query(path, "SELECT expectation FROM attempts WHERE id = ?", claimed.attempt_id)
+    """What was recorded with the intent of a call, without since when it is known."""
+    known = "SELECT json_remove(expectation, '$.since') FROM attempts WHERE id = ?"
+    ((stored,),) = query(path, known, claimed.attempt_id)
     return None if stored is None else json.loads(str(stored))
 
 
@@ -56,6 +58,19 @@ async def test_the_balance_that_an_answer_told_is_the_one_before_the_next_call(l
     assert expected(path, second) == {"before": [110, None]}
     await ledger.claims.record_outcome(second, each_of(second, told(120, 30)))
     assert expected(path, await claim(ledger, await batch_of(ledger, 2))) == {"before": [120, 30]}
+
+
+async def test_an_intent_says_since_when_the_oldest_of_its_balances_is_known(
+    ledger: Ledger, path: Path, clock: HandClock
+) -> None:
+    paid_at = milliseconds(clock.now())
+    await paid(ledger, 110)
+    clock.at += 5
+    await ledger.evidence.remember_balances(REALM, CURRENCY, {row(3, 2).recipient.key: 30}, read_at=clock.now())
+    claimed = await claim(ledger, await batch_of(ledger, 2))
+    assert expected(path, claimed) == {"before": [110, 30]}
+    since = "SELECT json_extract(expectation, '$.since') FROM attempts WHERE id = ?"
+    assert query(path, since, claimed.attempt_id) == [(paid_at,)]
 
 
 @pytest.mark.parametrize("kind", [OutcomeKind.REJECTED, OutcomeKind.NOT_SENT])
