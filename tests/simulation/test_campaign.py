@@ -53,7 +53,7 @@ def _until_it_is_not_cut(seed: int) -> list[Result]:
     return results
 
 
-CUT_EVERYWHERE = (5, 11, 19, 61)  # 61: calls on a ring, sent again
+CUT_EVERYWHERE = (5, 11, 34, 61)  # 61: calls on a ring, sent again
 
 
 @pytest.mark.parametrize("seed", CUT_EVERYWHERE)
