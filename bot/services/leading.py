@@ -27,6 +27,10 @@ LOOKING: Final = "Bursar has just started and looks whether another machine is a
 UNSEEN: Final = (
     "Discord cannot be reached, so nobody can tell whether another machine is at work. Bursar goes on once it can."
 )
+UNREAD: Final = (
+    "The staff channel's messages cannot be read, so nobody can tell whether another machine is at work. Bursar goes on"
+    " once they can be: give it “Read Message History” there, or choose another staff channel with /settings."
+)
 PATIENCE_SECONDS: Final = 60.0
 """How long a start waits for Discord before those who wait for it are told."""
 LAPSED: Final = (
@@ -81,11 +85,11 @@ class Leading:
             self._began = self._clock.monotonic()
             self._standing.close(LOOKING, settled=False)
 
-    def unseen(self) -> None:
-        """Nobody could be looked for, because Discord cannot be asked. Who waits for that is told after a while."""
+    def unseen(self, why: str = UNSEEN) -> None:
+        """Nobody could be looked for. Who waits for that is told why after a while."""
         waited = self._clock.monotonic() - self._began
         if not self._opened and not self._standing.is_settled and waited >= PATIENCE_SECONDS:
-            self._standing.close(UNSEEN)
+            self._standing.close(why)
 
     def alone(self) -> None:
         """There is no staff channel, so there is no place for signs: everything may be sent."""

@@ -19,7 +19,7 @@ from bot.domain import lead
 from bot.domain.lead import Sign, State, Verdict, read_sign
 from bot.errors import BursarError
 from bot.services.bundle import Services
-from bot.services.leading import Stand
+from bot.services.leading import UNREAD, Stand
 from bot.services.tasks import first_of
 from bot.ui.cards import Line, Tone, button, card
 from bot.ui.permissions import joined_of
@@ -93,7 +93,7 @@ class SignOfLife:
             return lead.WATCH_SECONDS
         read = [place for place in self._places.values() if await self._read(client, place)]
         if not read:
-            self._leading.unseen()
+            self._leading.unseen(UNREAD)
             return lead.WATCH_SECONDS  # nothing can be told: the lease runs out by itself
         began = self._clock.monotonic()
         signs = [sign for place in read for sign in place.signs]

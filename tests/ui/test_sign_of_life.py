@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import discord
+import pytest
 
 from bot.app import App, opened
 from bot.client import BursarClient
@@ -15,7 +16,8 @@ from bot.clock import SystemClock
 from bot.domain.lead import STALE_SECONDS
 from bot.domain.model import Actor
 from bot.ledger import copying
-from bot.services.leading import Leading
+from bot.services import leading
+from bot.services.leading import UNREAD, Leading
 from bot.services.standing import Standing
 from bot.ui.sign_of_life import DRIFTED, SignOfLife
 from tests.support.batches import record, view
@@ -276,14 +278,17 @@ async def test_a_sign_that_has_drifted_up_is_posted_anew_at_the_bottom(tmp_path:
         assert may_send(world.app)
 
 
-async def test_what_discord_refuses_is_tried_again_and_a_deleted_sign_comes_back(tmp_path: Path) -> None:
+async def test_what_discord_refuses_is_tried_again_and_a_deleted_sign_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leading, "PATIENCE_SECONDS", 0.0)
     async with discord_world(tmp_path) as world:
         await world.app.services.leading.begin()
         sign = sign_of(world, world.app)
         world.env.inject_error("GET", "/channels/*/messages", status=403, code=50001, message="Missing Access")
         await sign.look()
         assert signs(world) == []
-        assert not may_send(world.app)
+        assert world.app.services.dispatcher._standing.refusal() == UNREAD
         await settle(sign, 4)
         assert may_send(world.app)
         (card,) = signs(world)
