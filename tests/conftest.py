@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,8 +10,7 @@ import hypothesis
 import pytest
 
 TRACED = ("domain", "ledger", "providers", "services")
-"""The folders whose tests have to cover the packages of the same names. Tracing doubles a test's time, so the others,
-which see the same code from farther away, do without."""
+"""The folders whose tests have to cover the packages of the same names."""
 
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -19,8 +19,15 @@ hypothesis.settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Tell pytest-cov which tests are not traced."""
+    """Tell pytest-cov which tests are not traced, for tracing doubles a test's time: those that see the same code from
+    farther away, and those that Hypothesis repeats a hundred times."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.relative_to(here).parts[0] not in TRACED:
+        is_repeated = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if is_repeated or item.path.relative_to(here).parts[0] not in TRACED:
             item.add_marker("no_cover")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays until the end: spare the garbage collector that."""
+    gc.freeze()
