@@ -44,6 +44,15 @@ async def sandbox_for(
         yield own
 
 
+def killed(process: asyncio.subprocess.Process) -> bool:
+    """Kill it; whether it had not ended by itself at that very moment."""
+    try:
+        process.kill()
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def members(count: int, *, first: int) -> list[str]:
     """Discord ids that look like real ones."""
     return [str(1_000_000_000_000_000_001 + 104_729_000_003 * number) for number in range(first, first + count)]

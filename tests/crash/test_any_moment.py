@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.scene import Scene, sandbox_for
+from tests.crash.scene import Scene, killed, sandbox_for
 from tests.support.sandbox import Sandbox
 
 RUNS = 24
@@ -25,7 +25,7 @@ async def _killed_somewhere(scene: Scene, chance: random.Random) -> int:
         reading = asyncio.ensure_future(process.communicate())
         await asyncio.wait({reading}, timeout=STARTING_SECONDS + chance.random() * 0.8)
         if not reading.done():
-            process.kill()
+            killed(process)
         await reading
     return await scene.resume()
 

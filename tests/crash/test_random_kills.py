@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.scene import Scene, sandbox_for
+from tests.crash.scene import Scene, killed, sandbox_for
 from tests.support.sandbox import Sandbox
 
 KILLS = 200
@@ -58,19 +58,17 @@ def _is_recorded(ledger: Path) -> bool:
 
 async def _killed_again_and_again(scene: Scene, reach: Reach, chance: random.Random) -> int:
     """Kill the command until it has recorded its batch, then every ``resume``; how many processes were killed."""
-    killed = 0
+    hits = 0
     for _ in range(PROCESSES):
         recorded = _is_recorded(scene.directory / LEDGER)
         process = await scene.start("-m", "bot", *(["resume", "--json"] if recorded else scene.bulk))
         reading = asyncio.ensure_future(process.communicate())
         await asyncio.wait({reading}, timeout=reach.moment(chance))
-        hit = not reading.done()
-        if hit:
-            process.kill()
-            killed += 1
+        hit = not reading.done() and killed(process)
+        hits += hit
         await reading
         reach.learn(killed=hit)
-    return killed
+    return hits
 
 
 async def _checked(scene: Scene, seed: int) -> Counter[str]:
@@ -91,22 +89,22 @@ async def test_two_hundred_kills_at_any_moment_cost_nobody_a_point(sandbox: Sand
     campaign = {"rate": 0.3, "seed": 11, "kinds": FAULTS, "match": {}}
     await sandbox.faults(campaign=campaign)
     seeds = iter(range(10_000))
-    killed, reach = 0, Reach()
+    kills, reach = 0, Reach()
     states: Counter[str] = Counter()
 
     async def worker() -> None:
-        nonlocal killed
-        while killed < KILLS:
+        nonlocal kills
+        while kills < KILLS:
             seed = next(seeds)
             programme = PROGRAMMES[seed % len(PROGRAMMES)]
             async with sandbox_for(sandbox, programme, {**campaign, "seed": seed}) as place:
                 scene = await Scene.set(place, tmp_path / str(seed), programme, first=1000 * seed, people=PEOPLE)
                 hit = await _killed_again_and_again(scene, reach, random.Random(seed))  # noqa: S311 # repeatable
-                killed += hit
+                kills += hit
                 states.update(await _checked(scene, seed))
 
     async with asyncio.TaskGroup() as group:
         for _ in range(SIDE_BY_SIDE):
             group.create_task(worker())
-    assert killed >= KILLS
+    assert kills >= KILLS
     assert states["applied"] > 0
