@@ -16,11 +16,14 @@ from typing import Any
 
 
 def write_file(path: Path, rows: int) -> None:
-    """A clean file of so many distinct recipients: ids of the right age, whole amounts, a reason."""
+    """A clean file of so many distinct recipients: ids of the right age, whole amounts, a reason.
+
+    People stand in it as in a list of names: their ids come in no order that an index could profit from.
+    """
     with path.open("w", encoding="utf-8", newline="") as stream:
         stream.write("discord_id,amount,reason\r\n")
         for number in range(rows):
-            age_ms = 10_000_000_000 + number * 3_000_017 % 300_000_000_000
+            age_ms = 10_000_000_000 + number * 2_654_435_761 % 2**28 * 1000  # each number once, far from the one before
             stream.write(f"{age_ms << 22 | number & 0xFFF | 1},{number % 500 + 1},Week 31\r\n")
 
 

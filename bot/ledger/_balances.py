@@ -57,6 +57,23 @@ def purse(connection: sqlite3.Connection, account: str, currency: str, *, make: 
     return None if row is None else int(row[0])
 
 
+def make_room(connection: sqlite3.Connection, batch_id: int) -> None:
+    """Give every recipient of a new batch a row, in the order of its awards. Says nothing about what they have.
+
+    Recipients come in no order that an index knows. Told one by one they would change a page of the index each, a
+    hundred for a call; with their rows in the order of the calls a call changes one or two.
+    """
+    found = purse_of_batch(connection, batch_id, make=True)
+    if found is None:
+        return
+    connection.execute(
+        "INSERT OR IGNORE INTO balances (purse_id, holder, at) SELECT ?1,"
+        " CASE WHEN ?2 = ?3 AND target NOT LIKE ?4 THEN target ELSE key END, 0"
+        " FROM awards WHERE batch_id = ?5 AND state = 'planned' ORDER BY lot, id",
+        (found.id, found.kind, ProviderKind.DRIP_MEMBERS, f"{CREDENTIAL_TARGET}%", batch_id),
+    )
+
+
 def befores(
     connection: sqlite3.Connection, batch_id: int, items: Sequence[Item], now: int, *, of_any_age: bool = False
 ) -> list[Before | None]:

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from bot.clock import Clock, milliseconds
-from bot.ledger import _once, _recording, approvals, events, restorations
+from bot.ledger import _balances, _once, _recording, approvals, events, restorations
 from bot.ledger._judging import Confirmation, StaleMatches, judge
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
@@ -79,6 +79,7 @@ def _record(connection: sqlite3.Connection, draft_id: int, confirmation: Confirm
     batch_id = _recording.insert_batch(connection, draft_id, confirmation.actor, choice, sums, now, starts_at)
     _recording.insert_awards(connection, draft_id, batch_id, judged.skipped_lines, now)
     _once.set_apart(connection, batch_id, confirmation.once_up_to)
+    _balances.make_room(connection, batch_id)
     _recording.insert_left_out(connection, draft_id, batch_id, skipped)
     if approval is not None:
         approvals.use(connection, approval, batch_id)

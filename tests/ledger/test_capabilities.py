@@ -90,7 +90,9 @@ async def test_a_call_makes_known_balances_unknown_under_both_names(ledger: Ledg
 
     def remember(connection):
         connection.execute("INSERT INTO purses VALUES (1, ?, ?)", (REALM, CURRENCY))
-        connection.executemany("INSERT INTO balances VALUES (1, ?, ?, 1, 0)", readings.items())
+        connection.executemany(
+            "INSERT INTO balances (purse_id, holder, balance, at) VALUES (1, ?, ?, 1)", readings.items()
+        )
 
     def read(connection):
         return dict(connection.execute("SELECT holder, balance FROM balances").fetchall())

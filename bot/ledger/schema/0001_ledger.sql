@@ -384,16 +384,17 @@ CREATE TABLE purses (
   UNIQUE (account, currency)
 ) STRICT;
 
--- What a recipient had when that was last told. NULL: an award went there since, and how it ended or what it left is not
--- known. A cache: whatever is missing here only makes a doubt harder to settle.
+-- What a recipient had when that was last told. NULL: not told yet, or an award went there since, and how it ended or
+-- what it left is not known. A cache: whatever is missing here only makes a doubt harder to settle.
 CREATE TABLE balances (
+  id       INTEGER PRIMARY KEY,          -- in the order of the batch that met them first, see bot/ledger/_balances.py
   purse_id INTEGER NOT NULL REFERENCES purses (id),
   holder   TEXT NOT NULL,
   balance  INTEGER,
   at       INTEGER NOT NULL,
   absent   INTEGER NOT NULL DEFAULT 0 CHECK (absent IN (0, 1)),  -- 1: it holds nothing because nobody is there
-  PRIMARY KEY (purse_id, holder)
-) STRICT, WITHOUT ROWID;
+  UNIQUE (purse_id, holder)
+) STRICT;
 
 -- Gameball: the newest transaction that is known to have been listed, by account.
 CREATE TABLE marks (
