@@ -31,6 +31,11 @@ UNREAD: Final = (
     "The staff channel's messages cannot be read, so nobody can tell whether another machine is at work. Bursar goes on"
     " once they can be: give it “Read Message History” there, or choose another staff channel with /settings."
 )
+UNLISTED: Final = (
+    "Discord fails to list the staff channel's messages, so nobody can tell whether another machine is at work. Bursar"
+    " goes on once it can. Where that does not pass, choose an empty private channel with /settings: cards without a"
+    " frame are posted there, which Discord can list."
+)
 PATIENCE_SECONDS: Final = 60.0
 """How long a start waits for Discord before those who wait for it are told."""
 LAPSED: Final = (
@@ -78,6 +83,11 @@ class Leading:
     def home(self) -> str:
         """Names this process among those that could send."""
         return self._ledger.home
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process leads, and has seen since it began to that nobody else could still be sending."""
+        return self._sign is not None and self._opened
 
     async def begin(self) -> None:
         """Before the first call: nothing is sent until the others were looked for, where there is a place for signs."""
@@ -163,7 +173,7 @@ class Leading:
         by = judged.by
         assert by is not None  # every verdict but LEAD is about a sign
         why = _WHY[judged.verdict].format(ledger=by.ledger, seq=by.seq)
-        led = self._sign is not None and self._opened
+        led = self.is_open
         if self.stand.why != why:
             log.warning("nothing is sent: %s", why)
         self._sign, self._opened = None, False

@@ -51,6 +51,8 @@ class ServerRules:
     """So does the server's first batch in an account and currency."""
     post_head: bool = False
     """The head of the ledger's history is posted in the staff channel every day."""
+    plain_cards: bool = False
+    """Cards in the staff channel have no frame, since Discord failed to list its messages. Bursar's own doing."""
     currencies: Mapping[str, str] = field(default_factory=dict)
     """Drip currency chosen from the real list, by programme name; beats ``DRIP_CURRENCY_ID``."""
 
@@ -145,6 +147,7 @@ _READERS: Final[Mapping[str, Callable[[object], object]]] = {
     "approve_rows": _rows,
     "approve_first_use": _switch,
     "post_head": _switch,
+    "plain_cards": _switch,
     "currencies": _texts,
 }
 

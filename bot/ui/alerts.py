@@ -29,7 +29,7 @@ async def alert_staff(client: discord.Client, services: Services, title: str, li
             view = card(
                 title, tone=Tone.ATTENTION, practice=services.practice, lines=[escape(one, 500) for one in lines]
             )
-            await post(channel, view, nonce=nonce_of("alert", title, *lines))
+            await post(channel, view, rules, nonce=nonce_of("alert", title, *lines))
             posted += 1
         except (BursarError, discord.HTTPException) as error:
             _log.warning("the staff of server %s could not be told: %s", server_id, error)

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 import discord
 
 from bot.services.approving import Approval, ApprovalState
-from bot.services.rules import Capability
+from bot.services.rules import Capability, ServerRules
 from bot.ui import answers, staff
 from bot.ui.answers import Interaction
 from bot.ui.cards import RULE, Line, Tone, button, card
@@ -48,7 +48,7 @@ def channel_for(interaction: Interaction, seen: Look) -> discord.TextChannel:
 async def post_request(interaction: Interaction, channel: discord.TextChannel, seen: Look, approval: Approval) -> None:
     """Ask in the staff channel. The same request asked for again is posted again: the first may be far up."""
     view = request_card(seen, approval, practice=services_of(interaction).practice)
-    await staff.post(channel, view, nonce=staff.nonce_of("approval", approval.id, interaction.id))
+    await staff.post(channel, view, seen.rules, nonce=staff.nonce_of("approval", approval.id, interaction.id))
 
 
 def request_card(seen: Look, approval: Approval, *, practice: bool) -> discord.ui.LayoutView:
@@ -104,7 +104,7 @@ async def _decide(interaction: Interaction, approval_id: int, *, approve: bool) 
     if not decided.changed:
         await answers.show(interaction, _late_card(decided.approval, practice=practice))
         return
-    await _mark(interaction, decided.approval, practice=practice)
+    await _mark(interaction, decided.approval, rules, practice=practice)
     approved = "Whoever prepared it can send it now, exactly as it is."
     lines = [
         approved if approve else "It cannot be sent as it is. Once it is changed, approval can be asked for again."
@@ -126,7 +126,7 @@ def _late_card(approval: Approval, *, practice: bool) -> discord.ui.LayoutView:
     return card("This is decided already", tone=Tone.PLAIN, word="", practice=practice, lines=lines)
 
 
-async def _mark(interaction: Interaction, approval: Approval, *, practice: bool) -> None:
+async def _mark(interaction: Interaction, approval: Approval, rules: ServerRules, *, practice: bool) -> None:
     """Let the request say what became of it. The decision holds whether or not that can be shown."""
     message = interaction.message
     if message is None:
@@ -145,7 +145,7 @@ async def _mark(interaction: Interaction, approval: Approval, *, practice: bool)
     word = "Nothing sent yet" if approved else "Nothing sent"
     view = card(title, tone=tone, word=word, practice=practice, lines=lines, rows=rows)
     try:
-        await message.edit(view=view, allowed_mentions=staff.NO_MENTIONS)
+        await message.edit(view=staff.fit(view, rules), allowed_mentions=staff.NO_MENTIONS)
     except discord.HTTPException as error:
         _log.warning("the request %d could not be marked as decided: %s", approval.id, error)
 

@@ -19,7 +19,7 @@ from bot.ui import batch_text
 from bot.ui.batch_cards import LISTED_AWARDS, BoardFacts, alert_card, board_card
 from bot.ui.permissions import programme_title
 from bot.ui.results import ResultFile, result_file
-from bot.ui.staff import NO_MENTIONS, StaffChannelError, find_channel, nonce_of, post
+from bot.ui.staff import NO_MENTIONS, StaffChannelError, find_channel, fit, nonce_of, post
 from bot.ui.text import escape
 
 EVERYWHERE: Final = Actor("bursar", "Bursar", None)
@@ -72,7 +72,7 @@ class BoardMessage:
         over = batch_text.is_over(self._view)
         result = await self._result(channel) if over and self._has_file() else ResultFile(None, None)
         facts = await self._facts(restarted_at, result)
-        card = board_card(self._view, facts, practice=self._services.practice)
+        card = fit(board_card(self._view, facts, practice=self._services.practice), self._rules)
         card.stop()  # its buttons are found by their ids; nothing is to be remembered for this message
         components: list[dict[str, Any]] = card.to_components()  # type: ignore[no-untyped-call]  # discord.py has none here
         if board.message_id is None or components != shown:
@@ -97,7 +97,7 @@ class BoardMessage:
         reason, planned = escape(batch.pause.cause, 400), self._view.counts.planned
         card = alert_card(batch, reason, NEXT_STEPS[batch.pause.kind], planned, practice=self._services.practice)
         card.stop()
-        await post(channel, card, nonce=nonce_of(ALERTED, batch.id, batch.recorded_at, paused.seq))
+        await post(channel, card, self._rules, nonce=nonce_of(ALERTED, batch.id, batch.recorded_at, paused.seq))
         await self._services.steering.note(
             ALERTED, batch_id=batch.id, server_id=batch.actor.server_id, actor=None, detail={"pause": paused.seq}
         )
@@ -169,7 +169,7 @@ class BoardMessage:
                 if error.code != UNKNOWN_MESSAGE:
                     raise
         nonce = nonce_of("board", self._batch.id, self._batch.recorded_at, channel.id, board.message_id)
-        message = await post(channel, card, nonce=nonce, file=result.file)
+        message = await post(channel, card, self._rules, nonce=nonce, file=result.file)
         await self._services.boards.posted(self._batch.id, str(message.id))
         if not fresh and board.message_id is None:
             # An earlier post may have arrived without our noticing: then this one was answered with that message.

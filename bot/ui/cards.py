@@ -81,6 +81,17 @@ def card(
     return view
 
 
+def unframed(view: discord.ui.LayoutView) -> discord.ui.LayoutView:
+    """The same card without the container around it, and so without its colour."""
+    if not any(isinstance(item, discord.ui.Container) for item in view.children):
+        return view
+    plain = discord.ui.LayoutView(timeout=None)
+    for item in view.children:
+        for part in item.children if isinstance(item, discord.ui.Container) else [item]:
+            plain.add_item(part)
+    return plain
+
+
 def _blocks(lines: Sequence[Line]) -> list[Line]:
     """Texts that follow one another as one text; no dividing line last or twice.
 

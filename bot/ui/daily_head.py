@@ -70,7 +70,7 @@ class HeadPoster:
         message, head = await self._posted_before(client, channel, note)
         if message is None:
             view = head_card(note, practice=self._services.practice)
-            message = await post(channel, view, nonce=nonce_of("head", note.ledger_id, server_id, note.day))
+            message = await post(channel, view, rules, nonce=nonce_of("head", note.ledger_id, server_id, note.day))
         await self._services.daily_heads.posted(server_id, note, str(message.id), head)
 
     async def _posted_before(

@@ -232,7 +232,7 @@ async def _show_to_staff(interaction: Interaction, draft_id: int, shown: str) ->
         raise staff.StaffChannelError("No staff channel is set.", hint="Choose one with /settings.")
     channel = staff.find_channel(interaction.client, str(interaction.guild_id), seen.rules.staff_channel_id)
     note = staff_note(seen, practice=services.practice)
-    message = await staff.post(channel, note, nonce=staff.nonce_of("draft", draft_id, interaction.id))
+    message = await staff.post(channel, note, seen.rules, nonce=staff.nonce_of("draft", draft_id, interaction.id))
     view = card(
         "Shown to the staff",
         tone=Tone.PLAIN,

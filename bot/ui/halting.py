@@ -148,7 +148,7 @@ async def _post(interaction: Interaction, view: discord.ui.LayoutView, what: obj
         return False
     try:
         channel = staff.find_channel(interaction.client, server, rules.staff_channel_id)
-        await staff.post(channel, view, nonce=staff.nonce_of("halt", server, what))
+        await staff.post(channel, view, rules, nonce=staff.nonce_of("halt", server, what))
     except (BursarError, discord.HTTPException) as error:
         _log.warning("the staff channel could not be told of the emergency stop: %s", error)
         return False

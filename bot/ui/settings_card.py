@@ -64,6 +64,11 @@ SHOWN_LIMITS: Final = (
 PROGRAMMES_ROOM: Final = 1800
 """Characters about the programmes: a card has 4,000, and everything that can be set has to stay on it."""
 
+PLAIN_NOTE: Final = (
+    "-# Discord failed to list this channel's messages, which happens where cards with a frame are among them: Bursar's"
+    " cards have none for now. If it still fails, nothing is sent after a restart: choose an empty private channel."
+)
+
 ROLES_MAX: Final = 25
 """Roles in one list: what a menu can hold."""
 
@@ -102,6 +107,7 @@ def settings_card(
         RULE,
         "**Staff channel** · progress, results and every change here are posted in it",
         discord.ui.ActionRow(_channel_menu(rules)),
+        *([PLAIN_NOTE] if rules.plain_cards else []),
         "**Default programme** · where points go when a command names none",
         discord.ui.ActionRow(_programme_menu(rules, programmes)),
         *_programme_lines(programmes),

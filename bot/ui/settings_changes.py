@@ -256,10 +256,11 @@ async def note_in_staff_channel(interaction: Interaction, told: list[str], *chan
         practice=services.practice,
         lines=[*told, f"-# by {escape(interaction.user.display_name, 60)} (<@{interaction.user.id}>)"],
     )
-    named = channels or ((await services.servers.rules(server)).staff_channel_id,)
+    rules = await services.servers.rules(server)
+    named = channels or (rules.staff_channel_id,)
     for channel_id in dict.fromkeys(one for one in named if one is not None):
         try:
             channel = staff.find_channel(interaction.client, server, channel_id)
-            await staff.post(channel, view, nonce=staff.nonce_of("settings", interaction.id, channel_id))
+            await staff.post(channel, view, rules, nonce=staff.nonce_of("settings", interaction.id, channel_id))
         except (BursarError, discord.HTTPException) as error:
             _log.warning("a change of settings could not be noted in channel %s: %s", channel_id, error)

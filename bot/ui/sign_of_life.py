@@ -3,12 +3,17 @@
 It is read again by the bot alone, from the newest messages of the channel: its own messages it may read without any
 intent. What the signs mean is decided elsewhere (``domain.lead``, ``services.leading``). A sign that has drifted up is
 posted anew at the bottom, so that whoever looks finds it there.
+
+Discord may fail to list a channel while everything else works; it was seen to wherever a card with a frame was listed
+(discord-api-docs issue 8611). Nobody begins to send without a list. Who sends already goes on: it reads the signs that
+it knows one by one, and keeps its own where every list has it; a newcomer sees that in its list, or has none and waits.
+Signs have no frame, and where lists go on failing the other cards get none either, so that an empty channel helps.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -17,14 +22,15 @@ import discord
 
 from bot.domain import lead
 from bot.domain.lead import Sign, State, Verdict, read_sign
+from bot.domain.model import Actor
 from bot.errors import BursarError
 from bot.services.bundle import Services
-from bot.services.leading import UNREAD, Stand
+from bot.services.leading import UNLISTED, UNREAD
+from bot.services.rules import ServerRules
 from bot.services.tasks import first_of
-from bot.ui.cards import Line, Tone, button, card
 from bot.ui.permissions import joined_of
-from bot.ui.staff import NO_MENTIONS, find_channel, texts_of
-from bot.ui.text import escape, when
+from bot.ui.sign_cards import sign_card, unlisted_card
+from bot.ui.staff import NO_MENTIONS, find_channel, is_framed, nonce_of, post, texts_of
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +38,8 @@ READ_MESSAGES: Final = 100
 """Among so many of the newest messages signs are looked for (the most that one request reads)."""
 DRIFTED: Final = 40
 """A sign behind so many newer messages is posted anew."""
+UNLISTED_SECONDS: Final = 300.0
+"""After so long without a list the staff's cards lose their frames, and the staff is told."""
 CONNECTION_POLL_SECONDS: Final = 0.25
 CONFIRM_SECONDS: Final = 2.0
 """Between our first sign and the look whether somebody else began at the same time."""
@@ -39,6 +47,15 @@ CONFIRM_SECONDS: Final = 2.0
 
 YIELD_SECONDS: Final = 10.0
 """Between looks whether another one has let go."""
+
+
+class _Seen(Enum):
+    """What a look at one channel gave."""
+
+    LISTED = "listed"  # every sign
+    KNOWN = "known"  # only the signs that were seen before: Discord fails to list them
+    UNLISTED = "unlisted"  # nothing: Discord fails to list them
+    UNREAD = "unread"  # nothing
 
 
 class _Kept(Enum):
@@ -53,7 +70,11 @@ class _Kept(Enum):
 class _Place:
     """One server's staff channel, and our sign in it."""
 
+    server_id: str
     channel: discord.TextChannel
+    rules: ServerRules
+    seen: _Seen = _Seen.UNREAD
+    unlisted_since: float | None = None  # monotonic seconds
     message_id: int | None = None
     shown: tuple[State, Verdict] | None = None
     beaten_at: float = float("-inf")  # monotonic seconds
@@ -91,9 +112,12 @@ class SignOfLife:
         if not await self._find_places(client):
             self._leading.alone()
             return lead.WATCH_SECONDS
-        read = [place for place in self._places.values() if await self._read(client, place)]
+        for place in self._places.values():
+            await self._read(client, place)
+        read = [place for place in self._places.values() if place.seen in (_Seen.LISTED, _Seen.KNOWN)]
         if not read:
-            self._leading.unseen(UNREAD)
+            unlisted = any(place.seen is _Seen.UNLISTED for place in self._places.values())
+            self._leading.unseen(UNLISTED if unlisted else UNREAD)
             return lead.WATCH_SECONDS  # nothing can be told: the lease runs out by itself
         began = self._clock.monotonic()
         signs = [sign for place in read for sign in place.signs]
@@ -121,7 +145,7 @@ class SignOfLife:
 
     async def _find_places(self, client: discord.Client) -> bool:
         """Bring the list of staff channels up to date; whether any server has one."""
-        wanted: dict[str, discord.TextChannel] = {}
+        wanted: dict[str, tuple[discord.TextChannel, ServerRules]] = {}
         any_chosen = False
         for server_id in sorted(joined_of(client)):
             if not self._services.servers.serves(server_id, joined_of(client)):
@@ -131,33 +155,43 @@ class SignOfLife:
                 continue
             any_chosen = True
             try:
-                wanted[server_id] = find_channel(client, server_id, rules.staff_channel_id)
+                wanted[server_id] = find_channel(client, server_id, rules.staff_channel_id), rules
             except BursarError as error:
                 _log.warning("server %s: no sign of life can be given: %s", server_id, error)
         for server_id, place in list(self._places.items()):
-            if server_id not in wanted or wanted[server_id].id != place.channel.id:
+            if server_id not in wanted or wanted[server_id][0].id != place.channel.id:
                 del self._places[server_id]
                 await self._remove(place, place.message_id)
-        for server_id, channel in wanted.items():
-            self._places.setdefault(server_id, _Place(channel)).channel = channel
+        for server_id, (channel, rules) in wanted.items():
+            place = self._places.setdefault(server_id, _Place(server_id, channel, rules))
+            place.channel, place.rules = channel, rules
         return any_chosen
 
-    async def _read(self, client: discord.Client, place: _Place) -> bool:
-        """Every sign in the channel; whether it could be read."""
+    async def _read(self, client: discord.Client, place: _Place) -> None:
+        """Every sign in the channel, or at least those that are known."""
+        try:
+            messages = [message async for message in place.channel.history(limit=READ_MESSAGES)]
+        except (discord.HTTPException, OSError) as error:
+            _log.warning("the signs of life in channel %s could not be listed: %s", place.channel.id, error)
+            place.seen = _Seen.UNREAD
+            if isinstance(error, discord.HTTPException) and error.status >= 500:
+                place.seen = await self._read_known(place)
+                await self._unlisted(place)
+            return
+        place.seen, place.unlisted_since = _Seen.LISTED, None
+        await self._listed(client, place, messages)
+        if place.rules.plain_cards and any(map(is_framed, messages)):
+            await self._set_plain(place, False)
+
+    async def _listed(self, client: discord.Client, place: _Place, messages: Sequence[discord.Message]) -> None:
         signs: list[Sign] = []
         own: list[tuple[int, int]] = []
-        number = 0
-        try:
-            async for message in place.channel.history(limit=READ_MESSAGES):
-                number += 1
-                sign = None if client.user is None or message.author.id != client.user.id else _sign_of(message)
-                if sign is not None:
-                    signs.append(sign)
-                    if sign.home == self._leading.home:
-                        own.append((number, message.id))
-        except (discord.HTTPException, OSError) as error:
-            _log.warning("the signs of life in channel %s could not be read: %s", place.channel.id, error)
-            return False
+        for number, message in enumerate(messages, start=1):
+            sign = None if client.user is None or message.author.id != client.user.id else _sign_of(message)
+            if sign is not None:
+                signs.append(sign)
+                if sign.home == self._leading.home:
+                    own.append((number, message.id))
         place.signs = signs
         place.message_id = own[0][1] if own else None
         place.deep = bool(own) and own[0][0] > DRIFTED
@@ -165,7 +199,50 @@ class SignOfLife:
             place.shown = None
         for _, message_id in own[1:]:
             await self._remove(place, message_id)  # of a post whose answer was lost
-        return True
+
+    async def _read_known(self, place: _Place) -> _Seen:
+        """Where we send already: the signs that were listed before, and ours. Another machine that takes over in one of
+        them is heeded; one that is not known cannot begin, since it finds ours in the list that it needs for that."""
+        if not self._leading.is_open:
+            return _Seen.UNLISTED
+        known = {sign.message_id for sign in place.signs}
+        if place.message_id is not None:
+            known.add(place.message_id)
+        signs = []
+        for message_id in sorted(known):
+            try:
+                sign = _sign_of(await place.channel.fetch_message(message_id))
+            except discord.NotFound:
+                continue
+            except (discord.HTTPException, OSError) as error:
+                _log.warning("the sign of life %s could not be read: %s", message_id, error)
+                return _Seen.UNREAD
+            signs += [] if sign is None else [sign]
+        place.signs = signs
+        return _Seen.KNOWN
+
+    # --- frames -------------------------------------------------------------------------------------------------
+
+    async def _unlisted(self, place: _Place) -> None:
+        """Discord failed to list the channel. Where that lasts, cards without a frame are posted, and the staff is told
+        once what else helps: until then nobody may notice, and after a restart nothing would be sent."""
+        now = self._clock.monotonic()
+        if place.unlisted_since is None:
+            place.unlisted_since = now
+        lasts = now - place.unlisted_since >= UNLISTED_SECONDS
+        if place.rules.plain_cards or not lasts or self._leading.stand.is_second:
+            return
+        await self._set_plain(place, True)
+        view = unlisted_card(goes_on=self._leading.is_open, practice=self._services.practice)
+        nonce = nonce_of("unlisted", self._leading.home, place.channel.id)
+        try:
+            await post(place.channel, view, place.rules, nonce=nonce)
+        except (discord.HTTPException, OSError) as error:
+            _log.warning("the staff of server %s could not be told: %s", place.server_id, error)
+
+    async def _set_plain(self, place: _Place, plain: bool) -> None:
+        actor = Actor("bursar", "Bursar", place.server_id)
+        await self._services.servers.change(place.server_id, "plain_cards", plain or None, actor)
 
     # --- writing ------------------------------------------------------------------------------------------------
 
@@ -175,6 +252,8 @@ class SignOfLife:
         same = place.shown == says and not place.deep
         if same and self._clock.monotonic() - place.beaten_at < lead.BEAT_SECONDS:
             return _Kept.AS_IT_WAS
+        if place.seen is _Seen.KNOWN:
+            place.deep = True  # nobody can tell how far it has drifted up, and whoever begins must find it
         try:
             await self._write(place, own)
         except (BursarError, discord.HTTPException, OSError) as error:
@@ -228,49 +307,3 @@ def _sign_of(message: discord.Message) -> Sign | None:
         if sign is not None:
             return sign
     return None
-
-
-# --- the card -------------------------------------------------------------------------------------------------------
-
-
-def sign_card(own: Sign, stand: Stand, now: float, *, practice: bool) -> discord.ui.LayoutView:
-    """The message: small while all is well, with the button while this process stands by."""
-    seen = f"{when(round(now * 1000), 'R')}"
-    if own.state is State.LEADS:
-        lines: list[Line] = [f"-# Sign of life: {seen}", own.line]
-        if stand.why is None:
-            return card("Bursar is at work", tone=Tone.PLAIN, practice=practice, lines=lines)
-        lines.insert(0, escape(stand.why, 300))
-        return card("Bursar takes over", tone=Tone.RUNNING, word="Nothing is sent yet", practice=practice, lines=lines)
-    if own.state is State.ENDED:
-        return card("Bursar was stopped", tone=Tone.PLAIN, practice=practice, lines=[f"-# {seen}", own.line])
-    lines = [escape(stand.why or "", 300)]
-    if stand.by is not None:
-        lines.append(f"Its last sign of life: {when(round(stand.by.at * 1000), 'R')}.")
-    lines += [
-        "**Nothing is sent from here.** What is recorded here stays planned.",
-        _ADVICE[stand.verdict],
-        f"-# This sign: {seen}",
-        own.line,
-    ]
-    rows = [[button("Take over here", f"lead:take:{own.home}", style=discord.ButtonStyle.danger)]]
-    return card("Bursar stands by", tone=Tone.ATTENTION, practice=practice, lines=lines, rows=rows)
-
-
-_ADVICE: Final = {
-    Verdict.LEAD: "",
-    Verdict.ALIVE: (
-        "Stop one of the two. Where the other has ended already, this one goes on by itself within minutes, if it has"
-        " everything that the other recorded. An administrator who presses *Take over here* makes the other one stop."
-    ),
-    Verdict.LOST: "Stop this one, or press *Take over here* to let it go on instead.",
-    Verdict.OLDER: (
-        "Put the newest copy in place (`bursar restore`), or take in the result files that it lacks"
-        " (`bursar restore --take-in`). *Take over here* vouches that the gap is closed; batches stay paused until they"
-        " are resumed."
-    ),
-    Verdict.OTHER: (
-        "Take in the other ledger's result files where it paid what this one may pay again"
-        " (`bursar restore --take-in`). *Take over here* vouches that nothing will be paid twice."
-    ),
-}

@@ -6,9 +6,11 @@ import hashlib
 from typing import Any, Final
 
 import discord
-from discord.components import Component, TextDisplay
+from discord.components import Component, Container, TextDisplay
 
 from bot.errors import BursarError
+from bot.services.rules import ServerRules
+from bot.ui.cards import unframed
 
 NEEDED: Final = {
     "view_channel": "View Channel",
@@ -61,11 +63,27 @@ def nonce_of(*parts: object) -> str:
 
 
 async def post(
-    channel: discord.TextChannel, view: discord.ui.LayoutView, *, nonce: str, file: discord.File | None = None
+    channel: discord.TextChannel,
+    view: discord.ui.LayoutView,
+    rules: ServerRules,
+    *,
+    nonce: str,
+    file: discord.File | None = None,
 ) -> discord.Message:
     """Send one card. Nobody is pinged, whatever it names."""
     files = [] if file is None else [file]
-    return await channel.send(view=view, files=files, nonce=nonce, allowed_mentions=NO_MENTIONS)
+    return await channel.send(view=fit(view, rules), files=files, nonce=nonce, allowed_mentions=NO_MENTIONS)
+
+
+def fit(view: discord.ui.LayoutView, rules: ServerRules) -> discord.ui.LayoutView:
+    """A card as it can stand in the staff channel: Discord was seen to fail (500) whenever a message with a container
+    was to be listed (discord-api-docs issue 8611), and without a list no sign of life is found."""
+    return unframed(view) if rules.plain_cards else view
+
+
+def is_framed(message: discord.Message) -> bool:
+    """Whether a message that was read back has a container."""
+    return any(isinstance(part, Container) for part in message.components)
 
 
 def texts_of(message: discord.Message) -> list[str]:

@@ -114,6 +114,8 @@ class Loopback:
         self.posted: dict[int, dict[int, dict[str, Any]]] = {payloads.GENERAL: {}, payloads.STAFF: {}}
         """Messages by channel and id."""
         self.commands: list[dict[str, Any]] = []
+        self.lists_frames = True
+        """Whether messages with a container can be listed (discord-api-docs issue 8611)."""
         self.ready = asyncio.Event()
         """A client is connected, knows the server, and its commands are registered."""
         self._ids = Ids()
@@ -322,7 +324,22 @@ class Loopback:
         return _json(self.posted[channel][id_])
 
     async def _messages(self, request: web.Request) -> web.Response:
-        return _json(list(reversed(self.posted[int(request.match_info["channel"])].values()))[:100])
+        """The newest, before one where that is asked for."""
+        before = int(request.query.get("before", 2**63))
+        posted = self.posted[int(request.match_info["channel"])]
+        page = [posted[id_] for id_ in sorted(posted, reverse=True) if id_ < before]
+        page = page[: int(request.query.get("limit", "50"))]
+        if not self.lists_frames and any(part["type"] == 17 for one in page for part in one["components"]):
+            return _error(500, 0, "500: Internal Server Error")
+        return _json(page)
+
+    async def _message(self, request: web.Request) -> web.Response:
+        found = self.posted[int(request.match_info["channel"])].get(int(request.match_info["message"]))
+        return _error(404, 10008, "Unknown Message") if found is None else _json(found)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        found = self.posted[int(request.match_info["channel"])].pop(int(request.match_info["message"]), None)
+        return _error(404, 10008, "Unknown Message") if found is None else web.Response(status=204)
 
     async def _member(self, request: web.Request) -> web.Response:
         one = self.server.people.get(int(request.match_info["user"]))
@@ -371,7 +388,9 @@ class Loopback:
             web.post(webhook, self._follow_up),
             web.post(channel, self._post),
             web.get(channel, self._messages),
+            web.get(f"{channel}/{{message}}", self._message),
             web.patch(f"{channel}/{{message}}", self._edit),
+            web.delete(f"{channel}/{{message}}", self._delete),
             web.get(f"{API}/guilds/{payloads.SERVER}/members/{{user}}", self._member),
             web.get(f"{API}/users/{{user}}", self._user),
             web.get("/files/{id}/{name}", self._file),

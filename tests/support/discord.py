@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from tests.support.sandbox import Sandbox, running_sandbox
 from tests.support.specification import violations
 
 SERVER_ID = 111111111111111111
-_TEXT, _BUTTON, _FILE = 10, 2, 13
+_TEXT, _BUTTON, _FILE, _FRAME = 10, 2, 13, 17
 _MENUS = (3, 5, 6, 7, 8)
 
 
@@ -200,6 +201,17 @@ class World:
         """Write calls that reached the stand-in."""
         return sum(1 for call in await self.sandbox.calls(service) if call["method"] != "GET")
 
+    @contextlib.contextmanager
+    def failing_lists(self) -> Iterator[None]:
+        """While inside, Discord answers 500 for every list of messages that has one with a container (discord-api-docs
+        issue 8611). One by one they can be read."""
+        fault = _FrameListed(self.env.backend)
+        self.env.backend.faults.append(fault)
+        try:
+            yield
+        finally:
+            self.env.backend.faults.remove(fault)
+
     def refusable(self) -> list[str]:
         """What Discord itself would not have taken of all that the client sent until now."""
         sent = ((entry.method, entry.path, entry.json) for entry in self.env.http_requests)
@@ -214,6 +226,27 @@ class World:
     def expected(self, kind: type[BaseException]) -> None:
         """Let the client raise this without failing the test at its end."""
         self._expected.append(kind)
+
+
+class _FrameListed(dict[str, Any]):
+    """A fault of SimCord's whose path is the one that was asked for, where a container is in what that would list."""
+
+    def __init__(self, backend: Any) -> None:
+        super().__init__(method="GET", status=500, code=0, message="500: Internal Server Error", times=None)
+        self._backend = backend
+
+    def __getitem__(self, key: str) -> Any:
+        if key != "path":
+            return super().__getitem__(key)
+        asked = self._backend.http_requests[-1]
+        match = re.fullmatch(r"/channels/([0-9]+)/messages", asked.path)
+        return asked.path if match is not None and self._has_frame(int(match[1]), asked.params) else "nothing"
+
+    def _has_frame(self, channel_id: int, params: Mapping[str, Any]) -> bool:
+        before, after = int(params.get("before", 2**63)), int(params.get("after", 0))
+        found = [one for id_, one in self._backend.messages[channel_id].items() if after < id_ < before]
+        page = sorted(found, key=lambda one: one.id, reverse="after" not in params)[: int(params.get("limit", 50))]
+        return any(part["type"] == _FRAME for message in page for part in message.components)
 
 
 def _root(error: BaseException) -> BaseException:
@@ -265,12 +298,7 @@ def _name(number: int) -> str:
 
 def _populate(app: App, client: BursarClient, env: simcord.Env, sandbox: Sandbox, members: int) -> World:
     guild = env.create_guild("Lighthouse", id=SERVER_ID)
-    hidden = {guild.default_role: discord.PermissionOverwrite(view_channel=False)}
     role = guild.create_role("Moderators", permissions=discord.Permissions(manage_guild=True))
-    staff_role = {role: discord.PermissionOverwrite(view_channel=True)}
-    bot = {client.user: discord.PermissionOverwrite(
-        view_channel=True, send_messages=True, attach_files=True, read_message_history=True
-    )}  # fmt: skip
     boss = guild.create_role("Admins", permissions=discord.Permissions(administrator=True))
     people = [guild.add_member(env.create_user(f"member{n}", global_name=_name(n))) for n in range(members)]
     return World(
@@ -280,13 +308,25 @@ def _populate(app: App, client: BursarClient, env: simcord.Env, sandbox: Sandbox
         sandbox=sandbox,
         guild=guild,
         general=guild.create_text_channel("general"),
-        staff=guild.create_text_channel("staff-awards", overwrites={**hidden, **staff_role, **bot}),  # type: ignore[dict-item]  # three kinds of targets
+        staff=private_channel(client, guild, role, "staff-awards"),
         role=role,
         admin=guild.add_member(env.create_user("admin"), roles=[boss]),
         mod=guild.add_member(env.create_user("mod"), roles=[role]),
         members=people,
         helper=guild.add_member(env.create_user("helper", bot=True)),
     )
+
+
+def private_channel(
+    client: BursarClient, guild: simcord.GuildHandle, role: simcord.RoleHandle, name: str
+) -> simcord.ChannelHandle:
+    """A channel for one role and the bot, which has all that it needs there."""
+    hidden = {guild.default_role: discord.PermissionOverwrite(view_channel=False)}
+    staff_role = {role: discord.PermissionOverwrite(view_channel=True)}
+    bot = {client.user: discord.PermissionOverwrite(
+        view_channel=True, send_messages=True, attach_files=True, read_message_history=True
+    )}  # fmt: skip
+    return guild.create_text_channel(name, overwrites={**hidden, **staff_role, **bot})  # type: ignore[dict-item]  # three kinds of targets
 
 
 async def _bind(world: World) -> None:
