@@ -59,6 +59,7 @@ async def _examined(settings: Settings) -> tuple[Sequence[Finding], str | None]:
     findings = [_settings_finding(settings), *map(_danger, settings.dangers())]
     findings += surroundings.clock_findings(CLOCK.now())
     findings += surroundings.disk_findings(settings.database)
+    findings += surroundings.temporary_findings(settings.max_file_bytes)
     findings += await surroundings.ledger_findings(settings.database, CLOCK)
     findings += await _service_findings(settings)
     failed = {finding.topic for finding in findings if finding.health is Health.FAILED}

@@ -1,4 +1,4 @@
-"""What ``doctor`` finds around Bursar: clock, disk, ledger file, the bot's application id. Reads only."""
+"""What ``doctor`` finds around Bursar: clock, disk, temporary files, ledger file, the bot's application. Reads only."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def disk_findings(database: Path) -> list[Finding]:
     if kind in _NETWORK_FILE_SYSTEMS:
         message = f"{folder} is on a network file system ({kind}), where SQLite's write-ahead log is not safe"
         findings.append(Finding("Disk", Health.FAILED, message, "Put BURSAR_DATABASE on a local disk."))
-    elif kind in _MEMORY_FILE_SYSTEMS or _is_within(folder, Path(tempfile.gettempdir())):
+    elif kind in _MEMORY_FILE_SYSTEMS or _is_temporary(folder):
         message = f"{folder} looks temporary; the ledger is the only record of what was paid"
         findings.append(Finding("Disk", Health.WARNING, message, "Put BURSAR_DATABASE into a folder that is kept."))
     if not os.access(folder, os.W_OK):
@@ -73,8 +73,27 @@ def _room(folder: Path) -> Finding:
     return Finding("Disk", Health.WARNING if free < FREE_LOW else Health.OK, words)
 
 
-def _is_within(folder: Path, other: Path) -> bool:
-    return folder.is_relative_to(other.resolve())
+def _is_temporary(folder: Path) -> bool:
+    try:
+        return folder.is_relative_to(Path(tempfile.gettempdir()).resolve())
+    except FileNotFoundError:
+        return False
+
+
+def temporary_findings(max_file_bytes: int) -> list[Finding]:
+    """The folder in which an upload is copied (``bot.spool``), and what the ledger keeps of it beside that."""
+    try:
+        folder = Path(tempfile.gettempdir())  # writes a file in each folder that comes into question, until it can
+    except FileNotFoundError as error:
+        action = "Give Bursar the right to write in one of them, make room there, or let TMPDIR name another folder."
+        return [Finding("Temporary files", Health.FAILED, f"no folder can be written ({error.strerror})", action)]
+    free = shutil.disk_usage(folder).free
+    if free >= 2 * max_file_bytes:
+        return [Finding("Temporary files", Health.OK, f"{free / 1e9:,.1f} GB free in {folder}")]
+    health = Health.FAILED if free < max_file_bytes else Health.WARNING
+    words = f"{free / 1e6:,.1f} MB free in {folder}, and a file may have {max_file_bytes / 1e6:,.1f} MB"
+    action = "Make room there, let TMPDIR name another folder, or lower BURSAR_MAX_FILE_BYTES."
+    return [Finding("Temporary files", health, words, action)]
 
 
 def _file_system(folder: Path) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bot.clock import SystemClock
 from bot.console import surroundings
 from bot.providers.base import Health
 from tests.console.conftest import Shell
-from tests.console.support import bursar, payout
+from tests.console.support import ROOT, bursar, payout
 from tests.support.sandbox import Sandbox
 
 
@@ -27,7 +28,8 @@ async def test_with_working_accounts_all_is_well(shell: Shell, sandbox: Sandbox)
     assert done.status == 0, done.out
     assert done.json["ok"] is True
     assert topics(done.json["findings"], "failed") == set()
-    assert {"Settings", "Clock", "Disk", "Ledger"} <= {finding["topic"] for finding in done.json["findings"]}
+    expected = {"Settings", "Clock", "Disk", "Temporary files", "Ledger"}
+    assert expected <= {finding["topic"] for finding in done.json["findings"]}
     assert {call["method"] for call in await sandbox.calls()} <= {"GET"}
     assert not (shell.directory / "bursar.db").exists()
 
@@ -106,6 +108,33 @@ def test_a_clock_before_this_program_existed_is_wrong():
 def test_a_folder_for_temporary_files_is_worth_a_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert Health.WARNING in {finding.health for finding in surroundings.disk_findings(tmp_path / "bursar.db")}
+
+
+def test_uploads_need_a_folder_for_temporary_files_with_room_for_the_largest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    free = shutil.disk_usage(tmp_path).free
+    (well,) = surroundings.temporary_findings(1000)
+    assert (well.health, well.action) == (Health.OK, None)
+    assert f"GB free in {tmp_path}" in well.message
+    (low,) = surroundings.temporary_findings(free * 3 // 4)
+    assert low.health is Health.WARNING
+    (small,) = surroundings.temporary_findings(2 * free)
+    assert small.health is Health.FAILED
+    assert "and a file may have" in small.message
+    assert small.action is not None and "BURSAR_MAX_FILE_BYTES" in small.action
+
+
+async def test_without_any_folder_for_temporary_files_the_rest_is_examined(shell: Shell):
+    hidden = "import tempfile; tempfile._candidate_tempdir_list = lambda: ['/nowhere']"
+    (shell.directory / "sitecustomize.py").write_text(hidden)
+    done = await shell("doctor", "--json", PYTHONPATH=f"{shell.directory}{os.pathsep}{ROOT}")
+    assert done.status == 1
+    (finding,) = [one for one in done.json["findings"] if one["health"] == "failed"]
+    assert finding["topic"] == "Temporary files"
+    assert "no folder can be written" in finding["message"] and "/nowhere" in finding["message"]
+    assert "TMPDIR" in finding["action"]
 
 
 def test_the_application_is_read_from_the_token():
