@@ -164,7 +164,6 @@ class Concluder:
 
     def tell_pause(self, batch: Batch, pause: Pause) -> None:
         """Tell a pause that is recorded."""
-        log.warning("batch %d paused: %s", batch.id, pause.message)
         self._watcher.paused(batch, pause)
 
     def tell_unrecorded(self, batch: Batch, error: LedgerError) -> None:

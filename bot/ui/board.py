@@ -104,7 +104,10 @@ class StaffBoard:
         self._news.set()
 
     def paused(self, batch: Batch, pause: Pause) -> None:
-        """Note that the staff has to be alerted. The ledger knows the reason, so nothing is kept here."""
+        """Note that the staff has to be alerted. The ledger knows the reason, so nothing is kept here.
+
+        The operator reads it in the bot's log; the command line has no board, and tells pauses itself."""
+        _log.warning("batch %d waits for somebody to act: %s", batch.id, pause.cause)
         due = self._due_of(batch.id)
         if not due.failures:
             due.at = 0.0

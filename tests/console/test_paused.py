@@ -32,6 +32,13 @@ async def test_a_paused_batch_is_left_alone_and_its_way_on_is_named(paused: Shel
     assert await states(paused) == ["planned"] * 4
 
 
+async def test_a_pause_is_told_once(shell: Shell, sandbox: Sandbox):
+    await sandbox.switches(drip={"forbidden": ["PATCH "]})
+    done = await shell("bulk", payout(shell.directory / "p.csv", 2), "--programme", "drip-credentials", "--yes")
+    assert (done.status, done.out.count("The key may not do this at Drip")) == (6, 1)
+    assert "paused" not in done.err and "key" not in done.err
+
+
 async def test_only_the_batch_that_is_named_goes_on(paused: Shell, sandbox: Sandbox):
     await sandbox.switches(drip={"forbidden": []})
     done = await paused("resume", "--paused", "2")
@@ -50,6 +57,7 @@ async def test_a_batch_whose_pause_has_not_been_put_right_is_paused_again(paused
     done = await paused("resume", "--paused", "1")
     assert (done.status, await states(paused)) == (6, ["planned"] * 4)
     assert "It is paused. The key may not do this at Drip" in done.out
+    assert "The key may not do this at Drip" not in done.err
 
 
 async def test_a_slip_in_one_number_resumes_none(paused: Shell, sandbox: Sandbox):

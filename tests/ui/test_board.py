@@ -65,7 +65,9 @@ async def test_a_small_award_names_everybody_and_needs_no_file(tmp_path: Path) -
         assert board.files == []
 
 
-async def test_a_key_that_is_not_accepted_pauses_the_batch_and_alerts_the_staff_once(tmp_path: Path) -> None:
+async def test_a_key_that_is_not_accepted_pauses_the_batch_and_alerts_the_staff_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with discord_world(tmp_path) as world:
         await world.sandbox.faults(BAD_KEY)
         batch_id = await record(world, [50, 20])
@@ -74,6 +76,7 @@ async def test_a_key_that_is_not_accepted_pauses_the_batch_and_alerts_the_staff_
         assert (counts.planned, counts.rejected) == (2, 0)
         (alert,) = alerts(world)
         assert f"### Batch {batch_id} is paused" in alert.text
+        assert caplog.text.count(f"batch {batch_id} waits for somebody to act: Drip does not accept the key") == 1
         assert "2 awards stay planned. None of them was sent, and none is lost." in alert.text
         assert "Next: the operator puts the right key into the settings" in alert.text
         assert world.sandbox.drip["api_key"] not in alert.text
