@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from bot.domain.lanes import Passage
 from bot.domain.model import Pause, Recipient
 from bot.domain.probing import Leg
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One award as a provider needs it to build a call."""
 
     award_id: int
@@ -38,8 +38,7 @@ class OutcomeKind(StrEnum):
     ACCEPTED = "accepted"  # a job took it; not applied yet
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one call told about one award."""
 
     kind: OutcomeKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -125,7 +125,7 @@ def _once(rows: Sequence[StagedRow], unit: Unit, outcome: _Outcome) -> None:
         outcome.refuse(rows, "duplicate", message)
         return
     same = [row for row in rows if row.amount == repeated[0]]
-    outcome.merge(same, replace(_merged(same, repeated[0]), continues=next(iter(awards), None)))
+    outcome.merge(same, _merged(same, repeated[0])._replace(continues=next(iter(awards), None)))
     others = [row for row in rows if row.amount != repeated[0]]
     message = f"this recipient is paid {display(repeated[0], unit)} by row {same[0].line}; check which amount is meant"
     outcome.refuse(others, "duplicate", message)
@@ -133,7 +133,7 @@ def _once(rows: Sequence[StagedRow], unit: Unit, outcome: _Outcome) -> None:
 
 def _merged(rows: Sequence[StagedRow], amount: int) -> StagedRow:
     reasons = "; ".join(dict.fromkeys(row.reason for row in rows if row.reason))
-    return replace(rows[0], lines=tuple(_lines(rows)), amount=amount, reason=reasons[:REASON_MAX].rstrip() or None)
+    return rows[0]._replace(lines=tuple(_lines(rows)), amount=amount, reason=reasons[:REASON_MAX].rstrip() or None)
 
 
 def _lines(rows: Iterable[StagedRow]) -> list[int]:

@@ -40,21 +40,21 @@ class Purse:
 
 def purse_of_batch(connection: sqlite3.Connection, batch_id: int, *, make: bool) -> Purse | None:
     """The batch's currency at its account; ``None`` for Gameball, and unless ``make`` where nothing is known yet."""
-    kind, account, currency = connection.execute(
-        "SELECT kind, account, currency FROM batches WHERE id = ?", (batch_id,)
+    kind, account, currency, purse_id = connection.execute(
+        "SELECT b.kind, b.account, b.currency, p.id FROM batches b"
+        " LEFT JOIN purses p ON p.account = b.account AND p.currency = b.currency WHERE b.id = ?",
+        (batch_id,),
     ).fetchone()
-    if currency is None:
-        return None
-    purse_id = purse(connection, account, currency, make=make)
+    if purse_id is None and make and currency is not None:
+        purse_id = _purse(connection, account, currency)
     return None if purse_id is None else Purse(purse_id, account, ProviderKind(kind))
 
 
-def purse(connection: sqlite3.Connection, account: str, currency: str, *, make: bool) -> int | None:
-    """The number of a currency at an account."""
-    if make:
-        connection.execute("INSERT OR IGNORE INTO purses (account, currency) VALUES (?, ?)", (account, currency))
+def _purse(connection: sqlite3.Connection, account: str, currency: str) -> int:
+    """The number of a currency at an account, made if it has none."""
+    connection.execute("INSERT OR IGNORE INTO purses (account, currency) VALUES (?, ?)", (account, currency))
     row = connection.execute("SELECT id FROM purses WHERE account = ? AND currency = ?", (account, currency)).fetchone()
-    return None if row is None else int(row[0])
+    return int(row[0])
 
 
 def make_room(connection: sqlite3.Connection, batch_id: int) -> None:
@@ -75,10 +75,9 @@ def make_room(connection: sqlite3.Connection, batch_id: int) -> None:
 
 
 def befores(
-    connection: sqlite3.Connection, batch_id: int, items: Sequence[Item], now: int, *, of_any_age: bool = False
+    connection: sqlite3.Connection, found: Purse | None, items: Sequence[Item], now: int, *, of_any_age: bool = False
 ) -> list[Before | None]:
     """The balances of the recipients, in the order of ``items``, as far as they are known well enough."""
-    found = purse_of_batch(connection, batch_id, make=False)
     if found is None:
         return [None] * len(items)
     holders = [holder_of(found.kind, item) for item in items]
@@ -171,8 +170,7 @@ def remember(
 ) -> None:
     """Balances by holder as they were read; ``read_at``: when the reading began. Newer knowledge is kept. ``nobody``:
     those of them who are not there at all."""
-    purse_id = purse(connection, account, currency, make=True)
-    assert purse_id is not None  # made if it was not there
+    purse_id = _purse(connection, account, currency)
     _store(connection, purse_id, list(readings.items()), read_at)
     connection.execute(
         "UPDATE balances SET absent = 1 WHERE purse_id = ? AND at = ? AND balance = 0"
@@ -216,7 +214,8 @@ def _unsettle_others(
         )
     if logins:
         connection.execute(
-            "UPDATE balances SET balance = NULL, at = ?1 WHERE purse_id = ?2 AND holder IN"
+            "UPDATE balances SET balance = NULL, at = ?1 WHERE EXISTS (SELECT 1 FROM members WHERE account = ?4)"
+            " AND purse_id = ?2 AND holder IN"
             " (SELECT m.drip_id FROM json_each(?3) one CROSS JOIN members m ON m.account = ?4 AND m.key = one.value)",
             (now, found.id, json.dumps(logins), found.account),
         )

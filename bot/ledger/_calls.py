@@ -55,20 +55,21 @@ def claim(
 ) -> Claim | NoLane | None:
     """``Claims.claim``."""
     batch = connection.execute(
-        "SELECT b.account FROM batches b WHERE b.id = ? AND b.state = 'open' AND b.starts_at <= ?"  # noqa: S608 # our words
+        "SELECT b.kind, b.account FROM batches b WHERE b.id = ? AND b.state = 'open' AND b.starts_at <= ?"  # noqa: S608 # our words
         f" AND NOT {halts.IN_FORCE} AND NOT {restorations.IN_FORCE}",
         (batch_id, now),
     ).fetchone()
     if batch is None:
         return None
-    items = claimable(connection, batch_id, batch[0], plan.awards_per_call)
+    kind, account = batch
+    items = claimable(connection, batch_id, kind, account, plan.awards_per_call)
     if not items:
         return None
     passage = _passage(connection, items, plan, now)
     if isinstance(passage, NoLane):
         return passage
     body = build(items, token) if passage is None else build(items, token, passage.legs)
-    expectation = _evidence.expectation(connection, batch_id, items, passage, now)
+    expectation = _evidence.expectation(connection, batch_id, kind, account, items, passage, now)
     claimed = _begin(connection, _Intent(batch_id, token, items, body, expectation, passage), now)
     if passage is not None:
         _lanes.take(connection, passage, claimed.attempt_id, now / 1000 + START_WITHIN + plan.linger)
@@ -120,11 +121,14 @@ def _begin(connection: sqlite3.Connection, call: _Intent, now: int) -> Claim:
         " VALUES (?, 'open', ?, ?, ?, ?, ?) RETURNING id",
         (call.batch_id, now, call.token, award_ids, body_sha256, call.expectation),
     ).fetchone()
-    claimed = connection.execute(
-        "UPDATE awards SET state = 'sending', attempts = attempts + 1, attempt_id = ?, detail = NULL, changed_at = ?"
-        " WHERE id IN (SELECT value FROM json_each(?))",
-        (attempt_id, now, award_ids),
-    ).rowcount
+    claimed = sum(
+        connection.execute(
+            "UPDATE awards SET state = 'sending', attempts = attempts + 1, attempt_id = ?, detail = NULL,"
+            " changed_at = ? WHERE id BETWEEN ? AND ?",
+            (attempt_id, now, first, last),
+        ).rowcount
+        for first, last in _seals.ranges(item.award_id for item in call.items)
+    )
     if claimed != len(call.items):
         raise AssertionError(f"{claimed} of {len(call.items)} awards were claimed")
     return Claim(attempt_id, call.batch_id, call.token, call.items, call.body, call.passage)
@@ -138,7 +142,7 @@ def _passage(connection: sqlite3.Connection, items: Sequence[Item], plan: Plan, 
     return _lanes.pick(connection, plan.lanes, now)
 
 
-def claimable(connection: sqlite3.Connection, batch_id: int, account: str, limit: int) -> tuple[Item, ...]:
+def claimable(connection: sqlite3.Connection, batch_id: int, kind: str, account: str, limit: int) -> tuple[Item, ...]:
     """What the next call of the batch would carry."""
     found = connection.execute(_CLAIMABLE, (batch_id, account, limit)).fetchall()
     # The lowest lot only, and whatever else happens: one target once, because answers are matched by target.
@@ -148,7 +152,6 @@ def claimable(connection: sqlite3.Connection, batch_id: int, account: str, limit
             item = _rows.item(tuple(row))
             by_target.setdefault(item.target, item)
     items = tuple(by_target.values())
-    (kind,) = connection.execute("SELECT kind FROM batches WHERE id = ?", (batch_id,)).fetchone()
     return _once.named(connection, batch_id, items[:1]) if found and _once.is_once(kind, found[0][0]) else items
 
 

@@ -60,14 +60,20 @@ class Settled:
 
 
 def expectation(
-    connection: sqlite3.Connection, batch_id: int, items: Sequence[Item], passage: Passage | None, now: int
+    connection: sqlite3.Connection,
+    batch_id: int,
+    kind: str,
+    account: str,
+    items: Sequence[Item],
+    passage: Passage | None,
+    now: int,
 ) -> str | None:
-    """What is known before a call, as JSON for its attempt; ``None``: nothing."""
-    kind, account = connection.execute("SELECT kind, account FROM batches WHERE id = ?", (batch_id,)).fetchone()
+    """What is known before a call, as JSON for its attempt; ``None``: nothing. ``kind``, ``account``: the batch's."""
     if kind == ProviderKind.GAMEBALL.value:
         row = connection.execute("SELECT transaction_id FROM marks WHERE account = ?", (account,)).fetchone()
         return None if row is None else json.dumps({"mark": row[0]})
-    before = _balances.befores(connection, batch_id, items, now)
+    purse = _balances.purse_of_batch(connection, batch_id, make=False)
+    before = _balances.befores(connection, purse, items, now)
     known: dict[str, object] = {}
     if told := [was.at for was in before if was is not None]:
         known["before"] = [None if was is None else was.balance for was in before]

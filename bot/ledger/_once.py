@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import sha256
 from itertools import groupby
 from typing import Final
@@ -52,7 +51,7 @@ def named(connection: sqlite3.Connection, batch_id: int, items: Sequence[Item]) 
         "SELECT l.id, b.recorded_at FROM ledger l, batches b WHERE b.id = ?", (batch_id,)
     ).fetchone()
     mark = sha256(f"{ledger} {batch_id} {recorded_at}".encode()).hexdigest()[:16]
-    return tuple(replace(item, transaction_id=f"bursar-{item.award_id}-{mark}") for item in items)
+    return tuple(item._replace(transaction_id=f"bursar-{item.award_id}-{mark}") for item in items)
 
 
 _PLANNED: Final = (

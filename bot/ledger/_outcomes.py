@@ -10,6 +10,7 @@ from typing import Final
 
 from bot.domain.calls import Outcome, OutcomeKind
 from bot.domain.states import AwardState
+from bot.ledger import _seals
 from bot.ledger.events import Moved
 
 NEXT_STATE: Final[Mapping[OutcomeKind, AwardState]] = {
@@ -35,20 +36,31 @@ def store(connection: sqlite3.Connection, attempt_id: int, outcomes: Mapping[int
     Raises ``AssertionError`` when one of them is neither, or belongs to another attempt.
     """
     # One statement for all that share a state and a sentence, which is nearly always all of them.
-    groups: dict[tuple[AwardState, str | None], list[tuple[int, int | None]]] = {}
-    for award_id, outcome in outcomes.items():
-        groups.setdefault((NEXT_STATE[outcome.kind], outcome.detail), []).append((award_id, outcome.balance))
+    groups: dict[tuple[AwardState, str | None], dict[int, int | None]] = {}
+    for award_id in sorted(outcomes):
+        outcome = outcomes[award_id]
+        groups.setdefault((NEXT_STATE[outcome.kind], outcome.detail), {})[award_id] = outcome.balance
     moves = []
     for (state, detail), told in groups.items():
-        moved = connection.execute(
-            "UPDATE awards SET state = ?1, detail = ?2, balance = json_extract(told.value, '$[1]'), changed_at = ?3"
-            " FROM json_each(?4) told WHERE awards.id = json_extract(told.value, '$[0]') AND attempt_id = ?5"
-            " AND state IN ('sending', 'unknown')",
-            (state.value, detail, now, json.dumps(told), attempt_id),
-        ).rowcount
+        moved = sum(
+            connection.execute(
+                "UPDATE awards SET state = ?1, detail = ?2, balance = told.value, changed_at = ?3"
+                " FROM json_each(?4) told WHERE awards.id = ?5 + told.key AND attempt_id = ?6"
+                " AND state IN ('sending', 'unknown')",
+                (
+                    state.value,
+                    detail,
+                    now,
+                    json.dumps([told[one] for one in range(first, last + 1)]),
+                    first,
+                    attempt_id,
+                ),
+            ).rowcount
+            for first, last in _seals.ranges(told)
+        )
         if moved != len(told):
             raise AssertionError(f"{moved} of {len(told)} awards of attempt {attempt_id} got their outcome")
-        moves.append(Moved(state.value, [award_id for award_id, _ in told], detail, [balance for _, balance in told]))
+        moves.append(Moved(state.value, list(told), detail, list(told.values())))
     return moves
 
 

@@ -33,13 +33,14 @@ class Sums:
 
 def sums(connection: sqlite3.Connection, draft_id: int, skipped: str) -> Sums:
     """``skipped``: JSON array of the lines to leave out."""
-    awards, rejected = connection.execute(
-        f"SELECT count(*), count(unresolved) FROM draft_rows WHERE {_KEPT}",  # noqa: S608 # our words
+    awards, rejected, *halves = connection.execute(
+        f"SELECT count(*), count(unresolved), {_staging.sums_of('amount')},"  # noqa: S608 # our words
+        f" {_staging.sums_of('iif(unresolved IS NULL, abs(amount), 0)')},"
+        f" {_staging.sums_of('iif(unresolved IS NULL, max(amount, 0), 0)')} FROM draft_rows WHERE {_KEPT}",
         (draft_id, skipped),
     ).fetchone()
-    total, _ = _staging.sums(connection, _KEPT, (draft_id, skipped))
-    sent, absolute = _staging.sums(connection, f"{_KEPT} AND unresolved IS NULL", (draft_id, skipped))
-    return Sums(awards, rejected, total, absolute, (sent + absolute) // 2)
+    total, absolute, given = (_staging.whole(*pair) for pair in zip(halves[::2], halves[1::2], strict=True))
+    return Sums(awards, rejected, total, absolute, given)
 
 
 def follow_chains(connection: sqlite3.Connection, draft_id: int) -> None:

@@ -86,6 +86,8 @@ class Approvals:
 
         def work(connection: sqlite3.Connection) -> Standing:
             draft = _drafts.get(connection, draft_id, actor.server_id, now)
+            if draft.actor.server_id is None:
+                return Standing(None, None)  # it is a server that asks for a second person
             where = matching.scope(connection, draft_id, now, matching.DAYS) if skip_matched else None
             skipped = _rows.as_json(list(matching.lines(connection, where)))
             why = _why(connection, draft, _recording.sums(connection, draft_id, skipped), actor, now)

@@ -54,7 +54,7 @@ class Claims:
         """
         now = self._now()
         token = short_name(self._randomness, TOKEN_LENGTH)
-        return await self._database.write(lambda c: _calls.claim(c, batch_id, plan, build, token, now))
+        return await self._database.write_shared(lambda c: _calls.claim(c, batch_id, plan, build, token, now))
 
     async def claim_again(self, attempt_id: int, build: BuildBody) -> Claim | None:
         """Move the one award in doubt of a call that went under a transaction id to ``sending`` under a new attempt
@@ -88,7 +88,9 @@ class Claims:
         the call on its lane.
         """
         now = self._now()
-        await self._database.write(lambda c: _calls.record(c, claim, verdict, rejected or {}, split, landing, now))
+        await self._database.write_shared(
+            lambda c: _calls.record(c, claim, verdict, rejected or {}, split, landing, now)
+        )
 
     async def record_job(
         self, job: Job, outcomes: Mapping[int, Outcome], *, finished: bool, detail: str | None

@@ -2,6 +2,7 @@
 
 Work is a plain function of a ``sqlite3.Connection``. It runs whole on the connection's thread, between BEGIN and
 COMMIT: nothing else can get between its statements, and a task that is cancelled while it waits cannot cut it in two.
+Short transactions that wait at the same moment can share one COMMIT, and so one sync of the disk (``write_shared``).
 Whoever wants to run the ledger without threads (a simulation) hands other ``Connection``-like objects to ``Database``.
 """
 
@@ -17,6 +18,7 @@ from typing import Any, Final, Protocol, Self, TypeVar
 
 from bot.errors import LedgerError
 from bot.ledger._connection import Connection, explained
+from bot.ledger._sharing import Sharing, in_transaction
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,8 @@ class Database:
         self._open_reader = open_reader
         self._idle: list[Runner] = []
         self._free = asyncio.Semaphore(READERS)
-        self._writes: set[asyncio.Task[Any]] = set()
+        self._writes: set[asyncio.Future[Any]] = set()
+        self._shared = Sharing(self._run)
         self._closed = False
 
     @classmethod
@@ -62,20 +65,33 @@ class Database:
         logged, as nobody else will hear of it. Raises ``LedgerError`` when the ledger cannot be written; what ``work``
         raises rolls everything back and comes through as it is.
         """
-        return await self.write_bare(partial(_in_transaction, "BEGIN IMMEDIATE", work))
+        return await self.write_bare(partial(in_transaction, "BEGIN IMMEDIATE", work))
 
     async def write_bare(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Like ``write``, for work that brings its own transactions (migrations)."""
+        self._refuse_if_closed()
+        # A task of its own, because a cancelled caller must not take the transaction with it.
+        return await self._ended(asyncio.create_task(self._run(work)))
+
+    async def write_shared(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Like ``write``, for short work that may share its COMMIT with other such work that waits at the same moment.
+
+        Each is whole or not at all by itself, and nobody hears of theirs before all of them are on the disk. When the
+        transaction itself fails (a full disk), all of them do.
+        """
+        self._refuse_if_closed()
+        return await self._ended(self._shared.write(work))
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._writer is None:
             raise LedgerError("the ledger is open for reading only: nothing was written")
-        self._refuse_if_closed()
-        # A task of its own, because a cancelled caller must not take the transaction with it; asyncio.wait, because
-        # it leaves what it waits for alone even when it is cancelled again.
-        transaction = asyncio.create_task(self._writer.run(work))
+        return await self._writer.run(work)
+
+    async def _ended(self, transaction: asyncio.Future[T]) -> T:
         self._writes.add(transaction)
         transaction.add_done_callback(self._writes.discard)
         try:
-            await asyncio.wait({transaction})
+            await asyncio.wait({transaction})  # leaves it alone even when the caller is cancelled again
         except asyncio.CancelledError:
             await _see_to_its_end(transaction)
             raise
@@ -91,7 +107,7 @@ class Database:
         except BaseException:
             self._free.release()
             raise
-        view = asyncio.create_task(reader.run(partial(_in_transaction, "BEGIN", work)))
+        view = asyncio.create_task(reader.run(partial(in_transaction, "BEGIN", work)))
         # A caller that is cancelled leaves at once; its connection comes back when it has finished reading.
         view.add_done_callback(partial(self._give_back, reader))
         await asyncio.wait({view})
@@ -124,7 +140,7 @@ class Database:
         if not view.cancelled():
             view.exception()  # seen, also when the caller has left
 
-    def _result(self, task: asyncio.Task[T]) -> T:
+    def _result(self, task: asyncio.Future[T]) -> T:
         try:
             return task.result()
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
@@ -133,21 +149,7 @@ class Database:
             raise explained(error, self.path) from error
 
 
-def _in_transaction(begin: str, work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
-    connection.execute(begin)
-    try:
-        result = work(connection)
-        connection.execute("COMMIT")
-    except BaseException:
-        # Some errors (a full disk, RAISE(ROLLBACK)) have ended the transaction themselves; rolling back again would
-        # put a second error in the place of the first.
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return result
-
-
-async def _see_to_its_end(transaction: asyncio.Task[T]) -> None:
+async def _see_to_its_end(transaction: asyncio.Future[T]) -> None:
     while not transaction.done():
         try:
             await asyncio.wait({transaction})

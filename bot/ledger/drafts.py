@@ -259,8 +259,8 @@ class Drafts:
 
         def work(connection: sqlite3.Connection) -> list[BudgetUse]:
             draft = _drafts.get(connection, draft_id, actor.server_id, now)
-            if draft.source == undo.SOURCE:
-                return []
+            if draft.source == undo.SOURCE or actor.server_id is None:
+                return []  # budgets are a server's
             where = matching.scope(connection, draft_id, now, matching.DAYS) if skip_matched else None
             skipped = _rows.as_json(list(matching.lines(connection, where)))
             given = _recording.sums(connection, draft_id, skipped).given

@@ -109,6 +109,14 @@ class Who:
     at: int
 
 
+_STANDS: Final = (
+    f"SELECT last.seq, last.hash, (SELECT {_seals.BATCH} FROM batches WHERE id = ?1),"  # noqa: S608 # our words
+    f" (SELECT {_seals.ATTEMPT} FROM attempts WHERE id = ?2)"
+    " FROM (SELECT max(seq) AS seq FROM events) newest LEFT JOIN events last ON last.seq = newest.seq"
+)
+"""The entry before, and what an entry is about as it stands."""
+
+
 def append(
     connection: sqlite3.Connection,
     at: int,
@@ -131,8 +139,8 @@ def append(
     ``attempt_id`` only for entries that are about one attempt. ``text``: hash of words that stand elsewhere. ``rows``:
     those of ``_seals.ROWS`` that this transaction wrote or took away.
     """
-    before = connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
-    seq, hash_before = (before[0] + 1, before[1]) if before is not None else (1, GENESIS)
+    seq_before, hash_before, batch, attempt = connection.execute(_STANDS, (batch_id, attempt_id)).fetchone()
+    seq = (seq_before or 0) + 1
     told = json.dumps(detail or {}, ensure_ascii=False)
     actor_id, actor_name = (actor.id, actor.name) if actor is not None else (None, None)
     has_words = actor_name is not None or bool(detail) or text is not None
@@ -141,13 +149,13 @@ def append(
     more = {**(facts or {}), **({"text": _seals.salted(salt or b"", text)} if text is not None else {})}
     if sealed := [_seals.sealed_row(connection, one) for one in rows]:
         more["rows"] = sealed
-    stated = _seals.canonical(_facts(connection, batch_id, attempt_id, moved, more, salt or b""))
+    stated = _seals.canonical(_facts(batch, attempt, moved, more, salt or b""))
     words = words_hash(salt, actor_name, told) if salt is not None else None
     row = (seq, at, str(kind), server_id, batch_id, award_id, attempt_id, actor_id, stated, words)
     connection.execute(
         "INSERT INTO events (seq, at, kind, server_id, batch_id, award_id, attempt_id, actor_id, facts, words, hash,"
         " actor_name, detail, salt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*row, entry_hash(hash_before, row), actor_name, told, salt),
+        (*row, entry_hash(hash_before or GENESIS, row), actor_name, told, salt),
     )
 
 
@@ -162,18 +170,17 @@ def words_hash(salt: bytes, actor_name: str | None, detail: str) -> str:
 
 
 def _facts(
-    connection: sqlite3.Connection,
-    batch_id: int | None,
-    attempt_id: int | None,
+    batch: str | None,
+    attempt: str | None,
     moved: Iterable[Moved],
     more: Mapping[str, object],
     salt: bytes,
 ) -> dict[str, object]:
     facts = dict(more)
-    if batch_id is not None:
-        facts["batch"] = _seals.batch(connection, batch_id)
-    if attempt_id is not None:
-        facts["attempt"] = _seals.attempt(connection, attempt_id)
+    if batch is not None:
+        facts["batch"] = _seals.of_text(batch)
+    if attempt is not None:
+        facts["attempt"] = _seals.of_text(attempt)
     if groups := [group.facts(salt) for group in moved if group.awards]:
         facts["moved"] = groups
     return facts

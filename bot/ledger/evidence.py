@@ -57,11 +57,12 @@ class Evidence:
         now = self._now()
 
         def look(connection: sqlite3.Connection) -> Upcoming:
-            (account,) = connection.execute("SELECT account FROM batches WHERE id = ?", (batch_id,)).fetchone()
+            kind, account = connection.execute("SELECT kind, account FROM batches WHERE id = ?", (batch_id,)).fetchone()
             if few is not None and not 0 < _balances.newcomers(connection, batch_id, limit, few + 1) <= few:
                 return Upcoming((), frozenset())
-            items = _calls.claimable(connection, batch_id, account, limit)
-            before = _balances.befores(connection, batch_id, items, now)
+            items = _calls.claimable(connection, batch_id, kind, account, limit)
+            purse = _balances.purse_of_batch(connection, batch_id, make=False)
+            before = _balances.befores(connection, purse, items, now)
             known = (item.award_id for item, was in zip(items, before, strict=True) if was is not None)
             return Upcoming(items, frozenset(known))
 
@@ -111,9 +112,10 @@ class Evidence:
         now = self._now()
 
         def look(connection: sqlite3.Connection) -> list[tuple[Item, int]]:
-            (account,) = connection.execute("SELECT account FROM batches WHERE id = ?", (batch_id,)).fetchone()
-            items = _calls.claimable(connection, batch_id, account, 10 * limit)
-            before = _balances.befores(connection, batch_id, items, now, of_any_age=True)
+            kind, account = connection.execute("SELECT kind, account FROM batches WHERE id = ?", (batch_id,)).fetchone()
+            items = _calls.claimable(connection, batch_id, kind, account, 10 * limit)
+            purse = _balances.purse_of_batch(connection, batch_id, make=False)
+            before = _balances.befores(connection, purse, items, now, of_any_age=True)
             known = [(item, was.balance) for item, was in zip(items, before, strict=True) if was is not None]
             return known[:limit]
 

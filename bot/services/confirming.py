@@ -77,9 +77,10 @@ class Confirmer:
 
     async def _confirmation(self, draft: Draft, choice: Choice, actor: Actor, limits: Limits) -> Confirmation:
         matches = await self._ledger.drafts.matches(draft.id)
-        totals = await self._ledger.drafts.totals(draft.id)
-        now_ms = milliseconds(self._clock.now())
-        harmless = matches_are_harmless(matches, totals, draft.label, now_ms)
+        harmless = False
+        if matches.rows:
+            totals = await self._ledger.drafts.totals(draft.id)
+            harmless = matches_are_harmless(matches, totals, draft.label, milliseconds(self._clock.now()))
         return Confirmation(
             actor=actor,
             content_hash=choice.content_hash,

@@ -152,7 +152,7 @@ async def test_a_verdict_that_does_not_fit_its_call_is_not_stored(
 async def test_awards_that_moved_under_a_call_are_noticed(ledger: Ledger):
     batch_id = await batch_of(ledger, 2)
     claimed = await claim(ledger, batch_id)
-    stranger = replace(claimed, items=(*claimed.items, replace(claimed.items[0], award_id=77)))
+    stranger = replace(claimed, items=(*claimed.items, claimed.items[0]._replace(award_id=77)))
     with pytest.raises(AssertionError, match="2 of 3 awards"):
         await ledger.claims.record_outcome(stranger, all_of(stranger, OutcomeKind.APPLIED))
     assert await states(ledger, batch_id) == ["sending"] * 2

@@ -113,10 +113,16 @@ class StillDatabase:
                 self._inside = False
 
     async def write(self, work: Callable[[Any], T]) -> T:
+        return await self._written(self._database.write, work)
+
+    async def write_shared(self, work: Callable[[Any], T]) -> T:
+        return await self._written(self._database.write_shared, work)
+
+    async def _written(self, write: Callable[[Callable[[Any], T]], Awaitable[T]], work: Callable[[Any], T]) -> T:
         await self._step()
         self.before_write()
         with self._clock.outside():
-            result = await self._database.write(work)
+            result = await write(work)
             if self.after_write is not None:
                 await self.after_write()
         return result

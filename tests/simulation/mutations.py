@@ -231,7 +231,7 @@ def without_a_lasting_id() -> Iterator[None]:
     real, calls = _once.named, count()
 
     def named(*given: Any) -> tuple[Item, ...]:
-        return tuple(replace(item, transaction_id=f"{item.transaction_id}-{next(calls)}") for item in real(*given))
+        return tuple(item._replace(transaction_id=f"{item.transaction_id}-{next(calls)}") for item in real(*given))
 
     with patch.object(_once, "named", named):
         yield

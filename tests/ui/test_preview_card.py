@@ -136,7 +136,7 @@ def test_a_look_up_shows_how_far_it_is_and_holds_the_send_back() -> None:
 def worst() -> Preview:
     """The longest of everything, in characters that escaping doubles."""
     long = "*_" * 400
-    people = tuple(replace(member(n), recipient=Recipient(RecipientType.CUSTOM, long, long)) for n in range(10))
+    people = tuple(member(n)._replace(recipient=Recipient(RecipientType.CUSTOM, long, long)) for n in range(10))
     return preview(
         draft=draft(label=long, reason=long, file_name=long, request={"duplicates": "once"}),
         totals=totals(100_000, problems=999, unresolved=99, deductions=5, lines=200_000),
