@@ -9,11 +9,11 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from bot.console.session import CLOCK, load_settings
 from bot.domain.amounts import canonical
+from bot.domain.jsonable import time_json
 from bot.domain.model import Award, Batch
 from bot.domain.reporting import safe_cell
 from bot.errors import NotFound, UsageError
@@ -138,13 +138,9 @@ def _record(award: Award, batch: Batch) -> Record:
         award.reason if award.reason is not None else batch.reason,
         None if award.balance is None else canonical(award.balance, unit),
         None if award.continues is None else str(award.continues),
-        _time(award.changed_at),
-        _time(batch.recorded_at),
+        time_json(award.changed_at),
+        time_json(batch.recorded_at),
         batch.actor.name,
         batch.label,
     )
     return dict(zip(COLUMNS, values, strict=True))
-
-
-def _time(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -170,9 +170,9 @@ def amount_words(canonical: str, unit: str) -> str:
     return f"{grouped} point{'' if grouped in ('1', '-1') else 's'}"
 
 
-def time_words(milliseconds: int) -> str:
-    """A recorded time, in UTC."""
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+def time_words(told: str) -> str:
+    """A recorded time (``time_json``), in UTC."""
+    return f"{datetime.fromisoformat(told).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def held_back_lines(standing: Mapping[str, Any]) -> Iterator[str]:

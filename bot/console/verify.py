@@ -10,7 +10,7 @@ import asyncio
 import re
 from argparse import Namespace
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
 from bot.console import output
 from bot.console.exits import Exit
@@ -18,6 +18,7 @@ from bot.console.preview import amount_words
 from bot.console.session import CLOCK, load_settings
 from bot.domain.amounts import canonical
 from bot.domain.codes import read_code
+from bot.domain.jsonable import Json, time_json
 from bot.domain.model import Award, Unit
 from bot.errors import BursarError, NotFound, UsageError
 from bot.ledger import events, verifying
@@ -63,7 +64,7 @@ def run(options: Namespace) -> int:
     return status
 
 
-def failure(error: dict[str, Any], status: int) -> dict[str, Any]:
+def failure(error: Json, status: int) -> Json:
     """The JSON object when there is no ledger that could be read."""
     return {**_json(_Asked(Verified())), "ok": False, "error": error, "exit_status": int(status)}
 
@@ -109,15 +110,19 @@ def _award_line(award: Award, unit: Unit) -> str:
     return f"Its row is award {award.id}: {amount} to {whom}, {award.state}."
 
 
-def _json(asked: _Asked) -> dict[str, Any]:
+def _json(asked: _Asked) -> Json:
     receipt = None
     if asked.place is not None:
         code, batch = str(asked.place.code), str(asked.place.batch_id)
         awards = [str(award.id) for award in asked.awards]
-        receipt = {"code": code, "batch": batch, "awards": awards, **asdict(asked.place.recorded)}
-    head = None if asked.head is None else asdict(asked.head)
+        receipt = {"code": code, "batch": batch, "awards": awards, **_entry_json(asked.place.recorded)}
+    head = None if asked.head is None else _entry_json(asked.head)
     found = verifying.as_json(asked.ledger)
     return {**found, "ok": found["ok"] and asked.missing is None, "receipt": receipt, "known_head": head}
+
+
+def _entry_json(entry: Entry) -> Json:
+    return {**asdict(entry), "at": time_json(entry.at)}
 
 
 def _head_of(options: Namespace) -> str | None:

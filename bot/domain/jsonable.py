@@ -1,13 +1,19 @@
-"""Rows, problems and warnings in the shapes that the command line's JSON promises. Pure."""
+"""Rows, problems, warnings and times in the shapes that the command line's JSON promises. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.domain.model import Notice, Problem, Recipient
 
 Json = dict[str, Any]
+
+
+def time_json(unix_ms: int) -> str:
+    """``2026-07-31T12:00:00.123Z``: a recorded time, wherever JSON or an export tells one."""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def recipient_json(recipient: Recipient) -> Json:

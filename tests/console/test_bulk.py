@@ -156,6 +156,9 @@ class TestRefused:
         done = await shell("bulk", file, "--programme", "drip-credentials", "--yes", "--json")
         assert (done.status, done.json["batch"]) == (5, None)
         assert (done.json["matched"]["rows"], done.json["matched"]["batches"][0]["batch"]) == (3, "1")
+        (award, *_) = await shell.awards()
+        assert done.json["matched"]["batches"][0]["at"] == award["recorded_at"]
+        assert f"batch 1  {award['recorded_at'][:16].replace('T', ' ')} UTC" in done.err
         assert "batch 1" in done.err
         again = await shell("bulk", file, "--programme", "drip-credentials", "--yes", "--again", "--json")
         assert (again.status, again.json["batch"]) == (0, "2")

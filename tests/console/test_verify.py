@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
 
 from bot.ledger.ledger import Ledger
@@ -58,6 +60,9 @@ async def test_a_receipt_and_an_earlier_head_are_looked_for(shell: Shell):
     assert (done.status, done.json["ok"]) == (0, True)
     assert (done.json["receipt"]["code"], done.json["receipt"]["batch"]) == (code, "1")
     assert done.json["known_head"]["hash"] == head != done.json["head"]
+    recorded = (await shell("export", "--batch", "1", "--format", "json")).out.splitlines()
+    assert done.json["receipt"]["at"] == json.loads(recorded[0])["recorded_at"], "times are told as everywhere"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", done.json["known_head"]["at"])
     assert "nothing up to it was cut off or rewritten since" in done.err
     row = await shell("verify", f"{code}.3", "--json")
     assert (row.status, row.json["receipt"]["awards"]) == (0, ["2"])

@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.domain.amounts import canonical
 from bot.domain.drafting import EarlierBatch, StagedRow
-from bot.domain.jsonable import Json, problems_json, recipient_json, warnings_json
+from bot.domain.jsonable import Json, problems_json, recipient_json, time_json, warnings_json
 from bot.domain.model import Problem, Unit
 from bot.ledger.lanes import HeldLane
 from bot.services.batches import BatchView
@@ -115,7 +115,7 @@ def _earlier(batch: EarlierBatch) -> Json:
     return {
         "batch": str(batch.batch_id),
         "by": batch.actor_name,
-        "at": batch.recorded_at,
+        "at": time_json(batch.recorded_at),
         "label": batch.label,
         "rows": batch.rows,
     }
