@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from bot.domain.drafting import DraftTotals, LeftOut, StagedRow
@@ -15,7 +16,12 @@ from bot.ledger import _rows
 HASH_ROWS: Final = 2000
 """Rows that are hashed in one read: long enough to be quick, short enough to let others in between."""
 
-_INSERT_ROW: Final = "INSERT INTO draft_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_ROW: Final = f"INSERT INTO draft_rows VALUES {_ROW}"  # noqa: S608 # our words
+_TOGETHER: Final = 100
+_INSERT_ROWS: Final = f"INSERT INTO draft_rows VALUES {', '.join([_ROW] * _TOGETHER)}"  # noqa: S608 # our words
+"""Python's lock is given back for the time of a statement: with many rows in one, the next slice of a file is read
+meanwhile."""
 
 
 def change(connection: sqlite3.Connection, draft_id: int, states: str) -> None:
@@ -37,11 +43,15 @@ def change(connection: sqlite3.Connection, draft_id: int, states: str) -> None:
 
 
 def insert(
-    connection: sqlite3.Connection, draft_id: int, rows: Iterable[StagedRow], problems: Sequence[Problem]
+    connection: sqlite3.Connection, draft_id: int, rows: Sequence[StagedRow], problems: Sequence[Problem]
 ) -> None:
     """Add rows and problems; several problems of one line keep their order."""
     try:
-        connection.executemany(_INSERT_ROW, (_rows.draft_row(draft_id, row) for row in rows))
+        whole = len(rows) - len(rows) % _TOGETHER
+        for start in range(0, whole, _TOGETHER):
+            together = (_rows.draft_row(draft_id, row) for row in rows[start : start + _TOGETHER])
+            connection.execute(_INSERT_ROWS, tuple(chain.from_iterable(together)))
+        connection.executemany(_INSERT_ROW, [_rows.draft_row(draft_id, row) for row in rows[whole:]])
     except OverflowError:
         raise LimitExceeded("an amount of this draft is larger than any ledger can hold") from None
     except sqlite3.IntegrityError as error:

@@ -47,7 +47,7 @@ class DripCredentials(OnLine):
             raise ValueError(f"{recipient.type.value} cannot be paid by this programme; it pays credentials.")
         if recipient.type is RecipientType.CUSTOM and not recipient.source:
             raise ValueError("A custom credential needs its source as well.")
-        if recipient.key in self._own:
+        if self._own and recipient.key in self._own:
             raise ValueError(OWN_TWIN)
         return spelled(recipient)
 
@@ -61,7 +61,7 @@ class DripCredentials(OnLine):
     async def send(
         self, body: bytes, items: Sequence[Item], legs: Sequence[Leg] = (), *, begin_by: float | None = None
     ) -> Verdict:
-        if any(item.recipient.key in self._own for item in items):
+        if self._own and any(item.recipient.key in self._own for item in items):
             return replace(unsent(items, OWN_TWIN), refused_whole=True)
         return await self._access.pay_credentials(self._programme, body, items, legs, begin_by=begin_by)
 
