@@ -98,14 +98,18 @@ class ApprovalRules:
             except ValueError:
                 limit = 0
             if absolute > limit:
-                return f"it moves {display(absolute, unit)}, more than {display(limit, unit)}"
+                return f"it moves {display(absolute, unit)}, {_above(display(limit, unit))}"
             if (together := absolute + alone.absolute) > limit:
                 shown = display(together, unit)
-                return f"it moves {shown} {_TOGETHER}, more than {display(limit, unit)}"
+                return f"it moves {shown} {_TOGETHER}, {_above(display(limit, unit))}"
         if self.rows is not None and awards > self.rows:
-            return f"it has {awards:,} awards, more than {self.rows:,}"
+            return f"it has {awards:,} awards, {_above(f'{self.rows:,}')}"
         if self.rows is not None and (together := awards + alone.awards) > self.rows:
-            return f"it has {together:,} awards {_TOGETHER}, more than {self.rows:,}"
+            return f"it has {together:,} awards {_TOGETHER}, {_above(f'{self.rows:,}')}"
         if self.first_use and is_first:
             return "it is the first batch of this server for this programme"
         return None
+
+
+def _above(limit: str) -> str:
+    return f"more than the {limit} that one person may send"

@@ -57,7 +57,10 @@ def get(connection: sqlite3.Connection, draft_id: int, server_id: str | None, no
     if draft.state is DraftState.CANCELLED:
         raise DraftGone("this draft was cancelled; nothing of it was sent", hint="Start again.")
     if draft.state is not DraftState.RECORDED and draft.expires_at <= now:
-        raise DraftGone("this draft's time is over; nothing of it was sent", hint="Start again.")
+        raise DraftGone(
+            "this draft's time is over, since drafts are kept for a day; nothing of it was sent",
+            hint="Upload the file, or give the command, once more.",
+        )
     return draft
 
 

@@ -73,8 +73,8 @@ class Approvals:
     async def decide(self, approval_id: int, actor: Actor, *, approve: bool) -> Decided:
         """Give or refuse leave. One of several presses counts, the others read who was first.
 
-        Raises ``NotAllowed`` for who prepared or asked, ``DraftGone`` for a draft that is over or was changed since,
-        ``Refused`` when the time is over, ``NotFound``.
+        Raises ``NotAllowed`` for who prepared or asked, ``DraftGone`` for a draft that is over or was changed since and
+        for a request whose time is over, ``NotFound``.
         """
         now = self._now()
         return await self._database.write(lambda connection: _decide(connection, approval_id, actor, approve, now))
@@ -191,7 +191,7 @@ def _decide(connection: sqlite3.Connection, approval_id: int, actor: Actor, appr
             hint="Let somebody else look at it.",
         )
     if approval.expires_at <= now:
-        raise Refused("the time of this request is over; nothing was approved", hint="Its preparer can ask again.")
+        raise DraftGone("the time of this request is over; nothing was approved", hint="Start again, then ask again.")
     draft = _drafts.get(connection, draft_id, server_id, now)
     if draft.state is DraftState.RECORDED:
         raise _drafts.gone_to_batch(connection, draft_id)

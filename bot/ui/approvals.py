@@ -8,6 +8,8 @@ from typing import Any, Final, Self
 
 import discord
 
+from bot.clock import milliseconds
+from bot.errors import DraftGone
 from bot.services.approving import Approval, ApprovalState
 from bot.services.rules import Capability, ServerRules
 from bot.ui import answers, staff
@@ -71,12 +73,12 @@ def request_card(seen: Look, approval: Approval, *, practice: bool) -> discord.u
         RULE,
         plan_line(preview),
         f"-# Draft {approval.draft_id} · prepared by {escape(preview.draft.actor.name, 40)} · content "
-        f"`{approval.content_hash[:HASH_PREFIX]}` · until {when(approval.expires_at)}. A change of the draft voids it.",
+        f"`{approval.content_hash[:HASH_PREFIX]}`. Once the draft is changed, approval has to be asked for again.",
     ]
     return card(
         card_title(preview),
         tone=Tone.ATTENTION,
-        word="Nothing sent · waits for a second person",
+        word=f"Nothing sent · a second person can approve it until {when(approval.expires_at)}",
         practice=practice,
         lines=lines,
         rows=[
@@ -95,11 +97,21 @@ async def _decide(interaction: Interaction, approval_id: int, *, approve: bool) 
     rules = await require(interaction, Capability.APPROVE)
     services, actor = services_of(interaction), actor_of(interaction)
     asked = await services.approving.request(approval_id, actor)
-    if approve and asked.state is ApprovalState.ASKED:
-        draft = await services.submitting.draft(asked.draft_id, actor)
-        programme = services.programmes.get(draft.programme, currency=rules.currencies.get(draft.programme))
-        await services.submitting.check_second(draft.id, actor, limits_for(interaction, rules, programme))
-    decided = await services.approving.decide(approval_id, actor, approve=approve)
+    if asked.state is ApprovalState.ASKED and asked.expires_at <= milliseconds(services.clock.now()):
+        why = f"Nobody approved or refused it by {when(asked.expires_at)}, and what it was about is kept no longer."
+        await _close(interaction, asked, rules, why)
+        return
+    try:
+        if approve and asked.state is ApprovalState.ASKED:
+            draft = await services.submitting.draft(asked.draft_id, actor)
+            programme = services.programmes.get(draft.programme, currency=rules.currencies.get(draft.programme))
+            await services.submitting.check_second(draft.id, actor, limits_for(interaction, rules, programme))
+        decided = await services.approving.decide(approval_id, actor, approve=approve)
+    except DraftGone as gone:
+        if gone.batch_id is not None:
+            raise
+        await _close(interaction, asked, rules, sentence(gone.message))
+        return
     practice = services.practice
     if not decided.changed:
         await answers.show(interaction, _late_card(decided.approval, practice=practice))
@@ -126,11 +138,21 @@ def _late_card(approval: Approval, *, practice: bool) -> discord.ui.LayoutView:
     return card("This is decided already", tone=Tone.PLAIN, word="", practice=practice, lines=lines)
 
 
+async def _close(interaction: Interaction, asked: Approval, rules: ServerRules, why: str) -> None:
+    """There is nothing left to decide: say so, and let the request say it too."""
+    practice = services_of(interaction).practice
+    again = "To send it all the same, somebody prepares it anew and asks for approval again."
+    request = f"**{escape(asked.asked_by, 60)}** asked for approval: {escape(asked.why, 200)}."
+    title = f"Draft {asked.draft_id} can be approved no more"
+    view = card(title, tone=Tone.STOPPED, word="Nothing sent", practice=practice, lines=[request, why, again])
+    await _replace(interaction, view, rules, asked)
+    lines = [why, again]
+    view = card("This can be approved no more", tone=Tone.PLAIN, word="Nothing sent", practice=practice, lines=lines)
+    await answers.show(interaction, view)
+
+
 async def _mark(interaction: Interaction, approval: Approval, rules: ServerRules, *, practice: bool) -> None:
-    """Let the request say what became of it. The decision holds whether or not that can be shown."""
-    message = interaction.message
-    if message is None:
-        return
+    """Let the request say what became of it."""
     approved = approval.state is ApprovalState.APPROVED
     by = escape(approval.decided_by or "", 60)
     lines: list[Line] = [
@@ -144,10 +166,20 @@ async def _mark(interaction: Interaction, approval: Approval, rules: ServerRules
     rows = [[button("Open the draft", f"draft:open:{approval.draft_id}:-")]]
     word = "Nothing sent yet" if approved else "Nothing sent"
     view = card(title, tone=tone, word=word, practice=practice, lines=lines, rows=rows)
+    await _replace(interaction, view, rules, approval)
+
+
+async def _replace(
+    interaction: Interaction, view: discord.ui.LayoutView, rules: ServerRules, approval: Approval
+) -> None:
+    """Put a card in the place of the request. What was decided holds whether or not that can be shown."""
+    message = interaction.message
+    if message is None:
+        return
     try:
         await message.edit(view=staff.fit(view, rules), allowed_mentions=staff.NO_MENTIONS)
     except discord.HTTPException as error:
-        _log.warning("the request %d could not be marked as decided: %s", approval.id, error)
+        _log.warning("the request %d could not be marked as over: %s", approval.id, error)
 
 
 class ApprovalButton(

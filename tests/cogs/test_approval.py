@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import discord
+import pytest
 import simcord
 
+from bot.clock import SystemClock
 from tests.support.batches import batch, view
 from tests.support.discord import Shown, World, csv_of, discord_world, rows
 
@@ -29,16 +32,23 @@ async def ask(world: World, amount: int = 50) -> Shown:
     return await world.press(world.mod, card, "Ask for approval")
 
 
+def over(world: World) -> None:
+    """The request stands there as one that nobody can decide any more."""
+    (closed,) = [one for one in world.staff_messages() if "Draft 1 can be approved no more" in one.text]
+    assert closed.buttons == []
+    assert "**mod** asked for approval" in closed.text
+
+
 async def test_a_large_batch_is_sent_after_somebody_else_approved_it(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         mia = await with_threshold(world)
         card = await world.bulk(world.mod, file=("week.csv", csv_of(world, rows(world, 50))))
-        assert "**Needs a second person**: it has 8 awards, more than 2" in card.text
+        assert "**Needs a second person**: it has 8 awards, more than the 2 that one person may send" in card.text
         assert not [label for label in card.buttons if label.startswith("Send")]
         card = await world.press(world.mod, card, "Ask for approval")
         assert "Asked by mod" in card.text
         asked = request(world)
-        assert "**mod** asks for approval: it has 8 awards, more than 2" in asked.text
+        assert "**mod** asks for approval: it has 8 awards, more than the 2 that one person may send" in asked.text
         assert "**400 points** in total" in asked.text
         assert f"<@{world.members[0].id}>" in asked.text
         assert "content `" in asked.text
@@ -111,7 +121,39 @@ async def test_a_change_after_the_request_voids_it(tmp_path: Path) -> None:
         assert "Ask for approval" in changed.buttons
         late = await world.press(mia, request(world), "Approve")
         assert "changed after its approval was asked for" in late.text
+        over(world)
         assert await world.calls() == 0
+
+
+@pytest.mark.parametrize("label", ["Approve", "Refuse"])
+async def test_a_request_whose_time_is_over_says_so_and_offers_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str
+) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        await ask(world)
+        asked = request(world)
+        assert "a second person can approve it until <t:" in asked.text
+        a_day_later = time.time() + 24 * 3600 + 5
+        monkeypatch.setattr(SystemClock, "now", lambda _clock: a_day_later)
+        gone = await world.press(world.mod, asked, "Open the draft")
+        assert "This draft's time is over, since drafts are kept for a day; nothing of it was sent." in gone.text
+        assert "Upload the file, or give the command, once more." in gone.text
+        late = await world.press(mia, asked, label)
+        assert "### This can be approved no more" in late.text
+        assert "Nobody approved or refused it by <t:" in late.text
+        assert "somebody prepares it anew and asks for approval again" in late.text
+        over(world)
+
+
+async def test_a_request_whose_draft_was_cancelled_offers_nothing_any_more(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        card = await ask(world)
+        await world.press(world.mod, card, "Cancel")
+        late = await world.press(mia, request(world), "Approve")
+        assert "This draft was cancelled; nothing of it was sent." in late.text
+        over(world)
 
 
 async def test_an_approver_who_may_no_longer_approve_holds_the_batch_back(tmp_path: Path) -> None:
@@ -158,7 +200,7 @@ async def test_thresholds_are_set_on_the_settings_card_and_need_a_staff_channel_
         assert "**Second person above so many rows**: 500" in card.text
         await world.setting("staff_channel_id", None)
         draft = await world.bulk(world.mod, file=("week.csv", csv_of(world, rows(world, 50))))
-        assert "it moves 400, more than 399" in draft.text
+        assert "it moves 400, more than the 399 that one person may send" in draft.text
         refused = await world.press(world.mod, draft, "Ask for approval")
         assert "there is no staff channel to ask in" in refused.text
 

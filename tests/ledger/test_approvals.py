@@ -56,10 +56,10 @@ async def approved(ledger: Ledger, ready: Draft, **more: object) -> Approval:
 @pytest.mark.parametrize(
     ("rule", "why"),
     [
-        ({"amount": "29"}, "it moves 30, more than 29"),
-        ({"rows": 2}, "it has 3 awards, more than 2"),
+        ({"amount": "29"}, "it moves 30, more than the 29 that one person may send"),
+        ({"rows": 2}, "it has 3 awards, more than the 2 that one person may send"),
         ({"first_use": True}, "it is the first batch of this server for this programme"),
-        ({"amount": "0.50"}, "it moves 30, more than 0"),
+        ({"amount": "0.50"}, "it moves 30, more than the 0 that one person may send"),
     ],
 )
 async def test_above_a_threshold_nothing_is_recorded_without_leave(ledger: Ledger, rule: dict[str, object], why: str):
@@ -107,9 +107,14 @@ async def test_thresholds_are_the_servers_own_and_judged_on_what_would_be_sent(l
     [
         (
             {"amount": "50"},
-            "it moves 60 together with what the same person sent alone in the hour before, more than 50",
+            "it moves 60 together with what the same person sent alone in the hour before, more than the 50 that one"
+            " person may send",
         ),
-        ({"rows": 5}, "it has 6 awards together with what the same person sent alone in the hour before, more than 5"),
+        (
+            {"rows": 5},
+            "it has 6 awards together with what the same person sent alone in the hour before, more than the 5 that one"
+            " person may send",
+        ),
     ],
 )
 async def test_pieces_of_a_batch_that_one_person_sends_within_an_hour_are_judged_together(
