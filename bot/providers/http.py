@@ -12,6 +12,7 @@ Either proves that nothing happened. Everything else may have happened.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,10 @@ CONNECT_TIMEOUT: Final = 15.0
 KEEP_ALIVE: Final = 2.0
 """Seconds an idle connection is used again. Short, because a request written into a connection that the service is
 just closing (Node.js does so after 5 s) ends in doubt, and a new one costs little at the pace of these limits."""
+_TURNS: Final = 4
+"""Turns of the event loop that the last byte of a body waits for. A hang-up that has reached this machine by then is
+noticed, under TLS after three of them: so a connection that died in the pool, or was closed as soon as it was accepted,
+leaves no doubt."""
 
 
 class Proof(StrEnum):
@@ -106,6 +111,8 @@ class _Gate(aiohttp.Payload):
             raise aiohttp.ClientConnectionResetError("a write is never sent twice")
         self._used = True
         await writer.write(self._value[:-1])  # returns once a large body has left for the socket
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         transport = writer.transport
         if self._shut or transport is None or transport.is_closing():
             raise aiohttp.ClientConnectionResetError("closed before the last byte")
