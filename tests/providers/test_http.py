@@ -9,10 +9,10 @@ import pytest
 from aiohttp.abc import AbstractStreamWriter
 
 from bot.errors import SettingsError
-from bot.providers.http import Client, Exchange, _Gate, checked_base
+from bot.providers.http import Client, Exchange, Proof, _Gate, checked_base
 
+from .failure_kinds import LARGE, LATE, SMALL, a_part_of_the_body, answers, then
 from .raw_server import Peer, RawServer
-from .test_failures import LARGE, MAY, SMALL, SOON, answers, stall_in_upload
 
 
 async def test_a_connection_that_died_while_idle_is_not_used_for_a_write() -> None:
@@ -22,7 +22,7 @@ async def test_a_connection_that_died_while_idle_is_not_used_for_a_write() -> No
         peer.close()
 
     async with RawServer(one_answer_a_connection) as server:
-        client = Client(server.url, {}, timeout=SOON)
+        client = Client(server.url, {}, timeout=LATE)
         assert (await client.exchange("PATCH", "/1", SMALL)).status == 200
         await server.hung_up()
         assert (await client.exchange("PATCH", "/2", SMALL)).status == 200
@@ -40,11 +40,11 @@ async def test_a_write_into_a_dying_connection_is_never_sent_again(method: str) 
         peer.reset()
 
     async with RawServer(dies_at_the_second) as server:
-        client = Client(server.url, {}, timeout=SOON)
+        client = Client(server.url, {}, timeout=LATE)
         assert (await client.exchange(method, "/1", SMALL)).status == 200
         second = await client.exchange(method, "/2", SMALL)
         await client.close()
-        assert second.proof is MAY
+        assert second.proof is Proof.MAY_HAVE
         assert second.status is None
         assert len(server.bodies) == 2
 
@@ -56,7 +56,7 @@ async def test_connections_are_kept_between_calls() -> None:
             await peer.answer("200 OK")
 
     async with RawServer(patient) as server:
-        client = Client(server.url, {}, timeout=SOON)
+        client = Client(server.url, {}, timeout=LATE)
         for _ in range(3):
             assert (await client.exchange("PATCH", "/1", SMALL)).whole
         await client.close()
@@ -65,10 +65,10 @@ async def test_connections_are_kept_between_calls() -> None:
 
 
 async def test_cancelling_a_call_is_passed_on_and_lets_no_last_byte_through() -> None:
-    async with RawServer(stall_in_upload) as server:
+    async with then("stall", after=a_part_of_the_body)() as server:
         client = Client(server.url, {}, timeout=30)
         call = asyncio.ensure_future(client.exchange("PATCH", "/write", LARGE))
-        await server.head_read.wait()
+        await server.arrivals.get()
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
@@ -123,7 +123,7 @@ async def test_a_request_carries_keys_and_length_but_neither_cookies_nor_compres
 
     async with RawServer(sets_a_cookie) as server:
         # by name: aiohttp would keep no cookie of a bare address anyway
-        client = Client(f"http://localhost:{server.port}/", {"Authorization": "Bearer secret"}, timeout=SOON)
+        client = Client(f"http://localhost:{server.port}/", {"Authorization": "Bearer secret"}, timeout=LATE)
         await client.exchange("PATCH", "/a%2Fb?values=1,2%2B3", SMALL)
         await client.exchange("GET", "/read")
         await client.close()
@@ -139,8 +139,8 @@ async def test_a_request_carries_keys_and_length_but_neither_cookies_nor_compres
 
 
 async def test_a_read_is_complete_without_a_body() -> None:
-    async with RawServer(answers("200 OK", body=b"[1]")) as server:
-        client = Client(server.url, {}, timeout=SOON)
+    async with answers("200 OK", body=b"[1]")() as server:
+        client = Client(server.url, {}, timeout=LATE)
         exchange = await client.exchange("GET", "/read")
         await client.close()
     assert exchange.whole
