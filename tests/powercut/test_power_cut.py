@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 import sqlite3
@@ -37,7 +38,7 @@ async def story(path: Path, *, checkpoints: bool) -> list[Shot]:
         await said("setting")
         draft_id = await ledger.drafts.create(new_draft(reason="Week 31"))
         await said("draft")
-        await ledger.drafts.stage(draft_id, rows(24), ())
+        await ledger.drafts.stage(draft_id, rows(36), ())
         await said("staged")
         ready = await ledger.drafts.finish(draft_id, refused=False, summary={})
         await said("ready")
@@ -48,6 +49,14 @@ async def story(path: Path, *, checkpoints: bool) -> list[Shot]:
             await said(f"claim for {kind.value}")
             await ledger.claims.record_outcome(claimed, all_of(claimed, kind, "why"))
             await said(f"outcome {kind.value}")
+        first = await claim(ledger, batch, 6)
+        await said("claim beside another")
+        _, second = await asyncio.gather(
+            ledger.claims.record_outcome(first, all_of(first, OutcomeKind.APPLIED)), claim(ledger, batch, 6)
+        )
+        await said("outcome and claim under one commit")
+        await ledger.claims.record_outcome(second, all_of(second, OutcomeKind.APPLIED))
+        await said("outcome beside another")
         doubts = [award.id for award in await ledger.queries.in_doubt(batch)]
         await ledger.steering.resolve(doubts, Decision.LANDED, ADA, reason="seen")
         await said("resolved")
