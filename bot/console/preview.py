@@ -23,6 +23,8 @@ FROM_DOUBT: Final = (
     "`/batch resolve` in Discord."
 )
 """The next step where evidence was not yet looked for to its end."""
+TAKES_LESS: Final = " (no more than there is: the result says where it was less)"
+"""Of a service that cuts deductions down and reports them as done."""
 GOES_ON: Final = "`bursar resume --paused {batch}`, or `/batch resume` in Discord,"
 """Who can go on with a paused batch."""
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
@@ -55,7 +57,8 @@ def _facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         people = plural(summary["recipients"], "recipient")
         yield "To send", f"{plural(summary['rows'], 'award')} to {people}, {total} in all"
         if summary["deductions"]:
-            yield "Deductions", f"{plural(summary['deductions'], 'of them takes', 'of them take')} points away"
+            words = f"{plural(summary['deductions'], 'of them takes', 'of them take')} points away"
+            yield "Deductions", f"{words}{TAKES_LESS if summary['may_take_less'] else ''}"
         if summary["rows"] > 1:
             yield "Largest", "; ".join(_row_words(row, summary["unit"]) for row in summary["largest"])
         yield "Calls", _plan_words(plan)

@@ -115,3 +115,8 @@ class Job:
     """The awards of the attempt that are still sending or unknown."""
     stopped_before: int = 0
     """Earlier jobs of the batch that the service was asked to stop."""
+    token: str = ""
+    mark: int | None = None
+    """A transaction that was listed before the call was sent."""
+    may_take_less: bool = False
+    """The service may cut a deduction down to what there is and report it as done."""

@@ -57,6 +57,8 @@ class DraftTotals:
     """Rows with a negative amount."""
     lines: int
     """Original lines behind the staged rows."""
+    may_take_less: bool = False
+    """There are deductions, and the service may cut them down to what there is and report them as done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Final
 
 from bot.domain.calls import Job, Outcome, OutcomeKind
-from bot.ledger import _outcomes, _rows, events
+from bot.ledger import _outcomes, _rows, _taking, events
 from bot.ledger._outcomes import Settled
 from bot.ledger.events import EventKind, Moved
 
@@ -22,16 +22,18 @@ def accepted(connection: sqlite3.Connection, account: str | None) -> list[Job]:
     """``Claims.jobs``."""
     found = connection.execute(
         "SELECT t.id, t.batch_id, t.job_id, t.accepted_at, t.polls, (SELECT count(*) FROM attempts s"  # noqa: S608 # our words
-        f" WHERE s.batch_id = t.batch_id AND s.id < t.id AND s.stop_asked_at IS NOT NULL), {_rows.ITEM}"
+        " WHERE s.batch_id = t.batch_id AND s.id < t.id AND s.stop_asked_at IS NOT NULL), t.token,"
+        f" t.expectation ->> 'mark', {_taking.may_be_cut('b')}, {_rows.ITEM}"
         " FROM attempts t JOIN batches b ON b.id = t.batch_id, json_each(t.awards) one"
         f" JOIN awards a ON a.id = one.value AND {_OPEN}"
         " WHERE t.state = 'accepted' AND (?1 IS NULL OR b.account = ?1) ORDER BY t.accepted_at, t.id, one.key",
         (account,),
     )
     jobs = []
-    for (attempt_id, batch_id, job_id, accepted_at, polls, stopped), rows in groupby(found, key=lambda row: row[:6]):
-        items = tuple(_rows.item(row[6:]) for row in rows)
-        jobs.append(Job(attempt_id, batch_id, job_id, accepted_at, polls, items, stopped_before=stopped))
+    for (attempt_id, batch_id, job_id, accepted_at, polls, *rest), rows in groupby(found, key=lambda row: row[:9]):
+        items = tuple(_rows.item(row[9:]) for row in rows)
+        stopped, token, mark, less = rest
+        jobs.append(Job(attempt_id, batch_id, job_id, accepted_at, polls, items, stopped, token, mark, bool(less)))
     return jobs
 
 

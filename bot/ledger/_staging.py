@@ -11,7 +11,7 @@ from typing import Any, Final
 from bot.domain.drafting import DraftTotals, LeftOut, StagedRow
 from bot.domain.model import Problem, ProviderKind, RecipientType
 from bot.errors import DraftGone, LimitExceeded, Refused
-from bot.ledger import _rows
+from bot.ledger import _rows, _taking
 
 HASH_ROWS: Final = 2000
 """Rows that are hashed in one read: long enough to be quick, short enough to let others in between."""
@@ -137,6 +137,10 @@ def totals(connection: sqlite3.Connection, draft_id: int) -> DraftTotals:
     (problems,) = connection.execute(
         "SELECT count(DISTINCT line) FROM draft_problems WHERE draft_id = ?", (draft_id,)
     ).fetchone()
+    (cut,) = connection.execute(
+        f"SELECT coalesce((SELECT {_taking.may_be_cut('d')} FROM drafts d WHERE d.id = ?), 0)",  # noqa: S608 # our words
+        (draft_id,),
+    ).fetchone()
     return DraftTotals(
         rows=rows,
         recipients=recipients,
@@ -147,6 +151,7 @@ def totals(connection: sqlite3.Connection, draft_id: int) -> DraftTotals:
         problems=problems,
         deductions=deductions,
         lines=lines,
+        may_take_less=bool(deductions and cut),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 def may_be_cut(batch: str) -> str:
-    """SQL: the service of this batch (an alias) may cut deductions down."""
+    """SQL: the service of this batch or draft (an alias) may cut deductions down."""
     return (
         f"coalesce((SELECT c.value FROM capabilities c WHERE c.account = {batch}.account AND c.kind = {batch}.kind"  # noqa: S608 # our words
         f" AND c.name = 'overdraft'), iif({batch}.kind = 'gameball', 'capped', '')) = 'capped'"

@@ -160,8 +160,8 @@ class Gameball(OnLine):
             return self._pause(exchange, items, PauseKind.ACCESS, None)
         once = items[0].transaction_id is not None
         if once and code == gameball_once.ID_TAKEN:
-            applied = same(items, OutcomeKind.APPLIED, gameball_once.TAKEN_BEFORE)
-            return verdict(exchange, applied, gameball_once.TAKEN_BEFORE)
+            told = gameball_once.NOT_TOLD if items[0].amount < 0 else gameball_once.TAKEN_BEFORE
+            return verdict(exchange, same(items, OutcomeKind.APPLIED, told), gameball_once.TAKEN_BEFORE)
         detail = self._wording.refusal(words, code)
         if code == 2001 or (once and code in gameball_once.SAME_MOMENT):  # about the moment, not about the row
             return not_sent(exchange, items, f"Nothing was sent: {detail}", wait=_SAME_CUSTOMER_PAUSE)

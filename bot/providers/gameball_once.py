@@ -23,6 +23,7 @@ ID_TAKEN: Final = 9004
 SAME_MOMENT: Final = frozenset({2001, 9003})
 """Another request for this customer is in progress; a transaction of this very moment exists."""
 TAKEN_BEFORE: Final = "Gameball had this award's transaction already, so an earlier call landed."
+NOT_TOLD: Final = "It landed, but how much was taken is not told: Gameball may take less where there is less."
 
 
 def body_of(customer: str, transaction_id: str, amount: int, unit: Unit, reason: str) -> bytes:
@@ -49,8 +50,11 @@ def read_answer(body: bytes, item: Item, unit: Unit) -> Outcome | None:
 
 
 def in_part(moved: int | None, amount: int, unit: Unit) -> str | None:
-    """What to say where fewer points moved than were asked for (a deduction is capped at what is there)."""
-    if moved is None or unit is not Unit.POINTS or abs(moved) == abs(amount):
+    """What to say where less moved than was asked for, or where that is not told of a deduction, which is capped at
+    what is there. Money that is given loses what is no whole point, which is no news."""
+    if moved is None:
+        return NOT_TOLD if amount < 0 else None
+    if abs(moved) == abs(amount) or (amount > 0 and unit is not Unit.POINTS):
         return None
     really, asked = display(abs(moved), unit), display(abs(amount), unit)
     return f"It landed in part: {really} of {asked} were {'taken' if amount < 0 else 'given'}."

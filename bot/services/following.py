@@ -4,12 +4,13 @@ asked to stop. While another machine may be at work neither is done."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.clock import Clock, milliseconds
-from bot.domain.calls import Job
+from bot.domain.calls import Job, Outcome, OutcomeKind
+from bot.domain.judging import Doubted, Judged, Judgement
 from bot.domain.model import Pause
 from bot.domain.retrying import delay_before_look, delay_before_poll
 from bot.ledger.ledger import Ledger
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 STOPS_MAX: Final = 8
 """How often a job that does not end is asked to stop: four minutes in all."""
+MAY_BE_LESS: Final = "It was reported as done, but the service may have taken less: it takes no more than there is."
 LOST: Final = "the service no longer knows the job, so its report on these rows is gone"
 ELSEWHERE: Final = "the settings no longer point to the account of this job, so it cannot be asked about"
 
@@ -127,6 +129,8 @@ class Follower:
         """Ask once, record what was said, and set the time of the next question unless the job is over."""
         provider = await provider_of(job.batch_id)
         report = JobReport(JobState.RUNNING, {}, ELSEWHERE) if provider is None else await _ask(provider, job)
+        if provider is not None and job.may_take_less:
+            report = replace(report, outcomes={**report.outcomes, **await _really_taken(provider, job, report)})
         finished = report.state is not JobState.RUNNING
         detail = report.detail or (LOST if report.state is JobState.LOST else None)
         if finished or report.outcomes:
@@ -217,3 +221,24 @@ async def _ask(provider: Provider, job: Job) -> JobReport:
         # A defect of ours in reading an answer must not stop the account; it ends like a service that does not answer.
         log.exception("job %s of batch %d could not be asked about", job.job_id, job.batch_id)
         return JobReport(JobState.RUNNING, {}, "an internal error kept Bursar from reading the answer about the job")
+
+
+async def _really_taken(provider: Provider, job: Job, report: JobReport) -> Mapping[int, Outcome]:
+    """What the evidence says of deductions that the report names as done. The report does not say how much was taken,
+    but that they landed is settled by it, whatever the evidence is."""
+    done = {award_id for award_id, outcome in report.outcomes.items() if outcome.kind is OutcomeKind.APPLIED}
+    items = tuple(item for item in job.items if item.amount < 0 and item.award_id in done)
+    found: Mapping[int, Judged] = {}
+    if items and job.mark is not None:  # without it there is no saying how long the list is
+        doubted = Doubted(job.attempt_id, job.batch_id, job.token, job.accepted_at, 0, items, mark=job.mark)
+        try:
+            found = (await provider.judge(doubted)).awards
+        except Exception:
+            log.exception("what job %s of batch %d took could not be read", job.job_id, job.batch_id)
+    landed = {one: judged for one, judged in found.items() if judged.judgement is Judgement.LANDED}
+    return {
+        item.award_id: Outcome(OutcomeKind.APPLIED, landed[item.award_id].detail, landed[item.award_id].balance)
+        if item.award_id in landed
+        else Outcome(OutcomeKind.APPLIED, MAY_BE_LESS)
+        for item in items
+    }

@@ -114,6 +114,8 @@ def _member_line(preview: Preview, faces: Faces, index: int) -> str:
     if before is None:
         return f"{line} · their balance could not be read"
     after = before + row.amount
+    if after < 0 and preview.totals.may_take_less:
+        return f"{line} · balance {points(before, unit)} · **no more than there is will be taken**"
     below = " · **below zero, will probably be refused**" if after < 0 else ""
     return f"{line} · balance {points(before, unit)} → {points(after, unit)}{below}"
 

@@ -53,6 +53,8 @@ def totals_line(preview: Preview) -> str:
         line += f" · from {count(totals.lines, 'row')}"
     if totals.deductions:
         line += f"\n**{count(totals.deductions, 'of them takes', 'of them take')} points away**"
+        if totals.may_take_less:
+            line += " · no more than there is: the result says where it was less"
     return line
 
 

@@ -34,6 +34,7 @@ def preview_json(preview: Preview, problems: Sequence[Problem]) -> Json:
         "sendable": preview.good_rows,
         "recipients": totals.recipients,
         "deductions": totals.deductions,
+        "may_take_less": totals.may_take_less,
         "total": canonical(totals.total, unit),
         "pending": totals.pending,
         "unresolved_rows": totals.unresolved,
