@@ -57,9 +57,9 @@ class Evidence:
         now = self._now()
 
         def look(connection: sqlite3.Connection) -> Upcoming:
-            kind, account = connection.execute("SELECT kind, account FROM batches WHERE id = ?", (batch_id,)).fetchone()
             if few is not None and not 0 < _balances.newcomers(connection, batch_id, limit, few + 1) <= few:
                 return Upcoming((), frozenset())
+            kind, account = connection.execute("SELECT kind, account FROM batches WHERE id = ?", (batch_id,)).fetchone()
             items = _calls.claimable(connection, batch_id, kind, account, limit)
             purse = _balances.purse_of_batch(connection, batch_id, make=False)
             before = _balances.befores(connection, purse, items, now)
