@@ -16,6 +16,7 @@ LINE_EVERY: Final = 5.0
 _DOING: Final = {
     "waiting-to-start": "waiting to start",
     "waiting-for-limit": "waiting for the rate limit",
+    "waiting-for-lane": "waiting until no earlier call can arrive any more",
     "away": "the service is away",
     "following": "waiting for the job to finish",
     "reading-back": "reading back what is in doubt",

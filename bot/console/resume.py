@@ -164,7 +164,9 @@ class _Work:
         settling = [one.until for one in activities if one.doing is Doing.SETTLING and one.until is not None]
         at = min(settling, default=None)
         reading = at is not None and at <= CLOCK.now()
-        told = {"settled_at": None if reading else at, "doing": "reading-back" if reading else None}
+        waits = any(one.doing is Doing.WAITING_FOR_LANE for one in activities)
+        doing = "reading-back" if reading else Doing.WAITING_FOR_LANE.value if waits else None
+        told = {"settled_at": None if reading else at, "doing": doing}
         progress.standing({"counts": counts.as_json(), **told})
 
     async def _doubts(self, batch_id: int) -> list[Json]:

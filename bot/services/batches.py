@@ -288,9 +288,13 @@ class Batches:
             per_month=pace.per_month,
         )
         unclear = (
-            activity.doing in (Doing.AWAY, Doing.FOLLOWING, Doing.STANDING_BY) or batch.state is not BatchState.OPEN
+            activity.doing in (Doing.AWAY, Doing.FOLLOWING, Doing.STANDING_BY, Doing.SETTLING)
+            or batch.state is not BatchState.OPEN
         )
-        wait = max(0.0, batch.starts_at / 1000 - self._clock.now())
+        begins = batch.starts_at / 1000
+        if activity.doing is Doing.WAITING_FOR_LANE and activity.until is not None:
+            begins = activity.until
+        wait = max(0.0, begins - self._clock.now())
         return left.calls, None if unclear else left.seconds + wait
 
 

@@ -95,7 +95,8 @@ class Concluder:
         if no_lane.trouble is not None and kind is not None:
             await self.pause(work, heard, disturbed(kind, no_lane.trouble))
         elif no_lane.until is not None:
-            work.activity = Activity(Doing.SETTLING, until=no_lane.until)
+            named = "" if kind is None else kind.spoken
+            work.activity = Activity(Doing.WAITING_FOR_LANE, until=no_lane.until, detail=named)
             work.next_call = self._clock.monotonic() + max(0.0, no_lane.until - self._clock.now())
         else:
             self.rest(work, heard, beside=bool(self._flights.but(flight)))  # the end of what has it is heard of

@@ -117,7 +117,12 @@ async def strays_of(ledger: Ledger, provider: Provider, standing: Standing) -> s
 
 def disturbed(kind: LaneKind, trouble: str) -> Pause:
     """The pause of a batch whose lane does not stand where it should."""
-    return Pause(PauseKind.DISTURBED, f"Nothing more is sent: the {kind.spoken} is disturbed: {trouble}. {CLAIMED}")
+    shows = "show" if kind is LaneKind.TWINS else "shows"
+    return Pause(
+        PauseKind.DISTURBED,
+        f"Nothing more is sent: the operator's {kind.spoken}, which {shows} whether a call arrived, is disturbed:"
+        f" {trouble}. {CLAIMED}",
+    )
 
 
 def own_row_refused(kind: LaneKind, fault: str) -> Pause:

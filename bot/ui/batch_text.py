@@ -125,6 +125,15 @@ def doing(view: BatchView) -> str | None:
         return " · ".join(
             part for part in (f"Next call {until}" if until else "Waiting for the rate limit", calls, left) if part
         )
+    if activity.doing is Doing.WAITING_FOR_LANE:
+        why = (
+            f"Next call {until}: before that an earlier one could still arrive at the service, and the operator's"
+            f" {activity.detail} takes one at a time. Nothing has to be done."
+        )
+        return "\n".join([why, " · ".join(part for part in (calls, left) if part)])
+    if activity.doing is Doing.SETTLING and activity.until is not None:
+        from_then = when(round(activity.until * 1000), "T")
+        return f"What is in doubt is read back from {from_then} on; nothing has to be done before."
     if held := _held(view):  # and not because the dispatcher has yet to look at a new batch
         return f"No call is under way: {held}"
     return " · ".join(part for part in (calls, left) if part) if view.calls_left else None

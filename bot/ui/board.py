@@ -232,18 +232,19 @@ class StaffBoard:
         done = await message.update(restarted_at=due.restarted_at, shown=due.shown)
         due.shown, due.final = done.components, final
         await message.alert()
-        return self._seconds_to_start(view)
+        return self._seconds_to_call(view)
 
     def _doing(self, batch_id: int) -> Doing:
         """What is going on; calls and the waits between them are one thing."""
         doing = self._services.dispatcher.activity(batch_id).doing
         return Doing.SENDING if doing is Doing.WAITING_FOR_LIMIT else doing
 
-    def _seconds_to_start(self, view: BatchView) -> float | None:
-        """Nobody tells when the wait before the first call is over, and the card must not go on promising it."""
-        if view.activity.doing is not Doing.WAITING_TO_START:
+    def _seconds_to_call(self, view: BatchView) -> float | None:
+        """Nobody tells when the wait before a call is over, and the card must not go on promising it."""
+        activity = view.activity
+        if activity.until is None or activity.doing not in (Doing.WAITING_TO_START, Doing.WAITING_FOR_LANE):
             return None
-        return max(0.0, view.batch.starts_at / 1000 - self._clock.now()) + 0.25
+        return max(0.0, activity.until - self._clock.now()) + 0.25
 
     def _failed(self, batch_id: int, due: _Due, error: Exception) -> None:
         due.failures += 1

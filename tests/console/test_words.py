@@ -103,7 +103,12 @@ def test_what_is_left_is_said_in_words_that_go_together():
     stream = io.StringIO()
     Progress(Time(), stream).standing({**standing(planned=1, applied=1), "seconds_left": 0.3})
     Progress(Time(), stream).standing({**standing(unknown=2), "doing": "reading-back", "settled_at": None})
-    assert stream.getvalue() == "1 of 2, under a second left\n2 of 2, 2 unknown, reading back what is in doubt\n"
+    Progress(Time(), stream).standing({**standing(planned=2), "seconds_left": None, "doing": "waiting-for-lane"})
+    assert stream.getvalue().splitlines() == [
+        "1 of 2, under a second left",
+        "2 of 2, 2 unknown, reading back what is in doubt",
+        "0 of 2, waiting until no earlier call can arrive any more",
+    ]
 
 
 def test_what_was_found_in_a_file_is_told_as_people_say_it():

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bot.app import App
 from bot.clock import milliseconds
 from bot.console.preview import FROM_DOUBT, end_lines
 from bot.domain.judging import Judged, Judgement, Judgements
@@ -68,9 +69,8 @@ async def credentials(office: Office, ids: list[str]) -> None:
     await office.sandbox.seed(credentials=[*known, *own])
 
 
-async def lay(office: Office, programme: str, **known: str) -> list[Health]:
+async def lay(app: App, programme: str, **known: str) -> list[Health]:
     """What ``doctor --probe`` and ``doctor --evidence`` do."""
-    app = office.app
     found = app.services.programmes.get(programme)
     for name, value in (PROVED[programme] | known).items():
         await app.ledger.capabilities.store(found.destination.account, found.kind, name, value, {})
@@ -90,7 +90,7 @@ async def opened(door: Door, kind: LaneKind, ids: list[str], lanes: int = 1, **m
     """The program with a lane in force, and its people known."""
     async with door.open(**variables(kind, door, lanes), **more) as office:
         await (credentials if kind is LaneKind.TWINS else people)(office, ids)
-        assert await lay(office, programme_of(kind)) == [Health.OK] * lanes
+        assert await lay(office.app, programme_of(kind)) == [Health.OK] * lanes
         yield office
 
 
@@ -225,7 +225,7 @@ async def test_without_a_proved_ring_the_witness_is_in_force(door: Door) -> None
     both = {**variables(LaneKind.RING, door), **variables(LaneKind.WITNESS, door)}
     async with door.open(**both) as office:
         await people(office, [])
-        assert await lay(office, MEMBERS, overdraft="allowed") == [Health.WARNING, Health.OK]
+        assert await lay(office.app, MEMBERS, overdraft="allowed") == [Health.WARNING, Health.OK]
         plan = await plan_of(office.app.ledger, office.app.services.programmes.get(MEMBERS))
         assert (plan.kind, plan.calls_at_once) == (LaneKind.WITNESS, 1)
 
@@ -268,7 +268,7 @@ async def test_a_ring_that_somebody_moved_stops_the_batch_instead_of_paying(door
         assert await health(office) is Health.FAILED
         destination = (await office.batch(batch_id)).destination
         assert "the ring is disturbed" in (await office.app.services.promises.of(destination)).text
-        assert await lay(office, MEMBERS) == [Health.OK]
+        assert await lay(office.app, MEMBERS) == [Health.OK]
         assert "sent again on a token ring" in (await office.app.services.promises.of(destination)).text
         await office.app.services.batches.resume(batch_id, MOD)
         await office.quiet()
@@ -286,13 +286,13 @@ async def test_a_ring_that_is_disturbed_after_a_lost_answer_leaves_the_call_to_a
         batch_id = await office.send(paying(ids[1:]), MEMBERS)
         assert await office.state(batch_id) == "paused:disturbed"
         assert await office.states(batch_id) == "UU"
-        assert await lay(office, MEMBERS) == [Health.FAILED]  # a call on it is in doubt
+        assert await lay(office.app, MEMBERS) == [Health.FAILED]  # a call on it is in doubt
         awards = [award.id for award in await office.awards(batch_id)]
         await office.app.services.batches.resolve(batch_id, awards, Decision.LANDED, MOD, reason="looked")
         await check(office)
-        assert await lay(office, MEMBERS) == [Health.FAILED]  # it holds two points
+        assert await lay(office.app, MEMBERS) == [Health.FAILED]  # it holds two points
         await moved(office, (OWN, -1))
-        assert await lay(office, MEMBERS) == [Health.OK]
+        assert await lay(office.app, MEMBERS) == [Health.OK]
 
 
 async def test_an_old_copy_of_the_ledger_stops_at_the_start(door: Door) -> None:
@@ -341,7 +341,7 @@ async def test_a_doubt_of_a_restored_ledger_is_not_settled_by_where_the_ring_sta
         assert await office.state(another) == "paused:disturbed"
         awards = [award.id for award in await office.awards(batch_id)]
         await office.app.services.batches.resolve(batch_id, awards, Decision.LANDED, MOD, reason="its balance")
-        assert await lay(office, MEMBERS) == [Health.OK]
+        assert await lay(office.app, MEMBERS) == [Health.OK]
         await office.app.services.batches.resume(another, MOD)
         await office.quiet()
         assert await office.states(another) == "AA"
@@ -452,7 +452,7 @@ async def test_a_member_who_became_a_place_since_is_not_paid_by_planned_rows_nor
     ring = kind is LaneKind.RING
     named = {"DRIP_RING": f"{OWN},{THIRD}"} if ring else {"DRIP_WITNESS": THIRD}
     async with door.open(dispatching=False, **named) as office:
-        assert await lay(office, MEMBERS) == [Health.OK]
+        assert await lay(office.app, MEMBERS) == [Health.OK]
     async with door.open(settling=True, **named) as office:
         await office.quiet()
         assert await office.states(alone) == "R"

@@ -100,6 +100,12 @@ def test_rows_wait_for_a_doubt_only_where_there_is_one() -> None:
     )
 
 
+def test_doubts_that_are_read_back_by_themselves_say_when() -> None:
+    waits = view(Counts(planned=1, unknown=2), Activity(Doing.SETTLING, until=NOW_MS / 1000), calls_left=1)
+    told = f"What is in doubt is read back from <t:{NOW_MS // 1000}:T> on; nothing has to be done before."
+    assert batch_text.doing(waits) == told
+
+
 def test_a_kept_lane_is_said_with_whose_it_is_unless_every_row_waits_for_its_own_doubt() -> None:
     waits = view(Counts(planned=3), calls_left=1)
     kept = HeldLane(LaneKind.WITNESS, 9, waits.batch.actor.server_id, is_paused=False, is_left=False)

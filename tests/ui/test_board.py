@@ -12,10 +12,12 @@ from pathlib import Path
 import discord
 import pytest
 
+from bot.providers.base import Health
 from bot.ui.board import StaffBoard
 from bot.ui.board_message import ALERTED
 from bot.ui.results import result_file
 from bot.ui.staff import nonce_of
+from tests.services.test_lanes import MEMBERS, OTHER, OWN, lay
 from tests.support.batches import alerts, board_says, record, record_file, view, without_board
 from tests.support.discord import discord_world
 from tests.support.patience import PATIENCE, until
@@ -199,6 +201,33 @@ async def test_a_message_under_way_is_edited_every_few_seconds_at_most(tmp_path:
         edits = [entry for entry in world.env.http_requests if entry.method == "PATCH" and "/messages/" in entry.path]
         assert len(edits) <= 3  # that it began, what was done after 3 seconds, that it ended
         assert await world.calls() == 8
+
+
+async def test_a_batch_whose_ring_is_not_free_yet_says_when_it_goes_on_and_then_that_it_did(tmp_path: Path) -> None:
+    async with discord_world(tmp_path, DRIP_RING=f"{OWN},{OTHER}", BURSAR_SETTLE_AFTER="3") as world:
+        await world.sandbox.seed(members=[{"drip_id": place, "balance": 0} for place in (OWN, OTHER)])
+        assert await lay(world.app, MEMBERS) == [Health.OK]  # an earlier call could be a second one until 3 s are over
+        batch_id = await record(world, [50, 20])
+        board = await board_says(world, batch_id, "Next call <t:")
+        assert "the operator's ring takes one at a time. Nothing has to be done.\n1 call to go" in board.text
+        await world.sandbox.faults({**SLOW, "ms": 4000})
+        board = await board_says(world, batch_id, "2 on the way")
+        assert "Next call" not in board.text
+        await board_says(world, batch_id, "Done")
+
+
+async def test_a_ring_that_somebody_else_used_is_told_in_words_that_need_no_manual(tmp_path: Path) -> None:
+    async with discord_world(tmp_path, DRIP_RING=f"{OWN},{OTHER}", BURSAR_SETTLE_AFTER="1") as world:
+        await world.sandbox.seed(members=[{"drip_id": place, "balance": 0} for place in (OWN, OTHER)])
+        assert await lay(world.app, MEMBERS) == [Health.OK]
+        await world.sandbox.seed(members=[{"drip_id": OWN, "balance": 7}])
+        await record(world, [50])
+        await world.until(lambda: bool(alerts(world)))
+        (alert,) = alerts(world)
+        assert (
+            "the operator's ring, which shows whether a call arrived, is disturbed: its places hold 7, 0" in alert.text
+        )
+        assert "Next: the operator finds out who else uses its places" in alert.text
 
 
 async def test_a_pause_is_shown_without_waiting_for_the_next_edit(
