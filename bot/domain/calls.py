@@ -69,6 +69,9 @@ class Verdict:
     """What left the process, for the record: ``headers_sent``, ``body_complete``, exception class."""
     told: tuple[int | None, ...] = ()
     """What an answer tells of the places of the call's own rows, in their order; empty where it tells nothing."""
+    whole: bool = False
+    """For a success: nothing can have become of any row but what became of all, so that a row that the answer does not
+    name was carried out if the call was."""
     own_fault: str | None = None
     """For ``refused_whole``: what is wrong with the operator's own rows, where the refusal can be about no award."""
 

@@ -107,6 +107,8 @@ class Judgements:
     """Gameball: the newest transaction that was listed."""
     landing: Landing | None = None
     """What became of the call on its lane."""
+    alone: bool = False
+    """Drip members: each award was judged by its own balance, whatever became of the rest of its call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class Numbers:
 
 
 def judge_alone(change: Change) -> Judgement:
-    """One award whose call was judged item by item (credentials)."""
+    """One award by its own balance."""
     if change.before is None or change.first is None or change.first != change.second:
         return Judgement.CANNOT_TELL
     moved = change.first - change.before - change.between

@@ -11,15 +11,23 @@ from typing import Final
 
 from bot.domain.lanes import ROWS, Course, LaneKind
 from bot.domain.model import Programme, ProviderKind
+from bot.domain.shown import Shown
 
 MEMBERS_ROWS: Final = 100
 """Rows that a members call takes (docs.drip.re/developer/rate-limits)."""
 BEST_FIRST: Final = (LaneKind.RING, LaneKind.WITNESS, LaneKind.TWINS)
 
 
+PASSED_OVER: Final = (
+    "the probe found that members who are not there are passed over, so one row tells nothing of others"
+)
+
+
 def objection(course: Course, currency: str | None, known: Mapping[str, str]) -> str | None:
     """Why a lane of this kind proves nothing here, as far as is known; ``None``: it may be used. ``known``: the probe's
     answers by the name of their question."""
+    if course.kind is not LaneKind.TWINS and Shown(known).skips:
+        return PASSED_OVER
     if course.kind is LaneKind.RING:
         return _objection_to_ring(course, currency, known)
     if course.kind is LaneKind.WITNESS:

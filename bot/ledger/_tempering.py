@@ -36,7 +36,7 @@ def tempered(
     if _is_older(connection, doubted.attempt_id):
         judged = {one: _in_older(verdict, by_list=currency is None) for one, verdict in judged.items()}
     if currency is not None and not _is_by_places(found):
-        judged = _by_another_name(connection, doubted, judged, account, currency)
+        judged = _by_another_name(connection, doubted, judged, account, currency, alone=found.alone)
     return judged
 
 
@@ -64,7 +64,13 @@ def _is_by_places(found: Judgements) -> bool:
 
 
 def _by_another_name(
-    connection: sqlite3.Connection, doubted: Doubted, judged: Mapping[int, Judged], account: str, currency: str
+    connection: sqlite3.Connection,
+    doubted: Doubted,
+    judged: Mapping[int, Judged],
+    account: str,
+    currency: str,
+    *,
+    alone: bool,
 ) -> Mapping[int, Judged]:
     """One balance can have two names: a member, and a login that pays into the same account. A balance that moved by
     such an award of another kind of programme is no proof of this one, and one that stayed may have been moved back."""
@@ -75,7 +81,7 @@ def _by_another_name(
         item.award_id: {Judgement.LANDED: item.amount in others, Judgement.NOT_LANDED: -item.amount in others}
         for item in doubted.items
     }
-    if kind is ProviderKind.DRIP_MEMBERS:
+    if kind is ProviderKind.DRIP_MEMBERS and not alone:
         if doubted.told_applied:
             return judged
         # All of them say the same, so it would have to be so of everybody whose balance says anything.

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from bot.clock import Clock, milliseconds
 from bot.domain.model import ProviderKind
 from bot.domain.promises import Known
+from bot.domain.shown import Shown
 from bot.ledger import _rows, events
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
@@ -33,6 +34,11 @@ class Capabilities:
             return {name: Known(name, value, json.loads(evidence), at) for name, value, evidence, at in found}
 
         return await self._database.read(work)
+
+    async def shown(self, account: str) -> Shown:
+        """What of them a call to the account depends on."""
+        members = await self.all(account, ProviderKind.DRIP_MEMBERS)
+        return Shown({name: one.value for name, one in members.items()})
 
     async def store(
         self, account: str, kind: ProviderKind, name: str, value: str, evidence: Mapping[str, object]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from bot.domain.calls import Item, Outcome, Verdict
 from bot.domain.judging import Doubted, Judgements
 from bot.domain.model import Pause, Programme, Recipient
 from bot.domain.probing import Leg, Purse
+from bot.domain.shown import Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,10 @@ class Provider(Protocol):
 
     @property
     def programme(self) -> Programme: ...
+
+    def knowing(self, shown: Shown) -> Self:
+        """The same, for an account of which probes have shown this."""
+        ...
 
     @property
     def pace(self) -> Pace:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from copy import copy
+from typing import Final, Self
 
 from bot.domain.calls import Item
 from bot.domain.model import Programme
 from bot.domain.probing import Purse
+from bot.domain.shown import NOTHING_SHOWN, Shown
 from bot.providers.base import FEW_READS, Reads
 from bot.providers.line import Line
 
@@ -23,10 +25,16 @@ class OnLine:
     def __init__(self, programme: Programme, line: Line) -> None:
         self._programme = programme
         self._line = line
+        self._shown = NOTHING_SHOWN
 
     @property
     def programme(self) -> Programme:
         return self._programme
+
+    def knowing(self, shown: Shown) -> Self:
+        other = copy(self)
+        other._shown = shown
+        return other
 
     @property
     def calls_at_once(self) -> int:

@@ -10,6 +10,7 @@ from bot.domain.amounts import display
 from bot.domain.calls import Item
 from bot.domain.judging import NEWCOMERS_READ, Change, Doubted, Judged, Judgement, Judgements, judge_alone, judge_whole
 from bot.domain.model import RecipientType, Unit
+from bot.domain.shown import Shown
 from bot.errors import ResolutionFailed
 from bot.providers.base import NOTHING_READ, Foresight, Reads
 from bot.providers.drip import DripAccess
@@ -141,16 +142,23 @@ async def credential_balances(
     return found, frozenset(absent)
 
 
-async def judge_members(access: DripAccess, doubted: Doubted, currency: str | None) -> Judgements:
-    """An all-or-nothing call: every recipient whose balance before is known is a witness."""
+async def judge_members(
+    access: DripAccess, doubted: Doubted, currency: str | None, unit: Unit, shown: Shown
+) -> Judgements:
+    """An all-or-nothing call: every recipient whose balance before is known is a witness. Where something else can have
+    become of an award than of the rest, it is judged by its own balance alone."""
+    alone = is_alone(doubted, shown)
     witnesses = [item for item in doubted.items if item.award_id in doubted.before]
-    if not witnesses and not doubted.told_applied:
+    if not witnesses and (alone or not doubted.told_applied):
         return _same(doubted, "No balance from before the call is known, so balances cannot prove anything.")
     first = await member_balances(access, witnesses, currency) if witnesses else {}
     await access.line.clock.sleep(SECOND_LOOK_SECONDS)
     second = await member_balances(access, witnesses, currency) if witnesses else {}
     if witnesses and not (first and second):
         return _same(doubted, "Drip could not be asked for the balances.", again=True)
+    if alone:
+        each = {item.award_id: _judge_alone(doubted, item, first, second, unit, MEMBER_GONE) for item in doubted.items}
+        return Judgements(each, alone=True)
     changes = {item.award_id: _change(doubted, item, first, second) for item in witnesses}
     judgement = judge_whole(changes.values(), told_applied=doubted.told_applied)
     moving = any(change.first != change.second for change in changes.values())
@@ -175,6 +183,12 @@ async def judge_members(access: DripAccess, doubted: Doubted, currency: str | No
     )
 
 
+def is_alone(doubted: Doubted, shown: Shown) -> bool:
+    """Whether the rest of a members call proves nothing about an award in doubt: the service passes members over, or it
+    did not name this one in an answer that names others, and no probe has shown that it passes nobody over."""
+    return shown.skips or not (doubted.whole or shown.skips_nobody)
+
+
 _WHOLE: Final = {
     Judgement.LANDED: "It landed: {landed_by} witnesses of the call say so ({read} balances read), none denies it.",
     Judgement.NOT_LANDED: "It did not land: {not_landed_by} of {read} balances of the call stayed, none moved so.",
@@ -192,7 +206,14 @@ async def judge_credentials(access: DripAccess, doubted: Doubted, currency: str 
     gone = absent & still & doubted.absent
     nobody = await _nobodies(access, [item for item in known if item.award_id in gone], currency)
     first, second = {**first, **dict.fromkeys(nobody, 0)}, {**second, **dict.fromkeys(nobody, 0)}
-    return Judgements({item.award_id: _judge_credential(doubted, item, first, second, unit) for item in doubted.items})
+    judged = {
+        item.award_id: _judge_alone(doubted, item, first, second, unit, CREDENTIAL_GONE) for item in doubted.items
+    }
+    return Judgements(judged)
+
+
+CREDENTIAL_GONE: Final = "Drip shows no balance of this credential (it may belong to an account by now)."
+MEMBER_GONE: Final = "Drip shows no balance of this member."
 
 
 async def _nobodies(access: DripAccess, items: Sequence[Item], currency: str | None) -> set[int]:
@@ -204,7 +225,7 @@ async def _nobodies(access: DripAccess, items: Sequence[Item], currency: str | N
     return {item.award_id for item in items if item.recipient.key not in accounts}
 
 
-def _judge_credential(doubted: Doubted, item: Item, first: Readings, second: Readings, unit: Unit) -> Judged:
+def _judge_alone(doubted: Doubted, item: Item, first: Readings, second: Readings, unit: Unit, gone: str) -> Judged:
     one = item.award_id
     now = second.get(one)
     evidence = _numbers(doubted, item, now)
@@ -214,8 +235,7 @@ def _judge_credential(doubted: Doubted, item: Item, first: Readings, second: Rea
     if one not in second:
         return Judged(Judgement.CANNOT_TELL, "Drip could not be asked for the balance.", evidence, again=True)
     if now is None:
-        detail = "Drip shows no balance of this credential (it may belong to an account by now)."
-        return Judged(Judgement.CANNOT_TELL, detail, evidence)
+        return Judged(Judgement.CANNOT_TELL, gone, evidence)
     change = _change(doubted, item, first, second)
     judgement = judge_alone(change)
     before, expected = (display(value, unit) for value in (doubted.before[one], doubted.before[one] + item.amount))

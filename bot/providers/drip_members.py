@@ -130,7 +130,8 @@ class DripMembers(OnLine):
         outcomes, balances = read_members(exchange.body, items, self._programme.destination.currency, legs)
         told = told_of_members(exchange.body, legs)
         evidence = {"balances": balances} if balances else None
-        return verdict(exchange, outcomes, tally(outcomes), evidence=evidence, told=told)
+        judged = verdict(exchange, outcomes, tally(outcomes), evidence=evidence, told=told)
+        return replace(judged, whole=self._shown.skips_nobody)
 
     def _places_among(self, items: Sequence[Item]) -> Mapping[int, str] | None:
         """The awards to places of the operator's, each with what is to be said of it."""
@@ -252,7 +253,7 @@ class DripMembers(OnLine):
         destination = self._programme.destination
         if is_credential_target(doubted.items[0].target):
             return await judge_credentials(self._access, doubted, destination.currency, destination.unit)
-        return await judge_members(self._access, doubted, destination.currency)
+        return await judge_members(self._access, doubted, destination.currency, destination.unit, self._shown)
 
     async def balance(self, target: str, recipient: Recipient) -> int | None:
         currency = self._programme.destination.currency

@@ -167,8 +167,7 @@ def read_members(
 ) -> tuple[dict[int, Outcome], dict[str, list[int | None]]]:
     """Outcomes of a 200 to the members batch, and for the record both balances that the answer gives by award id.
 
-    The call is one transaction, but an item that the answer does not name stays unknown, unless the answer names all of
-    the call's own rows: where those were carried out, everything was. Which of ``balance`` and
+    The call is one transaction, but an item that the answer does not name stays unknown. Which of ``balance`` and
     ``newBalance`` is the one afterwards is undocumented (drip-api.md 6); ``newBalance`` is taken where it is there.
     """
     answer = parse(body)
@@ -176,7 +175,6 @@ def read_members(
         return {item.award_id: Outcome(OutcomeKind.UNKNOWN, UNREADABLE_ANSWER) for item in items}, {}
     if answer.get("success") is not True:
         return {item.award_id: Outcome(OutcomeKind.UNKNOWN, NOT_CONFIRMED) for item in items}, {}
-    whole = bool(legs) and None not in told_of_members(body, legs)
     by_id: dict[str, list[Mapping[str, Any]]] = {}
     for entry in map(as_object, as_list(answer.get("updates"))):
         if isinstance(named := entry.get("dripId"), str) and not any(_is(entry, leg) for leg in legs):
@@ -186,8 +184,7 @@ def read_members(
     for item in items:
         entries = by_id.get(item.target.lower(), ())
         if not entries:
-            unnamed = Outcome(OutcomeKind.APPLIED) if whole else Outcome(OutcomeKind.UNKNOWN, NOT_NAMED)
-            outcomes[item.award_id] = unnamed
+            outcomes[item.award_id] = Outcome(OutcomeKind.UNKNOWN, NOT_NAMED)
             continue
         outcomes[item.award_id] = _done(entries, currency, "currencyId", ("newBalance", "balance"))
         balances[str(item.award_id)] = [as_whole(entries[0].get("balance")), as_whole(entries[0].get("newBalance"))]

@@ -144,7 +144,7 @@ def _concluded(
     if _is_success(verdict):
         if step is Step.LOOK:
             passage = passage.gave_up(flying.clock.now())
-        whole = step is Step.APPLIED and passage.lane.kind is not LaneKind.TWINS
+        whole = step is Step.APPLIED and verdict.whole
         return (_completed(verdict) if whole else verdict), Landing(step, passage, seen)
     if step is Step.APPLIED:
         return _all(flying, verdict, OutcomeKind.APPLIED, LANDED), Landing(step, passage, seen)

@@ -72,5 +72,6 @@ class Gate:
             if batch.actor.server_id is not None:
                 rules = ServerRules.from_stored(await self._ledger.settings.all(batch.actor.server_id))
                 currency = rules.currencies.get(batch.programme)
-            work.provider = self._programmes.for_batch(batch, currency=currency)
+            provider = self._programmes.for_batch(batch, currency=currency)
+            work.provider = provider.knowing(await self._ledger.capabilities.shown(batch.destination.account))
         return work.provider

@@ -8,12 +8,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import Self
 
 from bot.clock import Clock
 from bot.domain.calls import Item, Outcome, OutcomeKind, Verdict
 from bot.domain.judging import Doubted, Judged, Judgement, Judgements
 from bot.domain.model import Destination, Pause, PauseKind, Programme, ProviderKind, Recipient, Unit
 from bot.domain.probing import Leg, Purse
+from bot.domain.shown import Shown
 from bot.providers.base import (
     FEW_READS,
     NOTHING_READ,
@@ -122,6 +124,9 @@ class Neighbour:
     @property
     def programme(self) -> Programme:
         return self._programme
+
+    def knowing(self, shown: Shown) -> Self:
+        return self
 
     @property
     def pace(self) -> Pace:

@@ -31,7 +31,12 @@ from tests.support.patience import PATIENCE
 OWN, OTHER, THIRD = "a" * 24, "b" * 24, "e" * 24
 MEMBERS, CREDENTIALS = "drip-members", "drip-credentials"
 PROVED = {
-    MEMBERS: {"overdraft": "refused-whole", "overdraft-mixed": "refused-whole", "new-balance": "after"},
+    MEMBERS: {
+        "overdraft": "refused-whole",
+        "overdraft-mixed": "refused-whole",
+        "new-balance": "after",
+        "unknown-member": "refused-whole",
+    },
     CREDENTIALS: {"order": "given"},
 }
 

@@ -192,7 +192,11 @@ class Process:
 
 
 PROBED = {
-    ProviderKind.DRIP_MEMBERS: {"overdraft": "refused-whole", "overdraft-mixed": "refused-whole"},
+    ProviderKind.DRIP_MEMBERS: {
+        "overdraft": "refused-whole",
+        "overdraft-mixed": "refused-whole",
+        "unknown-member": "refused-whole",
+    },
     ProviderKind.DRIP_CREDENTIALS: {"order": "given"},
 }
 """What a probe of these services finds."""

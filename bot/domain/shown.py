@@ -1,0 +1,30 @@
+"""What probes have shown of an account, as far as calls and their evidence depend on it. Pure.
+
+Whatever no probe has shown is taken to be as documented where that is documented, and as bad as it could be elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The answers of one Drip account, each by the name of its question (``domain.trials``)."""
+
+    members: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def skips_nobody(self) -> bool:
+        """A members call with a member who is not there is refused whole, so one that was carried out was carried out
+        for all its rows. Documented is no more than that a call is one transaction."""
+        return self.members.get("unknown-member") == "refused-whole"
+
+    @property
+    def skips(self) -> bool:
+        """A member who is not there is passed over without a word, and the other rows are paid."""
+        return self.members.get("unknown-member") == "skipped"
+
+
+NOTHING_SHOWN = Shown()

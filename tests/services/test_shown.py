@@ -1,0 +1,90 @@
+"""What a probe has shown is acted upon: what the ledger claims is in the stand-ins' books, however the service is."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from bot.domain.lanes import LaneKind
+from bot.domain.model import ProviderKind
+from bot.providers.base import Health
+from bot.services.proving import plan_of
+from tests.services.office import Door, Office, paying
+from tests.services.test_lanes import OTHER, OWN, THIRD, lay, variables
+
+MEMBERS, CREDENTIALS = "drip-members", "drip-credentials"
+MEMBERS_CALL = {"method": "PATCH", "path": "/members/transaction"}
+ADA, BEN, NOBODY = "1" * 24, "2" * 24, "f" * 24
+
+
+async def show(office: Office, programme: str, **known: str) -> None:
+    """What ``doctor --probe`` leaves."""
+    found = office.app.services.programmes.get(programme)
+    for name, value in known.items():
+        account = found.destination.account
+        await office.app.ledger.capabilities.store(account, found.kind, name.replace("_", "-"), value, {})
+
+
+async def resumed(door: Door, **variables: str) -> Counter[str]:
+    """What ``resume`` leaves, by state; the books agree."""
+    async with door.open(settling=True, **variables) as office:
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        await office.check_books()
+        return Counter(award.state.value for award in await office.awards())
+
+
+# --- members whom the service passes over ---------------------------------------------------------------------------
+
+
+async def two_members(office: Office) -> None:
+    await office.sandbox.seed(members=[{"drip_id": one, "balance": 40} for one in (ADA, BEN)])
+    await office.sandbox.switches(drip={"unknown_member": "skip"})
+
+
+@pytest.mark.parametrize(
+    ("known", "fault"),
+    [
+        # With a lost answer, that a call is one transaction is documented.
+        ({}, None),
+        ({"unknown_member": "skipped"}, None),
+        ({"unknown_member": "skipped"}, "reset-after-apply"),
+    ],
+)
+async def test_a_member_who_is_passed_over_is_never_recorded_as_paid(
+    door: Door, known: dict[str, str], fault: str | None
+) -> None:
+    async with door.open() as office:
+        await two_members(office)
+        await show(office, MEMBERS, **known)
+        if fault:
+            await office.sandbox.faults({"match": {**MEMBERS_CALL, "nth": 1}, "kind": fault})
+        batch = await office.send(paying([ADA, NOBODY, BEN], header="drip_id,amount"), MEMBERS)
+        await office.check_books()
+        assert await office.states(batch) == ("UUU" if fault else "AUA")
+    assert await resumed(door) == {"applied": 2, "unknown": 1}
+
+
+async def test_a_ring_of_a_service_that_passes_members_over_is_not_in_force(door: Door) -> None:
+    async with door.open(**variables(LaneKind.RING, door)) as office:
+        await office.sandbox.seed(members=[{"drip_id": one, "balance": 0} for one in (OWN, OTHER, THIRD)])
+        assert await lay(office, MEMBERS, **{"unknown-member": "skipped"}) == [Health.WARNING]
+        assert (await plan_of(office.app.ledger, office.app.services.programmes.get(MEMBERS))).kind is None
+
+
+async def test_on_a_ring_an_award_that_is_not_named_is_paid_only_where_nobody_is_passed_over(door: Door) -> None:
+    async with door.open(**variables(LaneKind.RING, door)) as office:
+        await office.sandbox.seed(members=[{"drip_id": one, "balance": 0} for one in (OWN, OTHER, ADA, BEN)])
+        assert await lay(office, MEMBERS) == [Health.OK]
+        account = office.app.services.programmes.get(MEMBERS).destination.account
+        await office.app.ledger.capabilities.forget(account, ProviderKind.DRIP_MEMBERS, "unknown-member")
+        await office.sandbox.switches(drip={"unknown_member": "skip"})
+        batch = await office.send(paying([ADA, NOBODY, BEN], header="drip_id,amount"), MEMBERS)
+        assert await office.states(batch) == "AUA"
+    assert (await resumed_on_ring(door)) == {"applied": 2, "unknown": 1}
+
+
+async def resumed_on_ring(door: Door) -> Counter[str]:
+    async with door.open(settling=True, **variables(LaneKind.RING, door)) as office:
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        return Counter(award.state.value for award in await office.awards())
