@@ -78,7 +78,8 @@ _DISTURBED: Final = (
 """What takes its place where it is not as it should be."""
 
 _WORST: Final[Mapping[ProviderKind, str]] = {
-    ProviderKind.DRIP_MEMBERS: "one bad row may leave a call half paid, and a balance may go below zero",
+    ProviderKind.DRIP_MEMBERS: "a member who is not there may be passed over without a word, and a balance may go "
+    "below zero. That a refused call pays nobody is documented",
     ProviderKind.DRIP_CREDENTIALS: "a mistyped id may be paid to a new credential that nobody owns, and a balance may "
     "go below zero",
     ProviderKind.GAMEBALL: "a deduction may take less than it says, and the list may not show which award is whose",
@@ -87,14 +88,15 @@ _WORST: Final[Mapping[ProviderKind, str]] = {
 _MEANINGS: Final[Mapping[ProviderKind, Mapping[tuple[str, str], str]]] = {
     ProviderKind.DRIP_MEMBERS: {
         ("overdraft", "refused-whole"): "A call that fails for one row fails for all",
-        ("overdraft", "refused-row"): "A call can be half paid: a refused row does not stop the others",
+        ("overdraft", "refused-row"): "A call can be half paid, since a refused row does not stop the others: each "
+        "award goes alone",
         (
             "overdraft",
             "refused",
         ): "A deduction below zero is refused; whether it stops the other rows of its currency is not known",
         ("overdraft", "allowed"): "A deduction may take a balance below zero",
         ("overdraft", "capped"): "A deduction takes no more than there is, so it may take less than it says",
-        ("overdraft-mixed", "refused-row"): "A call whose rows mix currencies can be half paid",
+        ("overdraft-mixed", "refused-row"): "A call whose rows mix currencies can be half paid: each award goes alone",
         ("unknown-member", "skipped"): "A member who is not there is passed over without a word",
         ("unknown-member", "created"): "A mistyped Drip id is paid to a new account",
         ("same-id-twice", "once"): "One member in two rows of a call is paid only once",

@@ -18,24 +18,19 @@ MEMBERS_ROWS: Final = 100
 BEST_FIRST: Final = (LaneKind.RING, LaneKind.WITNESS, LaneKind.TWINS)
 
 
-PASSED_OVER: Final = (
-    "the probe found that members who are not there are passed over, so one row tells nothing of others"
-)
-
-
 def objection(course: Course, currency: str | None, known: Mapping[str, str]) -> str | None:
     """Why a lane of this kind proves nothing here, as far as is known; ``None``: it may be used. ``known``: the probe's
     answers by the name of their question."""
-    if course.kind is not LaneKind.TWINS and Shown(known).skips:
-        return PASSED_OVER
-    if course.kind is LaneKind.RING:
-        return _objection_to_ring(course, currency, known)
-    if course.kind is LaneKind.WITNESS:
-        halves = "refused-row" in (known.get("overdraft"), known.get("overdraft-mixed"))
-        return "the probe found that a call can be half carried out" if halves else None
-    if known.get("order") != "given":
-        return "no probe has shown that rows are worked off in order (doctor --probe --credential)"
-    return None
+    if course.kind is LaneKind.TWINS:
+        if known.get("order") != "given":
+            return "no probe has shown that rows are worked off in order (doctor --probe --credential)"
+        return None
+    shown = Shown(known)
+    if shown.halves:
+        return "the probe found that a call can be half carried out"
+    if shown.skips:
+        return "the probe found that members who are not there are passed over, so one row tells nothing of others"
+    return _objection_to_ring(course, currency, known) if course.kind is LaneKind.RING else None
 
 
 def _objection_to_ring(course: Course, currency: str | None, known: Mapping[str, str]) -> str | None:
@@ -52,9 +47,12 @@ def _objection_to_ring(course: Course, currency: str | None, known: Mapping[str,
     return None
 
 
-def awards_per_call(programme: Programme, kind: LaneKind | None) -> int:
-    """Awards that fit into a call beside the rows of a lane."""
+def awards_per_call(programme: Programme, kind: LaneKind | None, shown: Shown) -> int:
+    """Awards that go in a call, beside the rows of a lane. Where a refused call may be half carried out, nobody could
+    tell which awards a refusal is about, so each goes alone."""
     size = programme.awards_per_call
+    if programme.kind is ProviderKind.DRIP_MEMBERS and shown.halves:
+        return 1
     if kind is None:
         return size
     if programme.kind is ProviderKind.DRIP_MEMBERS:

@@ -16,6 +16,11 @@ class Shown:
     members: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def halves(self) -> bool:
+        """A members call that is refused for one row may be carried out for others, against the documentation."""
+        return "refused-row" in (self.members.get("overdraft"), self.members.get("overdraft-mixed"))
+
+    @property
     def skips_nobody(self) -> bool:
         """A members call with a member who is not there is refused whole, so one that was carried out was carried out
         for all its rows. Documented is no more than that a call is one transaction."""

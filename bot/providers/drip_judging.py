@@ -184,9 +184,10 @@ async def judge_members(
 
 
 def is_alone(doubted: Doubted, shown: Shown) -> bool:
-    """Whether the rest of a members call proves nothing about an award in doubt: the service passes members over, or it
-    did not name this one in an answer that names others, and no probe has shown that it passes nobody over."""
-    return shown.skips or not (doubted.whole or shown.skips_nobody)
+    """Whether the rest of a members call proves nothing about an award in doubt: the service carries calls out by half,
+    or passes members over; or it did not name this one in an answer that names others, and no probe has shown that it
+    passes nobody over."""
+    return shown.halves or shown.skips or not (doubted.whole or shown.skips_nobody)
 
 
 _WHOLE: Final = {

@@ -49,6 +49,7 @@ async def plan_of(ledger: Ledger, programme: Programme, linger: float = 0.0) -> 
     """The best evidence that is in force. A lane is when the settings name it, the probe allows it, and the operator
     has set it up in this ledger; one in trouble still is, so that nothing is paid with less evidence unnoticed."""
     found = await courses_of(ledger, programme)
+    shown = await ledger.capabilities.shown(programme.destination.account)
     for kind in BEST_FIRST:
         lanes = tuple(
             one.standing.lane.id
@@ -56,8 +57,8 @@ async def plan_of(ledger: Ledger, programme: Programme, linger: float = 0.0) -> 
             if one.course.kind is kind and one.objection is None and one.standing is not None
         )
         if lanes:
-            return Plan(awards_per_call(programme, kind), kind, lanes, linger)
-    return Plan(awards_per_call(programme, None), linger=linger)
+            return Plan(awards_per_call(programme, kind, shown), kind, lanes, linger)
+    return Plan(awards_per_call(programme, None, shown), linger=linger)
 
 
 async def plan_for(ledger: Ledger, programme: Programme, awards: int) -> Plan:

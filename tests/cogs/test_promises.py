@@ -18,7 +18,7 @@ async def atomic(world: World) -> None:
 async def test_the_settings_say_of_each_programme_what_it_can_promise(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         before = world.answer(await world.admin.slash(world.general, "settings show")).text
-        assert "Not probed (doctor --probe), so Bursar assumes the worst: one bad row may leave a call" in before
+        assert "Not probed (doctor --probe), so Bursar assumes the worst: a member who is not there may" in before
         await atomic(world)
         after = world.answer(await world.admin.slash(world.general, "settings show")).text
         assert "A call that fails for one row fails for all (probed " in after

@@ -12,6 +12,7 @@ from bot.domain.model import Destination, Programme, ProviderKind, Recipient, Re
 from bot.domain.probing import Leg, Purse
 from bot.domain.proving import awards_per_call, objection
 from bot.domain.ring import Step
+from bot.domain.shown import NOTHING_SHOWN, Shown
 
 A, B, C = (Purse(letter * 24, "e" * 24) for letter in "abc")
 RING = Lane(1, LaneKind.RING, (A, B, C), (1, 0, 0), (0.0, 0.0, 0.0))
@@ -162,7 +163,9 @@ def test_what_the_probe_has_to_have_shown(named: Course, known: dict[str, str], 
 )
 def test_how_many_awards_fit_beside_the_rows(kind: ProviderKind, size: int, lane: LaneKind | None, awards: int):
     programme = Programme("x", Destination(kind, "r", GOLD, Unit.POINTS, None), size)
-    assert awards_per_call(programme, lane) == awards
+    assert awards_per_call(programme, lane, NOTHING_SHOWN) == awards
+    halves = Shown({"overdraft-mixed": "refused-row"})
+    assert awards_per_call(programme, lane, halves) == (1 if kind is ProviderKind.DRIP_MEMBERS else awards)
 
 
 X, Y = "a" * 24, "B" * 24

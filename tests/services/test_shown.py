@@ -10,12 +10,12 @@ from bot.domain.lanes import LaneKind
 from bot.domain.model import ProviderKind
 from bot.providers.base import Health
 from bot.services.proving import plan_of
-from tests.services.office import Door, Office, paying
+from tests.services.office import Door, Office, file_of, paying
 from tests.services.test_lanes import OTHER, OWN, THIRD, lay, variables
 
 MEMBERS, CREDENTIALS = "drip-members", "drip-credentials"
 MEMBERS_CALL = {"method": "PATCH", "path": "/members/transaction"}
-ADA, BEN, NOBODY = "1" * 24, "2" * 24, "f" * 24
+ADA, BEN, CAT, NOBODY = "1" * 24, "2" * 24, "3" * 24, "f" * 24
 
 
 async def show(office: Office, programme: str, **known: str) -> None:
@@ -68,14 +68,14 @@ async def test_a_member_who_is_passed_over_is_never_recorded_as_paid(
 async def test_a_ring_of_a_service_that_passes_members_over_is_not_in_force(door: Door) -> None:
     async with door.open(**variables(LaneKind.RING, door)) as office:
         await office.sandbox.seed(members=[{"drip_id": one, "balance": 0} for one in (OWN, OTHER, THIRD)])
-        assert await lay(office, MEMBERS, **{"unknown-member": "skipped"}) == [Health.WARNING]
+        assert await lay(office.app, MEMBERS, **{"unknown-member": "skipped"}) == [Health.WARNING]
         assert (await plan_of(office.app.ledger, office.app.services.programmes.get(MEMBERS))).kind is None
 
 
 async def test_on_a_ring_an_award_that_is_not_named_is_paid_only_where_nobody_is_passed_over(door: Door) -> None:
     async with door.open(**variables(LaneKind.RING, door)) as office:
         await office.sandbox.seed(members=[{"drip_id": one, "balance": 0} for one in (OWN, OTHER, ADA, BEN)])
-        assert await lay(office, MEMBERS) == [Health.OK]
+        assert await lay(office.app, MEMBERS) == [Health.OK]
         account = office.app.services.programmes.get(MEMBERS).destination.account
         await office.app.ledger.capabilities.forget(account, ProviderKind.DRIP_MEMBERS, "unknown-member")
         await office.sandbox.switches(drip={"unknown_member": "skip"})
@@ -88,3 +88,35 @@ async def resumed_on_ring(door: Door) -> Counter[str]:
     async with door.open(settling=True, **variables(LaneKind.RING, door)) as office:
         await office.app.services.dispatcher.until_quiet(settled=True)
         return Counter(award.state.value for award in await office.awards())
+
+
+# --- calls that can be half carried out -----------------------------------------------------------------------------
+
+BAD_ROW = [(ADA, 10), (BEN, -50), (CAT, 10)]
+
+
+@pytest.mark.parametrize("question", ["overdraft", "overdraft_mixed"])
+async def test_where_a_call_can_be_half_paid_each_award_goes_alone(door: Door, question: str) -> None:
+    async with door.open() as office:
+        await half_paying(office)
+        await show(office, MEMBERS, **{question: "refused-row"})
+        batch = await office.send(file_of(BAD_ROW, "drip_id,amount"), MEMBERS)
+        assert await office.states(batch) == "ARA"
+        await office.check_books()
+
+
+async def test_a_call_from_before_the_probe_is_judged_row_by_row(door: Door) -> None:
+    async with door.open() as office:
+        await half_paying(office)
+        await office.sandbox.faults({"match": {**MEMBERS_CALL, "nth": 1}, "kind": "502", "applied": True})
+        batch = await office.send(file_of(BAD_ROW, "drip_id,amount"), MEMBERS)
+        assert await office.states(batch) == "UUU"
+        await show(office, MEMBERS, overdraft="refused-row")
+    assert await resumed(door) == {"applied": 2, "rejected": 1}
+
+
+async def half_paying(office: Office) -> None:
+    await office.sandbox.seed(
+        members=[{"drip_id": one, "balance": had} for one, had in ((ADA, 40), (BEN, 2), (CAT, 40))]
+    )
+    await office.sandbox.switches(drip={"members_atomic": False})
