@@ -21,6 +21,11 @@ class Shown:
         return "refused-row" in (self.members.get("overdraft"), self.members.get("overdraft-mixed"))
 
     @property
+    def tells_balances(self) -> bool:
+        """What the answer to a members call names ``newBalance`` is the balance after it, which is not documented."""
+        return self.members.get("new-balance") == "after"
+
+    @property
     def skips_nobody(self) -> bool:
         """A members call with a member who is not there is refused whole, so one that was carried out was carried out
         for all its rows. Documented is no more than that a call is one transaction."""

@@ -127,7 +127,8 @@ class DripMembers(OnLine):
             return self._refused(exchange, items, legs)
         if exchange.status != 200 or not exchange.whole:
             return unknown(exchange, items, unclear(exchange, access.wording.words(exchange.body)))
-        outcomes, balances = read_members(exchange.body, items, self._programme.destination.currency, legs)
+        currency, told_after = self._programme.destination.currency, self._shown.tells_balances
+        outcomes, balances = read_members(exchange.body, items, currency, legs, tells_balances=told_after)
         told = told_of_members(exchange.body, legs)
         evidence = {"balances": balances} if balances else None
         judged = verdict(exchange, outcomes, tally(outcomes), evidence=evidence, told=told)

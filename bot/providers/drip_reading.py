@@ -78,7 +78,7 @@ def _credential(
         return Outcome(OutcomeKind.UNKNOWN, NOT_NAMED)
     if not confirmed:
         return Outcome(OutcomeKind.UNKNOWN, NOT_CONFIRMED)
-    return _done(done, currency, "realmPointId", ("balance",))
+    return _done(done, currency, "realmPointId", "balance")
 
 
 def refused(words: str | None, wording: Wording) -> Outcome:
@@ -88,32 +88,25 @@ def refused(words: str | None, wording: Wording) -> Outcome:
     return Outcome(OutcomeKind.REJECTED, wording.refusal(words))
 
 
-def _done(entries: Sequence[Mapping[str, Any]], currency: str | None, key: str, balances: tuple[str, ...]) -> Outcome:
-    """An item that the answer names as done, in one or several entries that have to agree."""
+def _done(entries: Sequence[Mapping[str, Any]], currency: str | None, key: str, after: str | None) -> Outcome:
+    """An item that the answer names as done, in one or several entries that have to agree. ``after``: what holds the
+    balance after it; ``None``: nothing is known to."""
     for entry in entries:
         if entry.get("error") or entry.get("success") is False:
             return Outcome(OutcomeKind.UNKNOWN, CONTRADICTION)
         named = entry.get(key)
         if named != currency and _is_another(named, currency):
             return Outcome(OutcomeKind.UNKNOWN, OTHER_CURRENCY)
-    balance = _first_whole(entries[0], balances)
-    if len(entries) > 1 and any(_first_whole(entry, balances) != balance for entry in entries[1:]):
+    told = {as_whole(entry.get(after)) for entry in entries} if after is not None else {None}
+    if len(told) > 1:
         return Outcome(OutcomeKind.UNKNOWN, CONTRADICTION)
-    return Outcome(OutcomeKind.APPLIED, balance=balance)
+    return Outcome(OutcomeKind.APPLIED, balance=told.pop())
 
 
 def _is_another(named: object, currency: str | None) -> bool:
     """Whether what an answer names as its currency is surely not ours."""
     text = as_text(named)
     return text is not None and currency is not None and text.lower() != currency.lower()
-
-
-def _first_whole(entry: Mapping[str, Any], names: Iterable[str]) -> int | None:
-    for name in names:
-        whole = as_whole(entry.get(name))
-        if whole is not None:
-            return whole
-    return None
 
 
 def credential_name(recipient: Recipient) -> Name:
@@ -163,12 +156,13 @@ def _own(entries: Sequence[Mapping[str, Any]], recipient: Recipient, *, strict: 
 
 
 def read_members(
-    body: bytes, items: Sequence[Item], currency: str | None, legs: Sequence[Leg] = ()
+    body: bytes, items: Sequence[Item], currency: str | None, legs: Sequence[Leg] = (), *, tells_balances: bool = False
 ) -> tuple[dict[int, Outcome], dict[str, list[int | None]]]:
     """Outcomes of a 200 to the members batch, and for the record both balances that the answer gives by award id.
 
     The call is one transaction, but an item that the answer does not name stays unknown. Which of ``balance`` and
-    ``newBalance`` is the one afterwards is undocumented (drip-api.md 6); ``newBalance`` is taken where it is there.
+    ``newBalance`` is the one afterwards is undocumented (drip-api.md 6): ``newBalance`` is taken for it if it
+    ``tells_balances``, as a probe has shown, and ``balance`` never.
     """
     answer = parse(body)
     if not isinstance(answer, dict):
@@ -186,7 +180,7 @@ def read_members(
         if not entries:
             outcomes[item.award_id] = Outcome(OutcomeKind.UNKNOWN, NOT_NAMED)
             continue
-        outcomes[item.award_id] = _done(entries, currency, "currencyId", ("newBalance", "balance"))
+        outcomes[item.award_id] = _done(entries, currency, "currencyId", "newBalance" if tells_balances else None)
         balances[str(item.award_id)] = [as_whole(entries[0].get("balance")), as_whole(entries[0].get("newBalance"))]
     return outcomes, balances
 

@@ -39,6 +39,7 @@ class DripSwitches:
     duplicates: Literal["sum", "refuse"] = "sum"
     order: Literal["given", "shuffled"] = "given"  # in which a credentials call is worked off
     balance_field: Literal["before", "after"] = "before"  # meaning of ``balance`` beside ``newBalance``
+    new_balance: Literal["after", "before", "absent"] = "after"  # meaning of ``newBalance``
     credentials_access: Literal["granted", "denied", "forbidden"] = "granted"  # section 7: two refusals were seen
     fuzzy_search: bool = False  # a search also returns somebody who was not asked for
     absent_balances: bool = False  # leave out balances that were never written, instead of 0

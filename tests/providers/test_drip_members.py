@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.calls import OutcomeKind, Verdict
 from bot.domain.model import PauseKind, ProviderKind, Recipient, RecipientType
+from bot.domain.shown import Shown
 from bot.errors import SettingsError
 from bot.providers.base import JobState
 
@@ -67,7 +68,8 @@ async def test_a_call_names_members_and_the_currency_as_documented(service: Serv
         "initiatorId": "boss",
     }
     assert kinds(verdict) == [APPLIED, APPLIED]
-    assert [verdict.outcomes[award].balance for award in (1, 2)] == [55, 40]
+    # No probe has shown what either number means.
+    assert [verdict.outcomes[award].balance for award in (1, 2)] == [None, None]
     assert verdict.evidence["balances"] == {"1": [5, 55], "2": [40, None]}
 
 
@@ -79,8 +81,6 @@ ANSWERS: list[tuple[str, object, list[OutcomeKind]]] = [
     ("success not said", {"updates": [update(M1), update(M2)]}, [UNKNOWN, UNKNOWN]),
     ("success as a number", {"success": 1, "updates": [update(M1), update(M2)]}, [UNKNOWN, UNKNOWN]),
     ("another currency", {"success": True, "updates": [update(M1, currencyId="b" * 24), update(M2)]},
-     [UNKNOWN, APPLIED]),
-    ("named twice, differing", {"success": True, "updates": [update(M1, 1, 2), update(M1, 1, 3), update(M2)]},
      [UNKNOWN, APPLIED]),
     ("an error inside", {"success": True, "updates": [update(M1, error="no"), update(M2)]}, [UNKNOWN, APPLIED]),
     ("nonsense", {"success": True, "updates": [None, 5, {"dripId": 5}]}, [UNKNOWN, UNKNOWN]),
@@ -97,6 +97,25 @@ async def test_a_200_pays_those_that_it_confirms(
     verdict = await judged(service, Reply(body=body))
     assert kinds(verdict) == expected
     assert not verdict.refused_whole
+
+
+@pytest.mark.parametrize(
+    ("found", "balances"), [("after", [55, None]), ("before", [None, None]), ("absent", [None, None])]
+)
+async def test_a_balance_is_taken_from_an_answer_only_where_a_probe_has_shown_what_it_is(
+    service: Service, found: str, balances: list[int | None]
+) -> None:
+    service.replies(Reply(body={"success": True, "updates": [update(M1, 5, 55), update(M2, 40, None)]}))
+    async with provider_of(KIND, service) as provider:
+        verdict = await provider.knowing(Shown({"new-balance": found})).send(provider.build(TWO, "T"), TWO)
+    assert [verdict.outcomes[award].balance for award in (1, 2)] == balances
+
+
+async def test_a_member_that_is_named_twice_with_different_balances_is_not_known_to_be_paid(service: Service) -> None:
+    service.replies(Reply(body={"success": True, "updates": [update(M1, 1, 2), update(M1, 1, 3), update(M2)]}))
+    async with provider_of(KIND, service) as provider:
+        verdict = await provider.knowing(Shown({"new-balance": "after"})).send(provider.build(TWO, "T"), TWO)
+    assert kinds(verdict) == [UNKNOWN, APPLIED]
 
 
 REFUSED: list[tuple[int, object]] = [

@@ -119,6 +119,8 @@ MEMBERS = {
         ({"overdraft": "allow"}, {"overdraft": "allowed", "overdraft-mixed": "allowed"}),
         ({"duplicates": "refuse"}, {"same-id-twice": "refused"}),
         ({"unknown_member": "skip"}, {"unknown-member": "skipped"}),
+        ({"new_balance": "before"}, {"new-balance": "before"}),
+        ({"new_balance": "absent"}, {"new-balance": "absent"}),
         ({"open": True}, {"unknown-member": "created"}),
         ({"members_atomic": False}, {"overdraft": "refused-row", "overdraft-mixed": "refused-row"}),
     ],

@@ -120,3 +120,23 @@ async def half_paying(office: Office) -> None:
         members=[{"drip_id": one, "balance": had} for one, had in ((ADA, 40), (BEN, 2), (CAT, 40))]
     )
     await office.sandbox.switches(drip={"members_atomic": False})
+
+
+# --- balances that answers tell -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("new_balance", ["before", "absent"])
+@pytest.mark.parametrize("probed", [True, False], ids=["probed", "unprobed"])
+async def test_a_balance_from_before_a_call_is_not_taken_for_the_one_after_it(
+    door: Door, new_balance: str, probed: bool
+) -> None:
+    async with door.open() as office:
+        await office.sandbox.seed(members=[{"drip_id": one, "balance": 40} for one in (ADA, BEN, CAT)])
+        await office.sandbox.switches(drip={"new_balance": new_balance, "balance_field": "before"})
+        await show(office, MEMBERS, **({"new_balance": new_balance} if probed else {}))
+        everybody = paying([ADA, BEN, CAT], header="drip_id,amount")
+        await office.send(everybody, MEMBERS)
+        await office.sandbox.faults({"match": {**MEMBERS_CALL, "nth": 1}, "kind": "reset-before-apply"})
+        batch = await office.send(everybody, MEMBERS, confirm={"again": True})
+        assert await office.states(batch) == "UUU"
+    assert await resumed(door) == {"applied": 6}

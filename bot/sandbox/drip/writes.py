@@ -140,7 +140,10 @@ def _change_member(realm: Realm, call: Call, change: tuple[str, str, int]) -> di
     after = realm.apply(drip_id, drip_id, currency, amount, call=call.log.id, endpoint="members")
     call.log.applied += 1
     shown = before if realm.switches.balance_field == "before" else after
-    return {"dripId": drip_id, "balance": shown, "currencyId": currency, "newBalance": after}
+    answer = {"dripId": drip_id, "balance": shown, "currencyId": currency}
+    if realm.switches.new_balance != "absent":
+        answer["newBalance"] = before if realm.switches.new_balance == "before" else after
+    return answer
 
 
 def _checked_member(realm: Realm, item: dict[str, Any]) -> tuple[str, str, int]:
