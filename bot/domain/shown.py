@@ -14,6 +14,7 @@ class Shown:
     """The answers of one Drip account, each by the name of its question (``domain.trials``)."""
 
     members: Mapping[str, str] = field(default_factory=dict)
+    credentials: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def halves(self) -> bool:
@@ -35,6 +36,11 @@ class Shown:
     def skips(self) -> bool:
         """A member who is not there is passed over without a word, and the other rows are paid."""
         return self.members.get("unknown-member") == "skipped"
+
+    @property
+    def reads_back(self) -> bool:
+        """What a credential was paid shows in what is read of it."""
+        return self.credentials.get("read-back") != "not-seen"
 
 
 NOTHING_SHOWN = Shown()

@@ -37,8 +37,9 @@ class Capabilities:
 
     async def shown(self, account: str) -> Shown:
         """What of them a call to the account depends on."""
-        members = await self.all(account, ProviderKind.DRIP_MEMBERS)
-        return Shown({name: one.value for name, one in members.items()})
+        kinds = ProviderKind.DRIP_MEMBERS, ProviderKind.DRIP_CREDENTIALS
+        found = [await self.all(account, kind) for kind in kinds]
+        return Shown(*({name: one.value for name, one in known.items()} for known in found))
 
     async def store(
         self, account: str, kind: ProviderKind, name: str, value: str, evidence: Mapping[str, object]

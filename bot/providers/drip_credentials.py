@@ -90,7 +90,7 @@ class DripCredentials(OnLine):
 
     async def judge(self, doubted: Doubted) -> Judgements:
         destination = self._programme.destination
-        return await judge_credentials(self._access, doubted, destination.currency, destination.unit)
+        return await judge_credentials(self._access, doubted, destination.currency, destination.unit, self._shown)
 
     async def balance(self, target: str, recipient: Recipient) -> int | None:
         return await self._access.credential_balance(recipient, self._programme.destination.currency)

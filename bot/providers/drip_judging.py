@@ -197,8 +197,12 @@ _WHOLE: Final = {
 }
 
 
-async def judge_credentials(access: DripAccess, doubted: Doubted, currency: str | None, unit: Unit) -> Judgements:
+async def judge_credentials(
+    access: DripAccess, doubted: Doubted, currency: str | None, unit: Unit, shown: Shown
+) -> Judgements:
     """Every award by its own balance."""
+    if not shown.reads_back:
+        return _same(doubted, "The probe found that balances do not show what was paid, so they cannot prove anything.")
     known = [item for item in doubted.items if item.award_id in doubted.before]
     first, absent = await credential_balances(access, known, currency)
     if known:

@@ -253,7 +253,7 @@ class DripMembers(OnLine):
     async def judge(self, doubted: Doubted) -> Judgements:
         destination = self._programme.destination
         if is_credential_target(doubted.items[0].target):
-            return await judge_credentials(self._access, doubted, destination.currency, destination.unit)
+            return await judge_credentials(self._access, doubted, destination.currency, destination.unit, self._shown)
         return await judge_members(self._access, doubted, destination.currency, destination.unit, self._shown)
 
     async def balance(self, target: str, recipient: Recipient) -> int | None:

@@ -41,6 +41,8 @@ async def look_ahead(ledger: Ledger, provider: Provider, clock: Clock, batch: Ba
     by_member = by_member and not upcoming.items[0].target.startswith(CREDENTIAL_TARGET)
     if plan.kind in (LaneKind.RING, LaneKind.WITNESS) and by_member:
         return False  # the call's own rows will tell what became of all of it
+    if not by_member and not await _is_read_back(ledger, batch.destination.account):
+        return False
     reads = FEW_READS if by_member else await _reads(ledger, provider, batch.awards)
     began = clock.now()
     try:
@@ -68,6 +70,8 @@ async def reads_ahead(ledger: Ledger, provider: Provider, draft_id: int, awards:
     if by_member and plan.kind in (LaneKind.RING, LaneKind.WITNESS):
         return 0
     calls = calls_for(awards, plan.awards_per_call)
+    if not by_member and not await _is_read_back(ledger, provider.programme.destination.account):
+        return 0
     if not by_member and awards > LONGEST_LIST:
         few = NEWCOMERS_READ * calls
         newcomers = await ledger.evidence.newcomers(draft_id, few + 1)
@@ -75,6 +79,11 @@ async def reads_ahead(ledger: Ledger, provider: Provider, draft_id: int, awards:
     newcomers = await ledger.evidence.newcomers(draft_id)
     reads = FEW_READS if by_member else await _reads(ledger, provider, awards)
     return provider.reads_ahead(awards, newcomers, calls, reads)
+
+
+async def _is_read_back(ledger: Ledger, account: str) -> bool:
+    """Whether balances of credentials can be evidence at all."""
+    return (await ledger.capabilities.shown(account)).reads_back
 
 
 async def _reads(ledger: Ledger, provider: Provider, awards: int) -> Reads:

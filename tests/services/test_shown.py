@@ -10,11 +10,12 @@ from bot.domain.lanes import LaneKind
 from bot.domain.model import ProviderKind
 from bot.providers.base import Health
 from bot.services.proving import plan_of
-from tests.services.office import Door, Office, file_of, paying
+from tests.services.office import Door, Office, file_of, members, paying
 from tests.services.test_lanes import OTHER, OWN, THIRD, lay, variables
 
 MEMBERS, CREDENTIALS = "drip-members", "drip-credentials"
 MEMBERS_CALL = {"method": "PATCH", "path": "/members/transaction"}
+CREDENTIALS_CALL = {"method": "PATCH", "path": "/credentials/transaction"}
 ADA, BEN, CAT, NOBODY = "1" * 24, "2" * 24, "3" * 24, "f" * 24
 
 
@@ -140,3 +141,24 @@ async def test_a_balance_from_before_a_call_is_not_taken_for_the_one_after_it(
         batch = await office.send(everybody, MEMBERS, confirm={"again": True})
         assert await office.states(batch) == "UUU"
     assert await resumed(door) == {"applied": 6}
+
+
+# --- credentials that cannot be read back ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("programme", [CREDENTIALS, MEMBERS])
+async def test_a_read_that_does_not_show_what_was_paid_decides_nothing(door: Door, programme: str) -> None:
+    (one,) = members(1)
+    async with door.open(DRIP_UNRESOLVED="credentials") as office:
+        await office.sandbox.seed(credentials=[{"type": "discord-id", "value": one, "balance": 100}])
+        await office.sandbox.switches(drip={"find_shows": 100})
+        await show(office, CREDENTIALS, read_back="not-seen")
+        preview = await office.draft(paying([one]), programme)
+        assert preview.schedule.reads == (1 if programme == MEMBERS else 0)  # at most
+        await office.sandbox.faults({"match": CREDENTIALS_CALL, "kind": "reset-after-apply"})
+        await office.confirm(preview)
+        await office.quiet()
+        await office.sandbox.faults()
+    assert await resumed(door, DRIP_UNRESOLVED="credentials") == {"unknown": 1}
+    finds = [call for call in await door.sandbox.calls("drip") if "credentials/find" in call["path"]]
+    assert finds == []

@@ -146,13 +146,16 @@ def find_credential(realm: Realm, call: Call) -> Reply:
     holder = realm.holder(key)
     if holder is None:
         raise Refused(404, "Credential not found")
+    balances = realm.balances_json(holder)
+    if realm.switches.find_shows is not None:
+        balances = [{**one, "balance": realm.switches.find_shows} for one in balances]
     return Reply(
         200,
         {
             "id": derived_id("credential", key),
             "format": call.query["type"].upper(),
             "publicIdentifier": call.query["value"],
-            "balances": realm.balances_json(holder),
+            "balances": balances,
             "metadata": None,
         },
     )
