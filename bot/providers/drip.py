@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -20,7 +20,7 @@ from bot.providers.drip_ids import can_be_currency, is_object_id, looks_up_by
 from bot.providers.drip_reading import read_credentials, told_of_credentials
 from bot.providers.drip_search import SEARCH_LIMIT, balance_in, held_in, index, read_search, slices
 from bot.providers.http import Exchange
-from bot.providers.line import READ_TRIES, Line
+from bot.providers.line import READ_TRIES, Line, is_json
 from bot.providers.reading import as_object, as_text, as_whole, parse
 from bot.providers.verdicts import refused_at_the_door, unknown, unsent, verdict
 from bot.providers.wording import Wording, blame
@@ -171,10 +171,11 @@ class DripAccess:
         while page <= pages:
             query = {"type": kind.value, "values": ",".join(values), "page": page, "limit": SEARCH_LIMIT}
             path = f"{self.realm}/members/search?{urlencode(query, safe=',', quote_via=quote)}"
-            answer = await self.get(path, "look members up", tries=tries)
+            answer = await self.get(
+                path, "look members up", tries=tries, readable=lambda body: read_search(body) is not None
+            )
             found = read_search(answer.body)
-            if found is None:
-                raise ResolutionFailed("Drip's answer to the member search cannot be read. Try again later.")
+            assert found is not None  # it is readable
             if found.denied is not None and kind is not RecipientType.DRIP_ID:
                 reason = self.wording.plain(found.denied)
                 raise ResolutionFailed(
@@ -240,13 +241,13 @@ class DripAccess:
         if recipient.source is not None:
             query["source"] = recipient.source
         path = f"{self.realm}/credentials/find?{urlencode(query, quote_via=quote)}"
-        answer = await self.line.read(path, tries=2)
+        answer = await self.line.read(path, tries=2, readable=_is_object)
         if not answer.whole or answer.status not in (200, 404):
             return Credential(answered=False)
         if answer.status == 404:
             # Whatever stands in front of Drip can say 404 as well, and that proves nothing about anybody.
             words = self.wording.words(answer.body) or ""
-            return Credential(absent="credential" in words.lower())
+            return Credential(absent="credential" in words.lower(), answered=_is_object(answer.body))
         return Credential(balance=balance_in(as_object(parse(answer.body)), currency))
 
     async def currencies(self) -> list[Currency]:
@@ -282,11 +283,13 @@ class DripAccess:
             archived=members.get("archived") is True,
         )
 
-    async def get(self, path: str, purpose: str, *, tries: int = READ_TRIES) -> Exchange:
-        """A whole 200 to a read. Raises ``ResolutionFailed`` saying why it could not ``purpose``."""
+    async def get(
+        self, path: str, purpose: str, *, tries: int = READ_TRIES, readable: Callable[[bytes], bool] = is_json
+    ) -> Exchange:
+        """A whole and ``readable`` 200 to a read. Raises ``ResolutionFailed`` saying why it could not ``purpose``."""
         if not is_object_id(self.account.realm_id):
             raise ResolutionFailed(f"{self.wording.variable('DRIP_REALM_ID')} is no realm id (24 characters 0-9 a-f).")
-        exchange = await self.line.read(path, tries=tries)
+        exchange = await self.line.read(path, tries=tries, readable=readable)
         if exchange.status == 200 and exchange.whole:
             return exchange
         raise ResolutionFailed(self._why(exchange, purpose))
@@ -348,6 +351,10 @@ def tally(outcomes: Mapping[int, Outcome]) -> str:
     counts = Counter(outcome.kind for outcome in outcomes.values())
     words = [f"{counts[kind]} {kind}" for kind in OutcomeKind if kind in counts]
     return f"Drip answered: {', '.join(words)}."
+
+
+def _is_object(body: bytes) -> bool:
+    return isinstance(parse(body), dict)
 
 
 def _settings(message: str) -> Pause:

@@ -20,6 +20,8 @@ SECOND_LOOK_SECONDS: Final = 0.5
 """Between the two readings of a balance."""
 FINDS_AT_ONCE: Final = 4
 """Credentials are found one by one; so many requests for them run side by side."""
+FIND_ROUNDS: Final = 3
+"""How often those are looked for of whom no answer came, as long as there are answers."""
 WITNESSES: Final = 3
 """Members whose balance before a call should be known. One quiet recipient decides about a whole call, but not
 everybody is quiet."""
@@ -69,7 +71,8 @@ async def foresee_credentials(
         asked = True
         accounts = await _accounts(access, unknown, currency)
         if accounts is None:
-            access.shares = False  # the key may not search: not asked again in this process
+            if not (reads.by_account or access.shares):
+                access.shares = False  # the key may not search: not asked again in this process
         elif reads.by_account or await _share(access, unknown, accounts, currency):
             told = ((item.award_id, accounts.get(item.recipient.key)) for item in unknown)
             found = {one: balance for one, balance in told if balance is not None}
@@ -123,7 +126,7 @@ async def credential_balances(
     access: DripAccess, items: Sequence[Item], currency: str | None
 ) -> tuple[Readings, frozenset[int]]:
     """Balances of credentials, one find each, without those for which the request fails; and whom the service does not
-    know."""
+    know. Of a service that answers for others whoever is missing is asked for again."""
     gate = asyncio.Semaphore(FINDS_AT_ONCE)
     found: dict[int, int | None] = {}
     absent: set[int] = set()
@@ -136,9 +139,14 @@ async def credential_balances(
         if read.absent:
             absent.add(item.award_id)
 
-    async with asyncio.TaskGroup() as group:
-        for item in items:
-            group.create_task(find(item))
+    for _ in range(FIND_ROUNDS):
+        before = len(found)
+        async with asyncio.TaskGroup() as group:
+            for item in items:
+                if item.award_id not in found:
+                    group.create_task(find(item))
+        if len(found) in (before, len(items)):
+            break
     return found, frozenset(absent)
 
 
@@ -210,7 +218,10 @@ async def judge_credentials(
     second, still = await credential_balances(access, [item for item in known if item.award_id in first], currency)
     gone = absent & still & doubted.absent
     nobody = await _nobodies(access, [item for item in known if item.award_id in gone], currency)
-    first, second = {**first, **dict.fromkeys(nobody, 0)}, {**second, **dict.fromkeys(nobody, 0)}
+    if nobody is None:
+        second = {one: balance for one, balance in second.items() if one not in gone}
+    else:
+        first, second = {**first, **dict.fromkeys(nobody, 0)}, {**second, **dict.fromkeys(nobody, 0)}
     judged = {
         item.award_id: _judge_alone(doubted, item, first, second, unit, CREDENTIAL_GONE) for item in doubted.items
     }
@@ -221,12 +232,13 @@ CREDENTIAL_GONE: Final = "Drip shows no balance of this credential (it may belon
 MEMBER_GONE: Final = "Drip shows no balance of this member."
 
 
-async def _nobodies(access: DripAccess, items: Sequence[Item], currency: str | None) -> set[int]:
+async def _nobodies(access: DripAccess, items: Sequence[Item], currency: str | None) -> set[int] | None:
     """Of awards to credentials that the service knew neither before nor after: those whose recipient is no member's
-    login either, so that the award is nowhere. A login may be paid all the same, and not be shown as a credential."""
+    login either, so that the award is nowhere. A login may be paid all the same, and not be shown as a credential.
+    ``None`` when nobody can say."""
     accounts = await _accounts(access, items, currency) if items else {}
     if accounts is None:
-        return set()
+        return None
     return {item.award_id for item in items if item.recipient.key not in accounts}
 
 
@@ -240,7 +252,7 @@ def _judge_alone(doubted: Doubted, item: Item, first: Readings, second: Readings
     if one not in second:
         return Judged(Judgement.CANNOT_TELL, "Drip could not be asked for the balance.", evidence, again=True)
     if now is None:
-        return Judged(Judgement.CANNOT_TELL, gone, evidence)
+        return Judged(Judgement.CANNOT_TELL, gone, evidence, again=first.get(one) is not None)
     change = _change(doubted, item, first, second)
     judgement = judge_alone(change)
     before, expected = (display(value, unit) for value in (doubted.before[one], doubted.before[one] + item.amount))

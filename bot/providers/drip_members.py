@@ -50,6 +50,9 @@ _REFUSALS = frozenset({400, 404, 409, 422})
 """With the batch being one transaction, each of these means that nothing of it was applied (drip-api.md 5.2)."""
 
 
+LOOKUP_TRIES = 7
+"""A list is looked up in many searches, and one that fails ends the whole look-up: 15 seconds are worth it."""
+
 _OWN = "This Drip member is a place of the operator's (DRIP_RING, DRIP_WITNESS) and is not paid."
 
 
@@ -181,7 +184,7 @@ class DripMembers(OnLine):
                 by_type.setdefault(recipient.type, {})[recipient.key] = recipient
         for kind, wanted in by_type.items():
             for values in slices([recipient.value for recipient in wanted.values()]):
-                members = index(await self._access.search(kind, values), kind)
+                members = index(await self._access.search(kind, values, tries=LOOKUP_TRIES), kind)
                 for value in values:
                     recipient = Recipient(kind, value)
                     self._settle(recipient, members.get(recipient.key, {}), found, missing)

@@ -35,7 +35,7 @@ class SearchPage:
 
 
 def read_search(body: bytes) -> SearchPage | None:
-    """A page of members; ``None`` when the answer is not one.
+    """A page of members; ``None`` when the answer is not one, or has fewer members than it says itself.
 
     ``meta.credentials.access`` is checked because a key without the permission gets a successful, useless answer
     (drip-api.md 0.8 and 7): anything but ``true`` there, or no such entry at all, counts as denied.
@@ -48,12 +48,22 @@ def read_search(body: bytes) -> SearchPage | None:
     pages = as_whole(meta.get("totalPages"))
     if pages is None and (meta.get("totalPages") is not None or len(data) >= SEARCH_LIMIT):
         return None
+    if len(data) < _told_of(meta):
+        return None
     denied = None
     if "credentials" in meta:
         credentials = as_object(meta["credentials"])
         if credentials.get("access") is not True:
             denied = as_text(credentials.get("reason")) or "no reason given"
     return SearchPage(tuple(data), max(pages or 1, 1), denied)
+
+
+def _told_of(meta: Mapping[str, Any]) -> int:
+    """How many members a page has to hold by what it says of all pages; 0 where it does not say that."""
+    total, page, limit = (as_whole(meta.get(name)) for name in ("total", "page", "limit"))
+    if total is None or not page or not limit or as_whole(meta.get("totalPages")) != -(-total // limit):
+        return 0
+    return min(limit, total - (page - 1) * limit)
 
 
 def slices(values: Sequence[str]) -> Iterable[list[str]]:

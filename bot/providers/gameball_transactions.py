@@ -77,24 +77,34 @@ async def walk(
     rows: list[Row] = []
     last = after
     for page in range(1, pages + 1):
-        answer = await line.read(f"{ROOT}/transactions?startAfter={last}&limit={PAGE}{of}", tries=tries)
-        content = parse(answer.body) if answer.status == 200 and answer.whole else None
-        listed = as_object(content).get("transactions")
-        numbers = [_number(row) for row in as_list(listed)]
-        if not isinstance(listed, list) or any(number is None for number in numbers):
+        path = f"{ROOT}/transactions?startAfter={last}&limit={PAGE}{of}"
+        answer = await line.read(path, tries=tries, readable=_is_page)
+        if answer.status != 200 or not answer.whole:
             return Search(rows, last, page, ended=False, failed=True)
-        for number, row in zip(numbers, listed, strict=True):
+        content = as_object(parse(answer.body))
+        listed = as_list(content.get("transactions"))
+        for row in listed:
+            number = _number(row)
             if number is None or number <= last:
                 return Search(rows, last, page, ended=False, failed=True)
             last = number
             if take(row):
                 rows.append(row)
-        more = as_object(content).get("hasMore")
+        more = content.get("hasMore")
         if more is False or (more is None and len(listed) < PAGE):
             return Search(rows, last, page, ended=True)
         if enough() or not listed:
             return Search(rows, last, page, ended=False)
     return Search(rows, last, pages, ended=False)
+
+
+def _is_page(body: bytes) -> bool:
+    """Whether an answer is a page of the list, with as many numbered rows as it says."""
+    content = as_object(parse(body))
+    listed = content.get("transactions")
+    if not isinstance(listed, list) or None in map(_number, listed):
+        return False
+    return len(listed) >= (as_whole(content.get("count")) or 0)
 
 
 async def look_ahead(line: Line, mark: int | None) -> Foresight:

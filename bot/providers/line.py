@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from bot.clock import Clock
 from bot.providers.http import Client, Exchange
 from bot.providers.pacing import Pacer, Slot
+from bot.providers.reading import UNREADABLE, parse
 from bot.providers.waiting import QUOTA_WAIT, asked_wait
 
 READ_TRIES: Final = 4
+UNREADABLE_ANSWER: Final = "UnreadableAnswer"
+"""What stands for the exception of an answer that came whole and tells nothing."""
 _FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 4.0
 _LONGEST_READ_WAIT: Final = 120.0
 """A read that would have to wait longer says so instead: somebody looks at a screen."""
+
+
+def is_json(body: bytes) -> bool:
+    """Whether an answer can be read at all."""
+    return parse(body) is not UNREADABLE
 
 
 class Line:
@@ -41,11 +51,16 @@ class Line:
         """One request without a body that moves no points: it does no harm twice. Not repeated."""
         return await self._once(method, path, None)
 
-    async def read(self, path: str, *, tries: int = READ_TRIES) -> Exchange:
-        """One GET, repeated (``tries`` calls in all, ever slower) after transport errors, 408, 429 and 5xx."""
+    async def read(
+        self, path: str, *, tries: int = READ_TRIES, readable: Callable[[bytes], bool] = is_json
+    ) -> Exchange:
+        """One GET, repeated (``tries`` calls in all, ever slower) after transport errors, 408, 429, 5xx, and a 200
+        whose body is not ``readable``: that one tells nothing either, and comes back as an answer that is not whole."""
         pause = _FIRST_PAUSE
         while True:
             exchange = await self._once("GET", path, None)
+            if exchange.status == 200 and exchange.whole and not readable(exchange.body):
+                exchange = replace(exchange, error=UNREADABLE_ANSWER, trouble="its answer cannot be read")
             tries -= 1
             if tries <= 0 or not _worth_repeating(exchange):
                 return exchange
@@ -54,7 +69,7 @@ class Line:
                     return exchange
                 continue  # the limiter holds the next one back
             await self._clock.sleep(pause)
-            pause *= 2
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _once(self, method: str, path: str, body: bytes | None, begin_by: float | None = None) -> Exchange:
         async with self._pacer.slot() as slot:

@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.model import ProviderKind, Recipient, RecipientType
 from bot.errors import ResolutionFailed
+from bot.providers.drip_members import LOOKUP_TRIES
 
 from .support import (
     CURRENCY,
@@ -220,7 +221,23 @@ async def test_reads_are_repeated_a_few_times_ever_slower(service: Service) -> N
     async with provider_of(KIND, service) as provider:
         with pytest.raises(ResolutionFailed, match="503"):
             await provider.resolve([discord(D1)])
-    assert len(service.calls) == 4
+    assert len(service.calls) == LOOKUP_TRIES
+
+
+CUT = {**page(on_discord(M1, D1)), "data": []}
+NO_PAGE: list[object] = [b"<html>", b"", b'{"data": [', {"data": "none"}, CUT, b"[" * 100_000]
+
+
+@pytest.mark.parametrize("body", NO_PAGE, ids=lambda body: str(body)[:20])
+async def test_an_answer_that_is_no_page_or_half_of_one_is_asked_for_again(service: Service, body: object) -> None:
+    service.replies(Reply(body=body), Reply(body=page(on_discord(M1, D1))))
+    async with provider_of(KIND, service) as provider:
+        resolution = await provider.resolve([discord(D1)])
+    assert (len(service.calls), list(resolution.found)) == (2, [f"discord-id:{D1}"])
+    service.replies(Reply(body=body))
+    async with provider_of(KIND, service) as provider:
+        with pytest.raises(ResolutionFailed, match=r"its answer cannot be read\. Try again"):
+            await provider.resolve([discord(D1)])
 
 
 async def test_an_unreachable_service_or_a_wrong_realm_cannot_say_either() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,10 +26,12 @@ class Pages:
     pages: list[list[dict[str, Any]]]
     asked: list[str] = field(default_factory=list)
 
-    async def read(self, path: str, *, tries: int) -> Answer:
+    async def read(self, path: str, *, tries: int, readable: Callable[[bytes], bool]) -> Answer:
         self.asked.append(path)
         page = self.pages.pop(0)
-        return Answer(json.dumps({"transactions": page, "count": len(page), "hasMore": bool(self.pages)}).encode())
+        body = json.dumps({"transactions": page, "count": len(page), "hasMore": bool(self.pages)}).encode()
+        assert readable(body)
+        return Answer(body)
 
 
 def row(number: int, reason: str | None, at: object = "2026-07-31T18:00:05.250") -> dict[str, Any]:

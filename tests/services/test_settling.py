@@ -215,3 +215,40 @@ async def test_a_campaign_of_faults_and_resumes_leaves_no_doubt(programme: str, 
         await office.sandbox.faults()
     states, _ = await resumed(door)
     assert states == {"applied": len(all_of(programme, ids))}
+
+
+@pytest.mark.parametrize("programme", CALLS)
+async def test_neither_do_faults_that_reads_meet_as_well_and_that_last(programme: str, door: Door) -> None:
+    """The look-up, the reads before calls, the calls, and what ``resume`` does; of people who were not paid before."""
+    ids = members(120)
+    async with door.open() as office:
+        await seed(office, programme, ids)
+        await office.sandbox.faults(campaign={"rate": 0.3, "seed": 5})
+        door.calendar.speed = 8.0
+        await office.send(paying(ids), programme)
+    states, _ = await resumed(door)
+    assert set(states) <= {"applied", "unknown"}
+    assert states["applied"] >= (0.99 if programme == "drip-credentials" else 1) * len(ids)
+
+
+NO_ANSWER = ["html-200", "broken-json", "empty-200", "deep-200", "cut-body"]
+
+
+@pytest.mark.parametrize("kind", NO_ANSWER)
+@pytest.mark.parametrize("programme", CALLS)
+async def test_an_answer_to_a_look_that_cannot_be_read_is_asked_for_again(
+    programme: str, kind: str, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "LOOKS", 2)
+    ids = members(3)
+    async with door.open() as office:
+        await seed(office, programme, ids)
+        await office.sandbox.faults({"match": {**CALLS[programme], "nth": 1}, "kind": "reset-before-apply"})
+        await office.send(paying(ids), programme)
+        reads = {"method": "GET"}
+        await office.sandbox.faults({"match": reads, "kind": kind})
+        door.calendar.speed = 8.0
+    assert (await resumed(door))[0] == {"unknown": 3}
+    async with door.open(dispatching=False) as office:
+        await office.sandbox.faults({"match": {**reads, "nth": [1, 2, 3]}, "kind": kind})
+    assert (await resumed(door))[0] == {"applied": 3}
