@@ -24,6 +24,7 @@ from bot.services.handover import Desk, LocalDesk, serving, socket_path
 from bot.services.leading import Leading
 from bot.services.programmes import Programmes
 from bot.services.promising import Promises
+from bot.services.proving import usable
 from bot.services.receipts import Receipts
 from bot.services.rules import Servers
 from bot.services.standing import Standing
@@ -141,7 +142,7 @@ async def opened(
     try:
         providers = make_providers(settings, clock)
         try:
-            programmes = Programmes(settings.programmes(), providers.make)
+            programmes = Programmes(await usable(ledger, settings.programmes()), providers.make)
             settle_after = settings.settle_after if settling else None
             dispatcher = partial(Dispatcher, patient=patient, only_woken=only_woken, settle_after_seconds=settle_after)
             app = _wired(settings, clock, ledger, programmes, dispatcher, practice=practice)

@@ -156,7 +156,7 @@ def promise(
         f"Not settled by the probe, so the worst is assumed: {', '.join(_NEEDED[kind][name] for name in missing)}."
     )
     sentences = [*_dated(told), unknown if missing else "", doubts]
-    return Promise(tuple(one for one in sentences if one), _conflicts(kind, known, unit))
+    return Promise(tuple(one for one in sentences if one), conflicts(kind, known, unit))
 
 
 _NEEDED: Final[Mapping[ProviderKind, Mapping[str, str]]] = {
@@ -199,7 +199,8 @@ def _dated(told: list[tuple[str, int]]) -> list[str]:
     return lines
 
 
-def _conflicts(kind: ProviderKind, known: Mapping[str, Known], unit: Unit | None) -> tuple[str, ...]:
+def conflicts(kind: ProviderKind, known: Mapping[str, Known], unit: Unit | None) -> tuple[str, ...]:
+    """Settings that a probe contradicts, as ``Promise.conflicts``."""
     found = known.get("unit")
     if kind is not ProviderKind.GAMEBALL or found is None or unit is None or found.value in (unit.value, "same"):
         return ()

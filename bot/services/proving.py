@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.domain.lanes import Course, LaneKind, Plan, compare
 from bot.domain.model import Pause, PauseKind, Programme
-from bot.domain.promises import TAKEN_ONCE
+from bot.domain.promises import TAKEN_ONCE, conflicts
 from bot.domain.proving import BEST_FIRST, awards_per_call, objection
 from bot.ledger.lanes import Standing
 from bot.ledger.ledger import Ledger
@@ -30,6 +30,17 @@ class Configured:
     course: Course
     objection: str | None
     standing: Standing | None
+
+
+async def usable(ledger: Ledger, programmes: Sequence[Programme]) -> list[Programme]:
+    """The programmes of the settings, of which those that a probe contradicts cannot be used. To be asked once: a probe
+    needs the ledger for itself."""
+    checked = []
+    for one in programmes:
+        known = await ledger.capabilities.all(one.destination.account, one.kind)
+        found = conflicts(one.kind, known, one.unit) if one.unusable is None else ()
+        checked.append(replace(one, unusable=" ".join(found)) if found else one)
+    return checked
 
 
 async def courses_of(ledger: Ledger, programme: Programme) -> Sequence[Configured]:

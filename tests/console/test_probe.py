@@ -209,3 +209,16 @@ async def test_evidence_is_not_set_up_while_a_bot_has_the_ledger(shell: Shell, s
     finally:
         lock.release()
     assert found[0]["message"].startswith("nothing was set up: ")
+
+
+async def test_nothing_is_recorded_in_a_unit_that_the_probe_contradicts(shell: Shell, sandbox: Sandbox):
+    await sandbox.switches(gameball={"unit": "money"})
+    assert (await shell("doctor", "--probe", "--customer", "ada", "--yes")).status == 0
+    before = await writes(sandbox)
+    payout = write_csv(shell.directory / "payout.csv", "customer_id,amount", "ada,10")
+    done = await shell("bulk", payout, "--programme", "gameball", "--yes", "--json")
+    assert done.status == 2
+    assert "found money: correct GAMEBALL_AMOUNT_UNIT" in done.json["error"]["message"]
+    assert done.json["batch"] is None
+    assert await writes(sandbox) == before
+    assert (await shell("bulk", payout, "--programme", "gameball", "--yes", GAMEBALL_AMOUNT_UNIT="money")).status == 0

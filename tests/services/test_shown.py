@@ -8,12 +8,13 @@ import pytest
 
 from bot.domain.lanes import LaneKind
 from bot.domain.model import ProviderKind
+from bot.errors import SettingsError
 from bot.providers.base import Health
 from bot.services.proving import plan_of
 from tests.services.office import Door, Office, file_of, members, paying
 from tests.services.test_lanes import OTHER, OWN, THIRD, lay, variables
 
-MEMBERS, CREDENTIALS = "drip-members", "drip-credentials"
+MEMBERS, CREDENTIALS, GAMEBALL = "drip-members", "drip-credentials", "gameball"
 MEMBERS_CALL = {"method": "PATCH", "path": "/members/transaction"}
 CREDENTIALS_CALL = {"method": "PATCH", "path": "/credentials/transaction"}
 ADA, BEN, CAT, NOBODY = "1" * 24, "2" * 24, "3" * 24, "f" * 24
@@ -162,3 +163,22 @@ async def test_a_read_that_does_not_show_what_was_paid_decides_nothing(door: Doo
     assert await resumed(door, DRIP_UNRESOLVED="credentials") == {"unknown": 1}
     finds = [call for call in await door.sandbox.calls("drip") if "credentials/find" in call["path"]]
     assert finds == []
+
+
+# --- settings that a probe contradicts ------------------------------------------------------------------------------
+
+
+async def test_a_batch_in_a_unit_that_the_probe_contradicts_is_paused(door: Door) -> None:
+    (one,) = members(1)
+    async with door.open(dispatching=False) as office:
+        await office.sandbox.seed(customers=[{"id": one, "balance": 40}])
+        batch = (await office.confirm(await office.draft(paying([one]), GAMEBALL))).batch_id
+        await show(office, GAMEBALL, unit="money")
+    async with door.open() as office:
+        await office.quiet()
+        assert await office.state(batch) == "paused:settings"
+        pause = (await office.batch(batch)).pause
+        assert pause is not None and "found money: correct GAMEBALL_AMOUNT_UNIT" in pause.message
+        with pytest.raises(SettingsError, match="found money"):
+            await office.draft(paying([one]), GAMEBALL)
+        assert await office.writes() == []
