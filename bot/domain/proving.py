@@ -28,6 +28,8 @@ def objection(course: Course, currency: str | None, known: Mapping[str, str]) ->
     shown = Shown(known)
     if shown.halves:
         return "the probe found that a call can be half carried out"
+    if shown.cuts_members:
+        return "the probe found that a deduction may take less than it says, so one row tells nothing of others"
     if shown.skips:
         return "the probe found that members who are not there are passed over, so one row tells nothing of others"
     return _objection_to_ring(course, currency, known) if course.kind is LaneKind.RING else None

@@ -22,6 +22,16 @@ class Shown:
         return "refused-row" in (self.members.get("overdraft"), self.members.get("overdraft-mixed"))
 
     @property
+    def cuts_members(self) -> bool:
+        """A deduction takes no more than a member has, and is called done. Documented is that it is refused."""
+        return self.members.get("overdraft") == "capped"
+
+    @property
+    def cuts_credentials(self) -> bool:
+        """The same of credentials."""
+        return self.credentials.get("overdraft") == "capped"
+
+    @property
     def tells_balances(self) -> bool:
         """What the answer to a members call names ``newBalance`` is the balance after it, which is not documented."""
         return self.members.get("new-balance") == "after"

@@ -14,10 +14,11 @@ from bot.domain.calls import Item, Outcome, OutcomeKind, Verdict
 from bot.domain.lanes import Course, LaneKind
 from bot.domain.model import Pause, PauseKind, Programme, Recipient, RecipientType
 from bot.domain.probing import Leg, Purse
+from bot.domain.shown import Shown
 from bot.errors import ResolutionFailed
 from bot.providers.base import Currency, Pace
 from bot.providers.drip_ids import can_be_currency, is_object_id, looks_up_by
-from bot.providers.drip_reading import read_credentials, told_of_credentials
+from bot.providers.drip_reading import read_credentials, told_of_credentials, uncut
 from bot.providers.drip_search import SEARCH_LIMIT, balance_in, held_in, index, read_search, slices
 from bot.providers.http import Exchange
 from bot.providers.line import READ_TRIES, Line, is_json
@@ -135,6 +136,7 @@ class DripAccess:
         programme: Programme,
         body: bytes,
         items: Sequence[Item],
+        shown: Shown,
         legs: Sequence[Leg] = (),
         *,
         begin_by: float | None = None,
@@ -154,6 +156,7 @@ class DripAccess:
             pause = self.fault(words, exchange.status, sent=detail) if refusal else None
             return unknown(exchange, items, detail, pause=pause)
         outcomes, words = read_credentials(exchange.body, items, programme.destination.currency, self.wording)
+        outcomes = uncut(outcomes, items) if shown.cuts_credentials else outcomes
         pause = self.fault(words, exchange.status, sent="Some awards were not paid:")
         told = told_of_credentials(exchange.body, legs)
         return verdict(exchange, outcomes, tally(outcomes), pause=pause, told=told)

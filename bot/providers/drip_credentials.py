@@ -63,7 +63,7 @@ class DripCredentials(OnLine):
     ) -> Verdict:
         if self._own and any(item.recipient.key in self._own for item in items):
             return replace(unsent(items, OWN_TWIN), refused_whole=True)
-        return await self._access.pay_credentials(self._programme, body, items, legs, begin_by=begin_by)
+        return await self._access.pay_credentials(self._programme, body, items, self._shown, legs, begin_by=begin_by)
 
     async def places(self, places: Sequence[Purse]) -> Sequence[int | None]:
         return await self._access.credential_places(places)

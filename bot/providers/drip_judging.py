@@ -165,7 +165,10 @@ async def judge_members(
     if witnesses and not (first and second):
         return _same(doubted, "Drip could not be asked for the balances.", again=True)
     if alone:
-        each = {item.award_id: _judge_alone(doubted, item, first, second, unit, MEMBER_GONE) for item in doubted.items}
+        each = {
+            item.award_id: _judge_alone(doubted, item, first, second, unit, MEMBER_GONE, cuts=shown.cuts_members)
+            for item in doubted.items
+        }
         return Judgements(each, alone=True)
     changes = {item.award_id: _change(doubted, item, first, second) for item in witnesses}
     judgement = judge_whole(changes.values(), told_applied=doubted.told_applied)
@@ -193,9 +196,10 @@ async def judge_members(
 
 def is_alone(doubted: Doubted, shown: Shown) -> bool:
     """Whether the rest of a members call proves nothing about an award in doubt: the service carries calls out by half,
-    or passes members over; or it did not name this one in an answer that names others, and no probe has shown that it
-    passes nobody over."""
-    return shown.halves or shown.skips or not (doubted.whole or shown.skips_nobody)
+    passes members over, or cuts deductions; or it did not name this one in an answer that names others, and no probe
+    has shown that it passes nobody over."""
+    cut = shown.cuts_members and any(item.amount < 0 for item in doubted.items)
+    return shown.halves or shown.skips or cut or not (doubted.whole or shown.skips_nobody)
 
 
 _WHOLE: Final = {
@@ -223,7 +227,8 @@ async def judge_credentials(
     else:
         first, second = {**first, **dict.fromkeys(nobody, 0)}, {**second, **dict.fromkeys(nobody, 0)}
     judged = {
-        item.award_id: _judge_alone(doubted, item, first, second, unit, CREDENTIAL_GONE) for item in doubted.items
+        item.award_id: _judge_alone(doubted, item, first, second, unit, CREDENTIAL_GONE, cuts=shown.cuts_credentials)
+        for item in doubted.items
     }
     return Judgements(judged)
 
@@ -242,7 +247,9 @@ async def _nobodies(access: DripAccess, items: Sequence[Item], currency: str | N
     return {item.award_id for item in items if item.recipient.key not in accounts}
 
 
-def _judge_alone(doubted: Doubted, item: Item, first: Readings, second: Readings, unit: Unit, gone: str) -> Judged:
+def _judge_alone(
+    doubted: Doubted, item: Item, first: Readings, second: Readings, unit: Unit, gone: str, *, cuts: bool
+) -> Judged:
     one = item.award_id
     now = second.get(one)
     evidence = _numbers(doubted, item, now)
@@ -255,6 +262,8 @@ def _judge_alone(doubted: Doubted, item: Item, first: Readings, second: Readings
         return Judged(Judgement.CANNOT_TELL, gone, evidence, again=first.get(one) is not None)
     change = _change(doubted, item, first, second)
     judgement = judge_alone(change)
+    if cuts and item.amount < 0 and doubted.before[one] + change.between <= 0:
+        judgement = Judgement.CANNOT_TELL  # there was nothing to take, so that it stayed says nothing
     before, expected = (display(value, unit) for value in (doubted.before[one], doubted.before[one] + item.amount))
     words = {
         Judgement.LANDED: f"It landed: the balance was {before} and is {display(now, unit)}.",

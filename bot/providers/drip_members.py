@@ -40,7 +40,7 @@ from bot.providers.drip_judging import (
     judge_members,
     reads_of_members,
 )
-from bot.providers.drip_reading import read_members, told_of_members
+from bot.providers.drip_reading import read_members, told_of_members, uncut
 from bot.providers.drip_search import SEARCH_VALUES, balance_in, index, slices
 from bot.providers.http import Exchange
 from bot.providers.verdicts import not_sent, unknown, unsent, verdict
@@ -120,7 +120,7 @@ class DripMembers(OnLine):
         if (places := self._places_among(items)) is not None:
             return replace(unsent(items, next(iter(places.values()))), refused_whole=True)
         if items and is_credential_target(items[0].target):
-            return await access.pay_credentials(self._programme, body, items, begin_by=begin_by)
+            return await access.pay_credentials(self._programme, body, items, self._shown, begin_by=begin_by)
         if (pause := access.problem(self._programme)) is not None:
             return unsent(items, pause.message, pause)
         exchange = await access.line.write("PATCH", f"{access.realm}/members/transaction", body, begin_by=begin_by)
@@ -132,6 +132,7 @@ class DripMembers(OnLine):
             return unknown(exchange, items, unclear(exchange, access.wording.words(exchange.body)))
         currency, told_after = self._programme.destination.currency, self._shown.tells_balances
         outcomes, balances = read_members(exchange.body, items, currency, legs, tells_balances=told_after)
+        outcomes = uncut(outcomes, items) if self._shown.cuts_members else outcomes
         told = told_of_members(exchange.body, legs)
         evidence = {"balances": balances} if balances else None
         judged = verdict(exchange, outcomes, tally(outcomes), evidence=evidence, told=told)

@@ -21,6 +21,7 @@ UNREADABLE_ANSWER = "Drip's answer cannot be read, so it is not known whether th
 NOT_NAMED = "Drip's answer does not name this award, so it is not known whether it was paid."
 CONTRADICTION = "Drip's answer contradicts itself about this award, so it is not known whether it was paid."
 OTHER_CURRENCY = "Drip's answer names another currency for this award, so it is not known what was paid."
+PERHAPS_CUT = "Drip takes no more than there is, and nothing is left: it is not known whether all of this was taken."
 NOT_CONFIRMED = "Drip answered without confirming the call, so it is not known whether this was paid."
 
 Name = tuple[str, str]
@@ -79,6 +80,18 @@ def _credential(
     if not confirmed:
         return Outcome(OutcomeKind.UNKNOWN, NOT_CONFIRMED)
     return _done(done, currency, "realmPointId", "balance")
+
+
+def uncut(outcomes: Mapping[int, Outcome], items: Sequence[Item]) -> dict[int, Outcome]:
+    """Of a service that cuts deductions down to what there is: those that are called done are, if something is left."""
+    perhaps_cut = Outcome(OutcomeKind.UNKNOWN, PERHAPS_CUT)
+    return {
+        item.award_id: perhaps_cut
+        if item.amount < 0 and told.kind is OutcomeKind.APPLIED and (told.balance or 0) <= 0
+        else told
+        for item in items
+        for told in (outcomes[item.award_id],)
+    }
 
 
 def refused(words: str | None, wording: Wording) -> Outcome:

@@ -28,7 +28,7 @@ class DripSwitches:
     open: bool = False  # every well-formed id is a member and a credential
     auto_create: bool = False  # an unknown credential is created by a balance update (section 6)
     verified_credentials: bool = True  # credential calls reach members who connected the login themselves (section 6)
-    overdraft: Literal["400", "422", "allow"] = "400"  # section 6
+    overdraft: Literal["400", "422", "allow", "cap"] = "400"  # section 6; "cap": takes what there is, and calls it done
     credentials_cap: int | None = None  # no limit is documented
     members_cap: int = 100
     members_atomic: bool = True  # off: rows before the one that fails stay carried out, against the documentation

@@ -117,6 +117,7 @@ MEMBERS = {
         ({}, {}),
         ({"overdraft": "422", "balance_field": "after", "unknown_member": "404"}, {}),
         ({"overdraft": "allow"}, {"overdraft": "allowed", "overdraft-mixed": "allowed"}),
+        ({"overdraft": "cap"}, {"overdraft": "capped", "overdraft-mixed": "capped"}),
         ({"duplicates": "refuse"}, {"same-id-twice": "refused"}),
         ({"unknown_member": "skip"}, {"unknown-member": "skipped"}),
         ({"new_balance": "before"}, {"new-balance": "before"}),

@@ -182,3 +182,70 @@ async def test_a_batch_in_a_unit_that_the_probe_contradicts_is_paused(door: Door
         with pytest.raises(SettingsError, match="found money"):
             await office.draft(paying([one]), GAMEBALL)
         assert await office.writes() == []
+
+
+# --- deductions that are cut down -----------------------------------------------------------------------------------
+
+LEFT_SOME, LEFT_NONE, HAD_LESS, HAD_NONE = ((60, -50), (50, -50), (30, -50), (0, -50))
+
+
+@pytest.mark.parametrize("programme", [CREDENTIALS, MEMBERS])
+@pytest.mark.parametrize("fault", [None, "reset-after-apply"])
+async def test_a_deduction_that_may_have_been_cut_is_claimed_only_by_its_own_balance(
+    door: Door, programme: str, fault: str | None
+) -> None:
+    ids = members(4)
+    had = [LEFT_SOME, LEFT_NONE, HAD_LESS, HAD_NONE]
+    async with door.open() as office:
+        people = [(one, {"balance": balance}) for one, (balance, _) in zip(ids, had, strict=True)]
+        if programme == MEMBERS:
+            await office.sandbox.seed(members=[{"discord_id": one, **balance} for one, balance in people])
+        else:
+            await office.sandbox.seed(credentials=[{"type": "discord-id", "value": one, **b} for one, b in people])
+        await office.sandbox.switches(drip={"overdraft": "cap"})
+        await show(office, programme, overdraft="capped", new_balance="after")
+        if fault:
+            await office.sandbox.faults({"match": {"method": "PATCH", "nth": 1}, "kind": fault})
+        content = file_of([(one, amount) for one, (_, amount) in zip(ids, had, strict=True)])
+        batch = await office.send(content, programme)
+        assert await office.states(batch) == ("UUUU" if fault else "AUUU")
+    assert await resumed(door) == {"applied": 2, "unknown": 2}
+    assert [one["effect"] for one in await door.sandbox.applied("drip")] == [-50, -50, -30, 0]
+
+
+async def test_a_witness_of_a_service_that_cuts_deductions_is_not_in_force(door: Door) -> None:
+    async with door.open(**variables(LaneKind.WITNESS, door)) as office:
+        await office.sandbox.seed(members=[{"drip_id": THIRD, "balance": 0}])
+        assert await lay(office.app, MEMBERS, overdraft="capped") == [Health.WARNING]
+
+
+# --- Gameball -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tag", "states"), [("whole", {"applied": 1}), ("cut", {"unknown": 1}), ("absent", {"unknown": 1})]
+)
+async def test_a_list_proves_an_absence_only_where_it_shows_reasons_whole(
+    door: Door, tag: str, states: dict[str, int]
+) -> None:
+    (one,) = members(1)
+    async with door.open() as office:
+        await office.sandbox.seed(customers=[{"id": one, "balance": 40}])
+        await show(office, GAMEBALL, reason_tag=tag)
+        rule = {"match": {"path": "/batch/balance-adjustment"}, "kind": "reset-before-apply"}
+        await office.sandbox.faults(rule)
+        await office.send(paying([one]), GAMEBALL)
+        await office.sandbox.faults()
+        # Of the same size, and without a word of whose it is.
+        await office.sandbox.outside(service="gameball", customer=one, amount=10, reason="Order 7")
+    assert await resumed(door) == states
+
+
+async def test_where_an_id_is_taken_twice_no_award_goes_by_an_id(door: Door) -> None:
+    (one,) = members(1)
+    async with door.open(GAMEBALL_MANUAL_UP_TO="5") as office:
+        await office.sandbox.seed(customers=[{"id": one, "balance": 40}])
+        await show(office, GAMEBALL, duplicate_transaction="paid-twice")
+        await office.send(paying([one]), GAMEBALL)
+        (call,) = await office.writes()
+        assert call["path"].endswith("/batch/balance-adjustment")

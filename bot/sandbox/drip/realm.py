@@ -179,8 +179,11 @@ class Realm:
         """Change a balance and write it down; returns the new one."""
         balances = self.balances[currency]
         before = balances.get(holder, 0)
-        after = balances[holder] = before + amount
-        self.book.add(recipient, currency, amount, amount, before, call=call, endpoint=endpoint, outside=outside)
+        effect = amount
+        if self.switches.overdraft == "cap" and not outside:
+            effect = max(amount, min(0, -before))
+        after = balances[holder] = before + effect
+        self.book.add(recipient, currency, amount, effect, before, call=call, endpoint=endpoint, outside=outside)
         return after
 
     def balances_json(self, holder: str) -> list[dict[str, Any]]:

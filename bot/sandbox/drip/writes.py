@@ -68,7 +68,7 @@ def _credit(
     holder = realm.holder(key, write=True)
     if holder is None:
         return "Credential not found"
-    if amount < 0 and realm.balance(holder, currency) + amount < 0 and realm.switches.overdraft != "allow":
+    if amount < 0 and realm.balance(holder, currency) + amount < 0 and _refuses(realm):
         return _SHORT
     balance = realm.apply(key, holder, currency, amount, call=call.log.id, endpoint="credentials")
     call.log.applied += 1
@@ -159,8 +159,13 @@ def _checked_member(realm: Realm, item: dict[str, Any]) -> tuple[str, str, int]:
     return drip_id, currency, amount
 
 
+def _refuses(realm: Realm) -> bool:
+    """Whether more than there is cannot be taken."""
+    return realm.switches.overdraft not in ("allow", "cap")
+
+
 def _check_funds(realm: Realm, changes: list[tuple[str, str, int]]) -> None:
-    if realm.switches.overdraft == "allow":
+    if not _refuses(realm):
         return
     running: dict[tuple[str, str], int] = {}
     for drip_id, currency, amount in changes:
