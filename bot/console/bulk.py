@@ -231,13 +231,15 @@ class _Job:
 
     def _end(self, summary: Json | None, standing: Json | None, status: int, error: BursarError | None) -> int:
         json_mode = self.options.json
-        if standing is not None:
-            for line in preview.end_lines(standing, stopped=self.signals.status is not None):
+        stopped = self.signals.status is not None
+        with output.if_heard():
+            for line in () if standing is None else preview.end_lines(standing, stopped=stopped):
                 output.say(line, json_mode=json_mode)
         if error is not None:
             output.complain(error, FAILED if standing is None else "Not followed to the end")
         if json_mode:
-            output.emit(_result(summary, standing, status, _error_json(error)))
+            with output.if_heard():
+                output.emit(_result(summary, standing, status, _error_json(error)))
         return status
 
 

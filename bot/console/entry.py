@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import importlib
 import logging
-import os
 import secrets
 import sys
 from argparse import Namespace
@@ -14,6 +13,7 @@ from typing import Any, Final, Protocol, cast
 
 from bot import log
 from bot.console import exits, output
+from bot.console.output import OutputLostError
 from bot.console.parser import parse
 from bot.errors import BursarError, UsageError
 
@@ -33,6 +33,10 @@ COMMANDS: Final = {
     "doctor": "bot.console.doctor",
 }
 """The module of each command, imported only when it is asked for."""
+
+
+_YES_OR_NO: Final = frozenset({"verify", "backup", "restore", "forget", "doctor", "demo"})
+"""Commands that answer 0 or 1 only."""
 
 
 class Command(Protocol):
@@ -62,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stay_quick()
     try:
         return _flushed(command.run(options))
+    except OutputLostError as error:
+        return _lost(options, error)
     except BursarError as error:
         status = exits.of_error(error)
         return _failed(command, options, error, status, command.FAILED)
@@ -85,8 +91,16 @@ def stay_quick() -> None:
 def _failed(command: Command, options: Namespace, error: BursarError, status: int, first: str) -> int:
     output.complain(error, first)
     if getattr(options, "json", False):
-        output.emit(command.failure(_error_json(error), status))
+        with output.if_heard():
+            output.emit(command.failure(_error_json(error), status))
     return status
+
+
+def _lost(options: Namespace, error: OutputLostError) -> int:
+    """The result cannot be told. Nothing was recorded: what is told of a recorded batch does not end like this."""
+    output.silence(sys.stdout)
+    output.note(str(error))
+    return exits.Exit.BAD_ROWS if options.command in _YES_OR_NO else exits.Exit.WRONG
 
 
 def _defect(command: Command, options: Namespace, error: Exception) -> int:
@@ -104,7 +118,8 @@ def _misused(given: Sequence[str], error: UsageError) -> int:
     output.complain(error, "Nothing was done")
     if "--json" in given and given[0] in COMMANDS:
         command = cast("Command", importlib.import_module(COMMANDS[given[0]]))
-        output.emit(command.failure(_error_json(error), exits.Exit.WRONG))
+        with output.if_heard():
+            output.emit(command.failure(_error_json(error), exits.Exit.WRONG))
     return exits.Exit.WRONG
 
 
@@ -115,11 +130,11 @@ def _error_json(error: BursarError) -> dict[str, Any]:
 
 
 def _flushed(status: int) -> int:
-    sys.stdout.flush()
+    output.put("", flush=True)
     return status
 
 
 def _reader_gone() -> int:
-    """`bursar export | head`: the reader has enough. Nothing more is written, not even at the interpreter's end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """`bursar export | head`: the reader has enough."""
+    output.silence(sys.stdout)
     return 141

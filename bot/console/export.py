@@ -6,11 +6,11 @@ import asyncio
 import csv
 import io
 import json
-import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from bot.console import output
 from bot.console.session import CLOCK, load_settings
 from bot.domain.amounts import canonical
 from bot.domain.jsonable import time_json
@@ -77,7 +77,7 @@ class _JsonLines:
         """JSON lines have no header."""
 
     def write(self, record: Record) -> None:
-        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+        output.put(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 class _Csv:
@@ -93,7 +93,7 @@ class _Csv:
     def _line(self, cells: Sequence[str]) -> None:
         line = io.StringIO()
         csv.writer(line).writerow(cells)
-        sys.stdout.write(line.getvalue())
+        output.put(line.getvalue())
 
 
 async def _export(settings: Settings, batch_id: int | None, writer: _JsonLines | _Csv) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final, TextIO
 
 from bot.domain.model import cause_of
 from bot.errors import BursarError
@@ -13,8 +15,20 @@ from bot.errors import BursarError
 _DOTS: Final = "…"
 
 
+class OutputLostError(Exception):
+    """Standard output takes nothing (any more): the disk is full, the device is gone."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"The result cannot be written to standard output ({error.strerror or error}).")
+
+
 def prepare_streams() -> None:
-    """UTF-8 whatever the locale, and never an error for a character that a terminal cannot show."""
+    """UTF-8 whatever the locale, and never an error for a character that a terminal cannot show. A stream that was
+    closed leads nowhere: its number must not become that of a file that is opened later."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(nowhere, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 # until the end
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -23,17 +37,53 @@ def prepare_streams() -> None:
 
 def say(text: str = "", *, json_mode: bool = False) -> None:
     """One line for people: on standard output, or on standard error where that belongs to the JSON."""
-    print(plain(text), file=sys.stderr if json_mode else sys.stdout, flush=True)
+    if json_mode:
+        note(text)
+    else:
+        put(f"{plain(text)}\n", flush=True)
 
 
 def note(text: str) -> None:
-    """One line beside the result: progress, warnings."""
-    print(plain(text), file=sys.stderr, flush=True)
+    """One line beside the result: progress, warnings. That nobody can read it is no reason to end."""
+    try:
+        print(plain(text), file=sys.stderr, flush=True)
+    except OSError:
+        silence(sys.stderr)
 
 
 def emit(value: Mapping[str, Any]) -> None:
     """The one JSON object of a command."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)
+    put(f"{json.dumps(value, ensure_ascii=False)}\n", flush=True)
+
+
+def put(text: str, *, flush: bool = False) -> None:
+    """The result of a command, as it is. Raises ``OutputLostError``, or ``BrokenPipeError`` where its reader left."""
+    try:
+        sys.stdout.write(text)
+        if flush:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputLostError(error) from error
+
+
+@contextmanager
+def if_heard() -> Iterator[None]:
+    """Around what is said at the end of a command whose exit status does not depend on somebody hearing it."""
+    try:
+        yield
+    except (OutputLostError, BrokenPipeError) as error:
+        silence(sys.stdout)
+        note("Nobody reads the result." if isinstance(error, BrokenPipeError) else str(error))
+
+
+def silence(stream: TextIO) -> None:
+    """Nothing more is written, not even at the interpreter's end."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def plain(text: str) -> str:
@@ -82,7 +132,8 @@ def failed(
     if json_mode:
         from bot.services.handover import kind_of
 
-        emit(failure({"kind": kind_of(error), "message": error.message, "hint": error.hint}, 1))
+        with if_heard():
+            emit(failure({"kind": kind_of(error), "message": error.message, "hint": error.hint}, 1))
     return 1
 
 

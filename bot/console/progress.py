@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, TextIO
 
-from bot.console.output import clipped, duration, plain, plural
+from bot.console.output import clipped, duration, plain, plural, silence
 
 BAR_WIDTH: Final = 24
 LINE_EVERY: Final = 5.0
@@ -62,8 +62,7 @@ class Progress:
     def close(self) -> None:
         """Leave the last state standing and begin a new line."""
         if self._bar and self._last is not None:
-            self._stream.write("\n")
-            self._stream.flush()
+            self._write("\n")
         self._last = None
 
     def _show(self, done: int, of: int, text: str, *, final: bool) -> None:
@@ -73,14 +72,20 @@ class Progress:
         if self._bar:
             filled = BAR_WIDTH * done // of if of else 0
             bar = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] " if of else ""
-            self._stream.write(f"\r\x1b[K{clipped(bar + text, 110)}")
+            self._write(f"\r\x1b[K{clipped(bar + text, 110)}")
         elif final or self._monotonic() - self._last_at >= LINE_EVERY:
-            self._stream.write(f"{text}\n")
+            self._write(f"{text}\n")
             self._last_at = self._monotonic()
         else:
             return
-        self._stream.flush()
         self._last = text
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            silence(self._stream)  # that nobody sees it keeps nothing from being sent
 
 
 def counts_line(counts: Mapping[str, int]) -> str:

@@ -212,19 +212,20 @@ class _Report:
         """Print it; the exit status."""
         counts = _summed([Counts(**standing["counts"]) for standing in self.standings])
         status = exits.of_counts(counts, self.stopped_by)
-        for line in self._lines():
-            output.say(line, json_mode=self.options.json)
-        if self.options.json:
-            output.emit(
-                {
-                    "batch": self.standings[0]["batch"] if self.standings else None,
-                    "counts": counts.as_json(),
-                    "exit_status": int(status),
-                    "batches": list(self.standings),
-                    "doubts": list(self.doubts),
-                    "error": None,
-                }
-            )
+        with output.if_heard():
+            for line in self._lines():
+                output.say(line, json_mode=self.options.json)
+            if self.options.json:
+                output.emit(
+                    {
+                        "batch": self.standings[0]["batch"] if self.standings else None,
+                        "counts": counts.as_json(),
+                        "exit_status": int(status),
+                        "batches": list(self.standings),
+                        "doubts": list(self.doubts),
+                        "error": None,
+                    }
+                )
         return status
 
     def _lines(self) -> Iterator[str]:
