@@ -19,6 +19,7 @@ from bot.domain.model import Actor, Counts
 from bot.domain.states import BatchState
 from bot.errors import LedgerLocked, NotFound, Refused, UsageError
 from bot.ledger.ledger import Ledger
+from bot.ledger.restorations import NEXT, Restoration
 from bot.services.batches import Doubt
 from bot.services.halting import REASON_MAX
 from bot.services.handover.summary import standing_json
@@ -35,7 +36,7 @@ def run(options: Namespace) -> int:
     """The command."""
     settings = load_settings(options)
     if not settings.database.exists():
-        return _Report(options, [], [], None).told()
+        return _Report(options, [], [], None, None).told()
     return asyncio.run(_resume(options, settings))
 
 
@@ -47,6 +48,7 @@ def failure(error: Json, status: int) -> Json:
         "exit_status": int(status),
         "batches": [],
         "doubts": [],
+        "restored": None,
         "error": error,
     }
 
@@ -89,7 +91,8 @@ class _Work:
             standing_json(await self.app.services.batches.view(batch_id, self.actor)) for batch_id in batch_ids
         ]
         doubts = [doubt for batch_id in batch_ids for doubt in await self._doubts(batch_id)]
-        return _Report(self.options, standings, doubts, self.signals.status)
+        restored = await self.app.ledger.restorations.in_force()
+        return _Report(self.options, standings, doubts, self.signals.status, restored)
 
     async def _release(self, reason: str) -> None:
         """Every emergency stop in force; what it paused stays paused."""
@@ -207,6 +210,8 @@ class _Report:
     standings: Sequence[Json]
     doubts: Sequence[Json]
     stopped_by: int | None
+    restored: Restoration | None
+    """The ledger waits to be signed off."""
 
     def told(self) -> int:
         """Print it; the exit status."""
@@ -223,12 +228,15 @@ class _Report:
                         "exit_status": int(status),
                         "batches": list(self.standings),
                         "doubts": list(self.doubts),
+                        "restored": None if self.restored is None else self.restored.message,
                         "error": None,
                     }
                 )
         return status
 
     def _lines(self) -> Iterator[str]:
+        if self.restored is not None:
+            yield f"This ledger was {output.sentence(self.restored.message)} {NEXT}"
         if not self.standings:
             yield "Nothing is unfinished."
         for standing in self.standings:

@@ -21,6 +21,8 @@ from bot.ledger import events
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
 
+NEXT: Final = "Compare with the services and the staff channel, then run `bursar restore --sign-off NAME`."
+"""What a person does about it."""
 IN_FORCE: Final = "EXISTS (SELECT 1 FROM restorations WHERE signed_at IS NULL)"
 """Whether the ledger waits to be signed off; the table has a row for every restoration, so nearly always none."""
 
@@ -133,7 +135,7 @@ def refuse(connection: sqlite3.Connection) -> None:
     if found is not None:
         raise Refused(
             f"this ledger was {found.message}",
-            hint="Compare with the services and the staff channel, then run `bursar restore --sign-off NAME`.",
+            hint=NEXT,
         )
 
 

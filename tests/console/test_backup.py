@@ -43,11 +43,16 @@ async def test_a_restored_ledger_stops_instead_of_paying_again_until_it_is_signe
     refused = await shell("bulk", shell.directory / "b.csv", "--programme", "gameball", "--yes")
     assert refused.status == 5
     assert "restored from a copy of" in refused.err
-    assert (await shell("resume")).status == 0
+    resumed = await shell("resume")
+    assert resumed.status == 0
+    assert resumed.out.startswith("This ledger was restored from a copy of ")
+    assert "`bursar restore --sign-off NAME`.\n" in resumed.out
+    assert "restored from a copy of " in (await shell("resume", "--json")).json["restored"]
     assert (await shell("verify")).status == 0
     signed = await shell("restore", "--sign-off", "Ada", "--json")
     assert (signed.status, signed.json["signed_off"]) == (0, True)
     assert "nothing to sign off" in (await shell("restore", "--sign-off", "Ada")).out
+    assert (await shell("resume", "--json")).json["restored"] is None
     await paid(shell, "c", 4)
     assert (await shell("verify")).status == 0
 
