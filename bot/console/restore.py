@@ -118,7 +118,8 @@ async def _taken_in(options: Namespace, settings: Settings) -> list[dict[str, An
                 told.append(_tell_taken(options, file.name, await taking_in.take_in(file, actor)))
         finally:
             await providers.close()
-    output.say(f"Nothing was sent. {_NEXT}", json_mode=options.json)
+        waits = await ledger.restorations.in_force() is not None
+    output.say(f"Nothing was sent. {_NEXT}" if waits else "Nothing was sent.", json_mode=options.json)
     return told
 
 

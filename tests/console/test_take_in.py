@@ -64,6 +64,7 @@ async def test_after_a_lost_ledger_nobody_is_paid_twice_and_the_books_are_equal(
     (taken,) = done.json["taken_in"]
     assert (taken["paid"], taken["in_doubt"], taken["updated"], taken["batch"]) == (500, 0, 0, "2")
     assert f"{told.name}: batch 2 with 500 awards.\n" in done.err
+    assert "then run `bursar restore --sign-off NAME`." in done.err
     signed = await shell("restore", "--sign-off", "Ada")
     assert signed.status == 0
     assert (await shell("verify")).status == 0
@@ -80,6 +81,14 @@ async def test_after_a_lost_ledger_nobody_is_paid_twice_and_the_books_are_equal(
     service = await books(sandbox)
     assert len(service) == 543
     assert ledger == {key.split(":")[-1]: value for key, value in service.items()}
+
+
+async def test_history_in_a_fresh_ledger_asks_for_no_sign_off(shell: Shell):
+    await paid(shell, payout(shell.directory / "before.csv", 2))
+    told = await result_file(shell, "1", "batch-1-result.csv")
+    (shell.directory / "bursar.db").unlink()
+    done = await shell("restore", "--take-in", told, "--programme", "drip-credentials")
+    assert (done.status, done.out.endswith("Nothing was sent.\n")) == (0, True)
 
 
 async def test_the_csv_of_an_export_closes_the_gap_like_result_files(shell: Shell, sandbox: Sandbox):
