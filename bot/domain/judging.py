@@ -1,7 +1,8 @@
 """Whether awards in doubt have landed, judged from balances and transactions that were read back. Pure.
 
 The rule is: automatic only where the evidence is unique. A balance that did not move, or moved by exactly the amount,
-is such evidence; everything else is left to a person.
+is such evidence, unless what was sent to the same account under another name explains it too (``ledger._tempering``);
+everything else is left to a person.
 """
 
 from __future__ import annotations
@@ -95,6 +96,8 @@ class Judged:
     """The recipient's balance as read, whatever the judgement."""
     again: bool = False
     """CANNOT_TELL only for now: a later look may tell."""
+    own: bool = True
+    """Its own balance says so; else only what others of the same call say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from bot.domain.judging import Doubted, Judged, Judgement, Judgements
+from bot.domain.judging import CREDENTIAL_TARGET, Doubted, Judged, Judgement, Judgements
 from bot.domain.lanes import LaneKind
-from bot.domain.model import ProviderKind
+from bot.domain.model import ProviderKind, RecipientType
 from bot.domain.ring import Step
-from bot.ledger import restorations
+from bot.ledger import _other_names, restorations
 
 OLDER: Final = (
     "{detail} But this ledger was put back, or left behind, after the call: another one may have paid it in another"
     " way, so it is not sent again by itself."
 )
 ANOTHER_NAME: Final = (
-    "{detail} But an award of the same size was sent meanwhile by another of the account's programmes, to somebody who"
-    " may be the same person under another name."
+    "{detail} But what was sent meanwhile to somebody who may be the same person under another name explains that as"
+    " well."
 )
 
 
@@ -72,44 +71,52 @@ def _by_another_name(
     *,
     alone: bool,
 ) -> Mapping[int, Judged]:
-    """One balance can have two names: a member, and a login that pays into the same account. A balance that moved by
-    such an award of another kind of programme is no proof of this one, and one that stayed may have been moved back."""
-    kind, others = _sizes_since(connection, doubted, account, currency)
-    if not others:
+    """One balance can have several names: a member, and logins that pay into the same account. A balance that moved by
+    just what was sent to such others is no proof, and one that stayed may have been moved back by that."""
+    proofs = {one: verdict for one, verdict in judged.items() if verdict.judgement is not Judgement.CANNOT_TELL}
+    if not proofs:
         return judged
-    mistakable = {
-        item.award_id: {Judgement.LANDED: item.amount in others, Judgement.NOT_LANDED: -item.amount in others}
-        for item in doubted.items
-    }
-    if kind is ProviderKind.DRIP_MEMBERS and not alone:
-        if doubted.told_applied:
-            return judged
-        # All of them say the same, so it would have to be so of everybody whose balance says anything.
-        witnesses = [mistakable[one] for one in doubted.before if one in mistakable]
-        whole = {one: all(of[one] for of in witnesses) for one in (Judgement.LANDED, Judgement.NOT_LANDED)}
-        mistakable = dict.fromkeys(mistakable, whole)
+    by_member = _is_by_member(connection, doubted)
+    together = by_member and not alone
+    if together and doubted.told_applied:
+        return judged
+    mistakable = _mistakable(connection, doubted, proofs, by_member=by_member, purse=(account, currency))
+    if together and not mistakable.issuperset(one for one, verdict in proofs.items() if verdict.own):
+        return judged  # all of them say the same, and one who says so was moved by nothing else
     return {
-        one: _doubtful(verdict, ANOTHER_NAME) if mistakable[one].get(verdict.judgement, False) else verdict
+        one: _doubtful(verdict, ANOTHER_NAME) if one in proofs and (together or one in mistakable) else verdict
         for one, verdict in judged.items()
     }
 
 
-def _sizes_since(
-    connection: sqlite3.Connection, doubted: Doubted, account: str, currency: str
-) -> tuple[ProviderKind, frozenset[int]]:
-    """The call's kind; and the amounts that another kind may have moved since the balances before it were told, for
-    people who are not surely others or the same."""
+def _is_by_member(connection: sqlite3.Connection, doubted: Doubted) -> bool:
+    """Whether the call pays members; a members programme may have calls that pay credentials, too."""
     (kind,) = connection.execute("SELECT kind FROM batches WHERE id = ?", (doubted.batch_id,)).fetchone()
-    found = connection.execute(
-        "SELECT DISTINCT a.amount FROM attempts t JOIN batches b ON b.id = t.batch_id"
-        " CROSS JOIN json_each(t.awards) one CROSS JOIN awards a ON a.id = one.value AND a.attempt_id = t.id"
-        " WHERE (t.id > ?1 OR t.closed_at IS NULL OR t.closed_at >="
-        " (SELECT json_extract(expectation, '$.since') FROM attempts WHERE id = ?1))"
-        " AND b.account = ?2 AND b.currency = ?3 AND b.kind <> ?4"
-        " AND a.state IN ('sending', 'applied', 'unknown') AND a.key NOT IN (SELECT value FROM json_each(?5))",
-        (doubted.attempt_id, account, currency, kind, json.dumps([item.recipient.key for item in doubted.items])),
-    )
-    return ProviderKind(kind), frozenset(amount for (amount,) in found)
+    return kind == ProviderKind.DRIP_MEMBERS and not doubted.items[0].target.startswith(CREDENTIAL_TARGET)
+
+
+def _mistakable(
+    connection: sqlite3.Connection,
+    doubted: Doubted,
+    proofs: Mapping[int, Judged],
+    *,
+    by_member: bool,
+    purse: tuple[str, str],
+) -> frozenset[int]:
+    """Those of some judged awards whose balance what was sent to others explains as well."""
+    found: set[int] = set()
+    items = [item for item in doubted.items if item.award_id in proofs]
+    for discord in (True, False):
+        alike = [item for item in items if (item.recipient.type is RecipientType.DISCORD_ID) is discord]
+        if not alike:
+            continue
+        keys = [item.recipient.key for item in alike]
+        others = _other_names.since(connection, doubted.attempt_id, purse, keys, by_member=by_member, discord=discord)
+        for item in alike:
+            landed = proofs[item.award_id].judgement is Judgement.LANDED
+            if others.can_add_up(item.recipient.key, item.amount if landed else -item.amount):
+                found.add(item.award_id)
+    return frozenset(found)
 
 
 def _doubtful(judged: Judged, why: str) -> Judged:

@@ -173,7 +173,8 @@ async def judge_members(
     changes = {item.award_id: _change(doubted, item, first, second) for item in witnesses}
     judgement = judge_whole(changes.values(), told_applied=doubted.told_applied)
     moving = any(change.first != change.second for change in changes.values())
-    votes = [judge_alone(change) for change in changes.values()]
+    said = {one: judge_alone(change) for one, change in changes.items()}
+    votes = list(said.values())
     evidence = {
         "landed_by": votes.count(Judgement.LANDED) + int(doubted.told_applied),
         "not_landed_by": votes.count(Judgement.NOT_LANDED),
@@ -188,6 +189,7 @@ async def judge_members(
                 {**_numbers(doubted, item, second.get(item.award_id)), **evidence},
                 balance=second.get(item.award_id),
                 again=judgement is Judgement.CANNOT_TELL and moving,
+                own=said.get(item.award_id) is judgement,
             )
             for item in doubted.items
         }

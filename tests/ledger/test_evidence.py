@@ -11,9 +11,11 @@ import pytest
 from bot.clock import milliseconds
 from bot.domain.calls import Claim, Outcome, OutcomeKind
 from bot.domain.judging import Judged, Judgement, Judgements
+from bot.domain.model import Decision, Recipient, RecipientType
 from bot.ledger.evidence import Settled
 from bot.ledger.ledger import Ledger
 from tests.ledger.making import (
+    ADA,
     CURRENCY,
     GAMEBALL,
     MEMBERS,
@@ -82,9 +84,6 @@ async def test_a_call_that_did_nothing_changes_no_balance(ledger: Ledger, path: 
 
 
 async def test_after_a_doubt_that_a_person_settled_the_balance_is_not_known(ledger: Ledger, path: Path) -> None:
-    from bot.domain.model import Decision
-    from tests.ledger.making import ADA
-
     await paid(ledger, 110)
     second = await claim(ledger, await batch_of(ledger, 1))
     await ledger.claims.record_outcome(second, all_of(second, OutcomeKind.UNKNOWN, "lost"))
@@ -192,3 +191,100 @@ async def test_evidence_settles_each_award_once_and_keeps_its_numbers(ledger: Le
     again = await claim(ledger, batch_id)
     assert [item.award_id for item in again.items] == [two]
     assert expected(path, again) == {"before": [210]}
+
+
+# --- what was sent to others --------------------------------------------------------------------------------------
+
+
+def wallet(number: int) -> Recipient:
+    return Recipient(RecipientType.WALLET, f"0x{number:040x}")
+
+
+async def judged_landed(ledger: Ledger, claimed: Claim) -> Settled:
+    """What comes of evidence that says so of all of a call in doubt."""
+    doubted = await ledger.evidence.doubt(claimed.attempt_id)
+    assert doubted is not None
+    landed = {item.award_id: Judged(Judgement.LANDED, "it did", {}) for item in doubted.items}
+    return await ledger.evidence.record(doubted, Judgements(landed), most_looks=6, read_at=1e10)
+
+
+async def lost_to(ledger: Ledger, who: int | Recipient, amount: int) -> Claim:
+    """A call to somebody with a known balance that ends without an answer."""
+    batch = await record(ledger, [row(2, who, amount)])
+    claimed = await claim(ledger, batch.batch_id)
+    await ledger.claims.record_outcome(claimed, all_of(claimed, OutcomeKind.UNKNOWN, "lost"))
+    return claimed
+
+
+async def known(ledger: Ledger, clock: HandClock, who: int | Recipient) -> None:
+    """What somebody has is read now."""
+    key = row(2, who).recipient.key
+    await ledger.evidence.remember_balances(REALM, CURRENCY, {key: 100}, read_at=clock.now())
+    clock.at += 1
+
+
+async def test_a_call_given_up_before_the_balance_was_told_may_have_been_carried_out_after(
+    ledger: Ledger, clock: HandClock
+) -> None:
+    given_up = await lost_to(ledger, wallet(1), 7)
+    clock.at += 1
+    await known(ledger, clock, 1)
+    doubted = await lost_to(ledger, 1, 7)
+    # Somebody has decided meanwhile that it landed.
+    await ledger.steering.resolve([given_up.items[0].award_id], Decision.LANDED, ADA, reason="saw it")
+    assert (await judged_landed(ledger, doubted)).applied == 0
+
+
+async def test_what_had_its_end_before_the_balance_was_told_is_part_of_it(ledger: Ledger, clock: HandClock) -> None:
+    given_up = await lost_to(ledger, wallet(1), 7)
+    clock.at += 1
+    await ledger.steering.resolve([given_up.items[0].award_id], Decision.LANDED, ADA, reason="saw it")
+    paid_before = await claim(ledger, (await record(ledger, [row(2, wallet(2), 7)])).batch_id)
+    await ledger.claims.record_outcome(paid_before, each_of(paid_before, told(107)))
+    clock.at += 1
+    await known(ledger, clock, 1)
+    assert (await judged_landed(ledger, await lost_to(ledger, 1, 7))).applied == 1
+
+
+async def test_a_balance_that_an_answer_told_is_as_old_as_its_call(ledger: Ledger, clock: HandClock) -> None:
+    """Both calls are under way: the service may have worked on the one that ends first after the other one."""
+    telling = await claim(ledger, (await record(ledger, [row(2, 1, 5)])).batch_id)
+    clock.at += 1
+    beside = await claim(ledger, (await record(ledger, [row(2, wallet(1), 7)])).batch_id)
+    clock.at += 1
+    await ledger.claims.record_outcome(beside, each_of(beside, told(107)))
+    clock.at += 1
+    await ledger.claims.record_outcome(telling, each_of(telling, told(105)))
+    assert (await judged_landed(ledger, await lost_to(ledger, 1, 7))).applied == 0
+
+
+@pytest.mark.parametrize(("amount", "applied"), [(10, 0), (20, 0), (7, 1)])
+async def test_one_who_was_sent_the_same_again_and_again_is_asked_about_once(
+    ledger: Ledger, clock: HandClock, amount: int, applied: int
+) -> None:
+    await known(ledger, clock, 1)
+    for _ in range(3):
+        for who in (1, 2):
+            member = await record(ledger, [row(2, wallet(who), 10, target=M[who - 1])], destination=MEMBERS)
+            claimed = await claim(ledger, member.batch_id)
+            await ledger.claims.record_outcome(claimed, each_of(claimed, told(50)))
+    assert (await judged_landed(ledger, await lost_to(ledger, 1, amount))).applied == applied
+
+
+async def test_two_members_are_not_both_the_same_person(ledger: Ledger, clock: HandClock) -> None:
+    await known(ledger, clock, 1)
+    rows = [row(2 + who, wallet(who), 3 + who, target=M[who]) for who in (0, 1)]
+    claimed = await claim(ledger, (await record(ledger, rows, destination=MEMBERS)).batch_id)
+    await ledger.claims.record_outcome(claimed, each_of(claimed, told(50, 50)))
+    assert (await judged_landed(ledger, await lost_to(ledger, 1, 7))).applied == 1
+
+
+@pytest.mark.parametrize(("amount", "applied"), [(7, 0), (-7, 1)])
+async def test_more_amounts_than_can_be_tried_count_by_their_totals(
+    ledger: Ledger, clock: HandClock, amount: int, applied: int
+) -> None:
+    await known(ledger, clock, 1)
+    rows = [row(2 + number, wallet(number), 10 + 10 * number) for number in range(1200)]
+    claimed = await claim(ledger, (await record(ledger, rows)).batch_id, len(rows))
+    await ledger.claims.record_outcome(claimed, all_of(claimed, OutcomeKind.APPLIED))
+    assert (await judged_landed(ledger, await lost_to(ledger, 1, amount))).applied == applied
