@@ -16,7 +16,7 @@ from bot.domain import judging
 from bot.domain.calls import Item
 from bot.domain.lanes import Passage
 from bot.domain.ring import Ring, Step
-from bot.ledger import _calls, _judging, _once
+from bot.ledger import _calls, _judging, _once, _tempering
 from bot.ledger.claims import Claims, Interrupted
 from bot.providers import drip_judging, http
 from bot.providers.http import Exchange, Proof
@@ -187,6 +187,13 @@ def without_unique_evidence() -> Iterator[None]:
 
 
 @contextmanager
+def without_other_names() -> Iterator[None]:
+    """What was sent to the same person by other names is not thought of."""
+    with patch.object(_tempering, "_by_another_name", lambda _connection, _doubted, judged, *_, alone: judged):
+        yield
+
+
+@contextmanager
 def without_ring_rule() -> Iterator[None]:
     """Before a call it is the place that gives the point which is waited for, and not the one that gets it."""
     with patch.object(Ring, "starts_at", property(lambda self: self.dead_at[self.token])):
@@ -263,10 +270,11 @@ DEVICES = {
     "the proof rule": Device(without_proof_rule, "doubled"),
     "lots": Device(without_lots, "stuck"),
     "the quarantine before evidence": Device(without_quarantine, "doubled"),
-    "waiting for the place that gets the ring's point": Device(without_ring_rule, "doubled", first=150),
+    "waiting for the place that gets the ring's point": Device(without_ring_rule, "doubled", first=400),
     "the quarantine of a witness": Device(without_witness_quarantine, "doubled", first=150),
     "sending again on a ring only": Device(with_resends_without_ring, "doubled"),
     "a ring only where overdrafts are refused": Device(without_overdraft_refused, "doubled|disturbed"),
     "one id for an award, whatever happens": Device(without_a_lasting_id, "doubled"),
     "unique evidence only": Device(without_unique_evidence, "doubled", first=200),
+    "the other names of one balance": Device(without_other_names, "doubled|phantom"),
 }

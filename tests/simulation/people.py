@@ -16,8 +16,8 @@ from bot.domain.model import Actor, Decision
 from bot.errors import BursarError, DraftGone, LedgerError, ResolutionFailed
 from bot.services.batches import Doubt
 from bot.services.rules import Limits
-from bot.services.wishes import Choice, Wish
-from tests.simulation.world import World
+from bot.services.wishes import Choice, Upload, Wish
+from tests.simulation.world import WALLETS, World
 
 MODERATORS = (Actor("900000000000000001", "first", "700"), Actor("900000000000000002", "second", "700"))
 LOOKS = 12
@@ -102,6 +102,21 @@ class Submit(Errand):
                 raise answer
             elif isinstance(answer, BaseException) and not isinstance(answer, BursarError):
                 self.told.findings.append(f"confirming failed: {answer!r}")
+
+
+@dataclass(slots=True)
+class SubmitFile(Submit):
+    """The same with a file, which may name people in other ways than by Discord id."""
+
+    async def run(self, app: App) -> None:
+        submitting, actor, limits = app.services.submitting, MODERATORS[0], Limits(start_delay_seconds=self.delay)
+        if self.draft_id is None:
+            lines = [f"{'' if who in WALLETS else who},{who if who in WALLETS else ''},{n}\n" for who, n in self.rows]
+            content = "".join(["discord_id,wallet,amount\n", *lines]).encode()
+            wish = Wish(app.services.programmes.get(self.programme))
+            upload = Upload("names.csv", content, "file")
+            self.draft_id = (await submitting.draft_file(upload, wish, actor, limits)).draft.id
+        await self._confirm(app, self.draft_id, frozenset(amount for _, amount in self.rows))
 
 
 @dataclass(slots=True)

@@ -8,10 +8,22 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.simulation.world import CURRENCY, OWN, PEOPLE, REALM, TWINS, Job, Reply, World, discord_id, drip_id
+from tests.simulation.world import (
+    CURRENCY,
+    MANIFOLD,
+    OWN,
+    REALM,
+    TWINS,
+    WALLETS,
+    Job,
+    Reply,
+    World,
+    discord_id,
+    drip_id,
+)
 
-NUMBERS = {discord_id(number): number for number in range(PEOPLE)}
-DRIP_NUMBERS = {drip_id(number): number for number in range(PEOPLE)}
+NUMBERS = {discord_id(number): number for number in range(MANIFOLD + 1)} | dict.fromkeys(WALLETS, MANIFOLD)
+DRIP_NUMBERS = {drip_id(number): number for number in range(MANIFOLD + 1)}
 
 
 def answered(status: int, body: object, **headers: str) -> Reply:
@@ -144,7 +156,7 @@ def _own_json(world: World, holder: str) -> dict[str, Any]:
 
 
 def _member_json(world: World, number: int) -> dict[str, Any]:
-    balance = {"balance": world.balances[drip_id(number)], "currencyId": CURRENCY, "currencyName": "Points"}
+    balance = {"balance": world.balance(drip_id(number)), "currencyId": CURRENCY, "currencyName": "Points"}
     login = {"format": "OAUTH", "oauthProvider": "discord", "oauthAccountId": discord_id(number)}
     return {"id": drip_id(number), "email": None, "credentials": [login], "balances": [balance]}
 
@@ -165,7 +177,7 @@ def _find(world: World, query: dict[str, list[str]]) -> Reply:
         return answered(200, {"publicIdentifier": who, "balances": [own]})
     if not world.knows(NUMBERS.get(who, -1)):
         return answered(404, {"error": "Credential not found"})
-    balance = {"balance": world.balances[who], "currencyId": CURRENCY, "currencyName": "Points"}
+    balance = {"balance": world.balance(who), "currencyId": CURRENCY, "currencyName": "Points"}
     return answered(200, {"publicIdentifier": who, "balances": [balance]})
 
 

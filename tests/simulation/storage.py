@@ -98,6 +98,7 @@ class Nested:
         self.in_transaction = False
         self.executemany = self._plain.executemany
         self.serialize = self._plain.serialize
+        self.blobopen = self._plain.blobopen
 
     def execute(self, sql: str, values: Any = ()) -> Any:
         if sql.startswith("BEGIN"):

@@ -30,6 +30,10 @@ OUTSIDE = (-30, 7, 200)
 """What others change. All of it together is less than any award, so that balances are exact evidence."""
 BARRED = 7
 """The number of the one whom the services know and refuse; no read shows why."""
+MANIFOLD = PEOPLE
+"""The number of the one who has several names at Drip, one more than there are others."""
+WALLETS = ("0x" + "1" * 40, "0x" + "2" * 40)
+"""Wallets of that one, which pay into the same account as the Discord id does."""
 
 
 def discord_id(number: int) -> str:
@@ -38,6 +42,11 @@ def discord_id(number: int) -> str:
 
 def drip_id(number: int) -> str:
     return f"{0xD0 + number:024x}"
+
+
+ACCOUNT = drip_id(MANIFOLD)
+NAMES = frozenset({discord_id(MANIFOLD), *WALLETS})
+"""All of them are one balance, the account's; the other people's Discord ids have balances of their own."""
 
 
 @dataclass(slots=True)
@@ -96,6 +105,7 @@ class World:
         for number in range(PEOPLE):
             for holder in (discord_id(number), drip_id(number), f"customer {discord_id(number)}"):
                 self.balances[holder] = chance.choice((0, 40, 100_000))
+        self.balances[ACCOUNT] = 100_000
         self.places: Counter[tuple[str, str]] = Counter()
         """What the operator's accounts and credentials hold, by currency."""
         for _ in range(chance.randint(0, 4)):
@@ -155,8 +165,12 @@ class World:
     def carry_out(self, holder: str, amount: int) -> int:
         """Change a balance; the new one."""
         self.carried_out.setdefault(amount, []).append(holder)
-        self.balances[holder] += amount
-        return self.balances[holder]
+        self.balances[ACCOUNT if holder in NAMES else holder] += amount
+        return self.balance(holder)
+
+    def balance(self, holder: str) -> int:
+        """What somebody has."""
+        return self.balances[ACCOUNT if holder in NAMES else holder]
 
     def list_transaction(self, customer: str, amount: int, reason: str, taken_as: str | None = None) -> None:
         """Gameball changes a customer's balance and lists it."""
@@ -180,8 +194,8 @@ class World:
 
     def can_pay(self, holder: str, amount: int) -> bool:
         """Whether the balance allows it."""
-        return amount > 0 or self.balances[holder] + amount >= 0
+        return amount > 0 or self.balance(holder) + amount >= 0
 
     def knows(self, number: int) -> bool:
         """Whether this person is a member, a customer, has a credential."""
-        return 0 <= number < PEOPLE and number not in self.out
+        return 0 <= number <= MANIFOLD and number not in self.out
