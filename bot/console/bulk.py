@@ -15,7 +15,7 @@ from bot.console import exits, output, preview, questions
 from bot.console.aftermath import recorded_batch, standing_from_file, trouble_after_recording
 from bot.console.exits import Exit
 from bot.console.progress import Progress
-from bot.console.session import CLOCK, command_line_actor, load_settings, read_upload
+from bot.console.session import CLOCK, command_line_actor, load_settings, read_upload, tell_dangers
 from bot.console.signals import Signals, StoppedEarlyError, handled
 from bot.domain.model import Counts
 from bot.errors import BursarError, LedgerLocked, LimitExceeded, MatchedEarlier, Refused, UsageError
@@ -29,7 +29,9 @@ Json = dict[str, Any]
 
 def run(options: Namespace) -> int:
     """The command."""
-    return asyncio.run(_bulk(options, load_settings(options)))
+    settings = load_settings(options)
+    tell_dangers(settings)
+    return asyncio.run(_bulk(options, settings))
 
 
 def failure(error: Json, status: int) -> Json:

@@ -14,7 +14,7 @@ from typing import Final
 from bot.clock import milliseconds
 from bot.console import output, preview
 from bot.console.exits import Exit
-from bot.console.session import CLOCK, load_settings, read_upload
+from bot.console.session import CLOCK, load_settings, read_upload, tell_dangers
 from bot.domain.amounts import canonical, parse_amount
 from bot.domain.drafting import StagedRow
 from bot.domain.intake import Content, FileFacts, ReadingOptions, read
@@ -50,8 +50,7 @@ class Verdict:
 def run(options: Namespace) -> int:
     """The command."""
     settings = load_settings(options)
-    for danger in settings.dangers():
-        output.note(danger)
+    tell_dangers(settings)
     content = read_upload(Path(options.file), settings.max_file_bytes)
     verdict = asyncio.run(_judged(options, settings, content))
     if options.json:

@@ -12,7 +12,7 @@ from bot.app import App, opened
 from bot.console import exits, output
 from bot.console.preview import FROM_DOUBT, GOES_ON, held_back_lines, held_lane_lines
 from bot.console.progress import Progress, counts_line
-from bot.console.session import CLOCK, command_line_actor, load_settings
+from bot.console.session import CLOCK, command_line_actor, load_settings, tell_dangers
 from bot.console.signals import Signals, handled
 from bot.domain.jsonable import Json, recipient_json
 from bot.domain.model import Actor, Counts
@@ -35,6 +35,7 @@ WHICH_PAUSED: Final = "`bursar resume` alone names the batches that are paused."
 def run(options: Namespace) -> int:
     """The command."""
     settings = load_settings(options)
+    tell_dangers(settings)
     if not settings.database.exists():
         return _Report(options, [], [], None, None).told()
     return asyncio.run(_resume(options, settings))

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 
 from bot import log
 from bot.clock import SystemClock
+from bot.console import output
 from bot.domain.model import Actor
 from bot.errors import UsageError
 from bot.settings import Settings
@@ -25,6 +26,12 @@ def load_settings(options: Namespace, *, level: int = logging.WARNING) -> Settin
     settings = Settings.load(os.environ, Path.cwd())
     log.configure(settings.secrets(), level=level, debug=options.debug)
     return settings
+
+
+def tell_dangers(settings: Settings) -> None:
+    """What the settings void together, beside the result."""
+    for danger in settings.dangers():
+        output.note(danger)
 
 
 def command_line_actor() -> Actor:

@@ -248,3 +248,6 @@ async def test_dangerous_times_are_warned_of_beside_the_file(tmp_path: Path):
     done = await bursar("check", str(file), "--json", directory=tmp_path, variables=times)
     assert (done.status, done.json["warnings"]) == (0, [])
     assert "BURSAR_SETTLE_AFTER (10 s) is below BURSAR_HTTP_TIMEOUT (30 s)" in done.err
+    for command in (["resume", "--json"], ["bulk", str(file), "--programme", "gameball", "--json"]):
+        done = await bursar(*command, directory=tmp_path, variables=times)
+        assert "BURSAR_SETTLE_AFTER (10 s) is below BURSAR_HTTP_TIMEOUT (30 s)" in done.err
