@@ -32,6 +32,8 @@ def objection(course: Course, currency: str | None, known: Mapping[str, str]) ->
         return "the probe found that a deduction may take less than it says, so one row tells nothing of others"
     if shown.skips:
         return "the probe found that members who are not there are passed over, so one row tells nothing of others"
+    if known.get("new-balance") == "before":
+        return "the probe found that answers tell the balances before the call"
     return _objection_to_ring(course, currency, known) if course.kind is LaneKind.RING else None
 
 
@@ -44,8 +46,8 @@ def _objection_to_ring(course: Course, currency: str | None, known: Mapping[str,
             "no probe has shown that an overdraft refuses a whole call of several currencies (doctor --probe with"
             " --second-currency)"
         )
-    if known.get("new-balance") == "before":
-        return "the probe found that answers tell the balances before the call"
+    if "unknown-member" not in known:
+        return "no probe has shown what becomes of a call with a member who is not there (doctor --probe)"
     return None
 
 

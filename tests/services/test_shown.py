@@ -7,7 +7,6 @@ from collections import Counter
 import pytest
 
 from bot.domain.lanes import LaneKind
-from bot.domain.model import ProviderKind
 from bot.errors import SettingsError
 from bot.providers.base import Health
 from bot.services.proving import plan_of
@@ -67,29 +66,43 @@ async def test_a_member_who_is_passed_over_is_never_recorded_as_paid(
     assert await resumed(door) == {"applied": 2, "unknown": 1}
 
 
-async def test_a_ring_of_a_service_that_passes_members_over_is_not_in_force(door: Door) -> None:
-    async with door.open(**variables(LaneKind.RING, door)) as office:
+@pytest.mark.parametrize("known", [{"unknown-member": "skipped"}, {"new-balance": "before"}])
+@pytest.mark.parametrize("kind", [LaneKind.RING, LaneKind.WITNESS])
+async def test_rows_that_tell_nothing_of_others_make_no_lane(door: Door, kind: LaneKind, known: dict[str, str]) -> None:
+    async with door.open(**variables(kind, door)) as office:
         await office.sandbox.seed(members=[{"drip_id": one, "balance": 0} for one in (OWN, OTHER, THIRD)])
-        assert await lay(office.app, MEMBERS, **{"unknown-member": "skipped"}) == [Health.WARNING]
+        assert await lay(office.app, MEMBERS, **known) == [Health.WARNING]
         assert (await plan_of(office.app.ledger, office.app.services.programmes.get(MEMBERS))).kind is None
 
 
-async def test_on_a_ring_an_award_that_is_not_named_is_paid_only_where_nobody_is_passed_over(door: Door) -> None:
+async def test_a_ring_needs_to_know_what_becomes_of_an_unknown_member(door: Door) -> None:
     async with door.open(**variables(LaneKind.RING, door)) as office:
-        await office.sandbox.seed(members=[{"drip_id": one, "balance": 0} for one in (OWN, OTHER, ADA, BEN)])
+        await office.sandbox.seed(members=[{"drip_id": one, "balance": 0} for one in (OWN, OTHER)])
         assert await lay(office.app, MEMBERS) == [Health.OK]
-        account = office.app.services.programmes.get(MEMBERS).destination.account
-        await office.app.ledger.capabilities.forget(account, ProviderKind.DRIP_MEMBERS, "unknown-member")
-        await office.sandbox.switches(drip={"unknown_member": "skip"})
-        batch = await office.send(paying([ADA, NOBODY, BEN], header="drip_id,amount"), MEMBERS)
-        assert await office.states(batch) == "AUA"
-    assert (await resumed_on_ring(door)) == {"applied": 2, "unknown": 1}
+        programme = office.app.services.programmes.get(MEMBERS)
+        await office.app.ledger.capabilities.forget(programme.destination.account, programme.kind, "unknown-member")
+        assert (await plan_of(office.app.ledger, programme)).kind is None
 
 
-async def resumed_on_ring(door: Door) -> Counter[str]:
-    async with door.open(settling=True, **variables(LaneKind.RING, door)) as office:
-        await office.app.services.dispatcher.until_quiet(settled=True)
-        return Counter(award.state.value for award in await office.awards())
+@pytest.mark.parametrize(
+    ("kind", "found", "states"),
+    [
+        (LaneKind.RING, "refused-whole", "AAA"),
+        (LaneKind.RING, "created", "AUU"),
+        (LaneKind.WITNESS, "refused-whole", "AAA"),
+        (LaneKind.WITNESS, "created", "AUU"),
+    ],
+)
+async def test_on_a_lane_an_award_that_is_not_named_is_paid_only_where_nobody_can_be_passed_over(
+    door: Door, kind: LaneKind, found: str, states: str
+) -> None:
+    async with door.open(**variables(kind, door)) as office:
+        own = [{"drip_id": one, "balance": 0} for one in (OWN, OTHER, THIRD)]
+        await office.sandbox.seed(members=[*own, *({"drip_id": one, "balance": 40} for one in (ADA, BEN, CAT))])
+        assert await lay(office.app, MEMBERS, **{"unknown-member": found}) == [Health.OK]
+        await office.sandbox.faults({"match": {**MEMBERS_CALL, "nth": 1}, "kind": "partial-answer"})
+        batch = await office.send(paying([ADA, BEN, CAT], header="drip_id,amount"), MEMBERS)
+        assert await office.states(batch) == states
 
 
 # --- calls that can be half carried out -----------------------------------------------------------------------------
