@@ -14,6 +14,7 @@ from bot.app import opened
 from bot.console import exits, output, preview, questions
 from bot.console.aftermath import recorded_batch, standing_from_file, trouble_after_recording
 from bot.console.exits import Exit
+from bot.console.parser import readable
 from bot.console.progress import Progress
 from bot.console.session import CLOCK, command_line_actor, load_settings, read_upload, tell_dangers
 from bot.console.signals import Signals, StoppedEarlyError, handled
@@ -60,7 +61,7 @@ def _order(options: Namespace, settings: Settings) -> Order:
     path = Path(options.file)
     return Order(
         programme=options.programme,
-        file_name=path.name,
+        file_name=readable(path.name),
         content=read_upload(path, settings.max_file_bytes),
         reason=options.reason,
         amount=options.amount,

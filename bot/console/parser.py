@@ -40,7 +40,16 @@ class Parser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command and its options; raises ``UsageError``. ``--help`` prints and leaves with 0."""
-    return _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
+    for name, value in vars(options).items():
+        if isinstance(value, str) and name not in _PATHS:
+            setattr(options, name, readable(value))
+    return options
+
+
+def readable(text: str) -> str:
+    """Text for the ledger and for people of what the shell gave: bytes that are no UTF-8 are shown as such."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _parser() -> Parser:
@@ -59,6 +68,9 @@ def _parser() -> Parser:
     _doctor(commands)
     return parser
 
+
+_PATHS: Final = frozenset({"file"})
+"""Options that are opened by exactly the bytes that they are."""
 
 _Commands = argparse._SubParsersAction  # the type has no public name
 

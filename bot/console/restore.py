@@ -10,6 +10,7 @@ from typing import Any, Final
 from bot.clock import milliseconds
 from bot.console import output
 from bot.console.driving import driven
+from bot.console.parser import readable
 from bot.console.session import CLOCK, command_line_actor, load_settings, read_upload
 from bot.domain.intake import pieces
 from bot.domain.model import Actor, Duplicates, ProviderKind
@@ -125,7 +126,7 @@ async def _taken_in(options: Namespace, settings: Settings) -> list[dict[str, An
 
 def _file(options: Namespace, path: Path) -> HistoryFile:
     return HistoryFile(
-        path.name,
+        readable(path.name),
         b"".join(pieces(read_upload(path, FILE_MAX_BYTES))),
         duplicates=Duplicates(options.duplicates),
         amount=options.amount,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -252,3 +253,13 @@ class TestOutcomes:
         done = await shell("bulk", file, "--programme", "drip-credentials", *options)
         assert (done.status, done.json["counts"]["applied"]) == (0, 2)
         assert len([path for path in await writes(sandbox) if path.endswith("/credentials/transaction")]) == 3
+
+
+async def test_a_name_and_a_reason_that_are_no_utf_8_are_recorded_readably(shell: Shell):
+    name = os.fsdecode(b"we\xffird.csv")
+    (shell.directory / name).write_bytes(payout(shell.directory / "p.csv", 2).read_bytes())
+    reason = os.fsdecode(b"caf\xe9")
+    done = await shell("bulk", name, "--programme", "gameball", "--yes", "--json", "--reason", reason)
+    assert (done.status, done.json["file"]["name"]) == (0, "we\N{REPLACEMENT CHARACTER}ird.csv"), done.err
+    assert {award["reason"] for award in await shell.awards()} == {"caf\N{REPLACEMENT CHARACTER}"}
+    assert (await shell("verify")).status == 0
