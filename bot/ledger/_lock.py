@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,9 @@ class DriverLock:
 
     @classmethod
     def take(cls, ledger: Path) -> DriverLock:
-        """Take the lock for ``ledger``. Raises ``LedgerLocked`` naming the process that has it."""
+        """Take the lock for ``ledger``. Raises ``LedgerLocked`` naming the process that has it, ``LedgerError`` for a
+        file with a second name, whose lock would be another one."""
+        _refuse_second_name(ledger)
         path = lock_path(ledger)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -69,6 +72,19 @@ class DriverLock:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _refuse_second_name(ledger: Path) -> None:
+    """Symbolic links lead to the one true path; hard links are as true as it is, and each would have its own lock."""
+    try:
+        names = ledger.stat().st_nlink
+    except OSError:
+        return  # not there yet, or whoever opens it says what is wrong
+    if names > 1:
+        raise LedgerError(
+            f"the ledger {ledger} has a second name (a hard link), by which another process could drive it unnoticed",
+            hint=f"Find it with `find / -samefile {shlex.quote(str(ledger))}` and remove it.",
+        )
 
 
 def lock_path(ledger: Path) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import LedgerError, LedgerLocked
-from bot.ledger import _connection
+from bot.ledger import _connection, copying
 from bot.ledger._lock import DriverLock, lock_path
 from bot.ledger.ledger import Ledger
 from tests.ledger.making import ADA, HandClock, batch_of, content, names, put, query, states
@@ -91,6 +91,22 @@ async def test_a_second_driver_through_a_link_is_refused(ledger: Ledger, path: P
     link.symlink_to(path)
     with pytest.raises(LedgerLocked):
         await Ledger.open(link, clock)
+
+
+async def test_a_file_with_a_second_name_is_driven_by_neither(ledger: Ledger, path: Path, clock: HandClock):
+    second = path.with_name("second name.db")
+    os.link(path, second)
+    with pytest.raises(LedgerError, match=r"has a second name \(a hard link\)") as caught:
+        await Ledger.open(second, clock)
+    assert caught.value.hint is not None and f"-samefile '{second}'" in caught.value.hint
+    await ledger.close()
+    copying.copy(path, path.with_name("copy.db"))  # reading does no harm
+    for name in (path, second):
+        with pytest.raises(LedgerError, match="second name"):
+            copying.restore(path.with_name("copy.db"), name, clock.ms)
+    second.unlink()
+    copying.restore(path.with_name("copy.db"), path, clock.ms)
+    await (await Ledger.open(path, clock)).close()
 
 
 async def test_another_process_that_drives_the_ledger_is_named_and_its_end_frees_the_ledger(
