@@ -201,11 +201,11 @@ def _unsettle_others(
     connection: sqlite3.Connection, found: Purse, items: Sequence[Item], holders: Sequence[str], now: int
 ) -> None:
     """One balance can have two names here: a member's drip id, and a login that pays into the same account."""
-    keys: list[str] = []
-    logins: list[str] = []
-    for item, holder in zip(items, holders, strict=True):
-        key = item.recipient.key
-        (logins if holder == key else keys).append(key)
+    keys: Sequence[str] = ()
+    logins = holders
+    if found.kind is ProviderKind.DRIP_MEMBERS:
+        keys = [item.recipient.key for item, holder in zip(items, holders, strict=True) if holder == item.target]
+        logins = [holder for item, holder in zip(items, holders, strict=True) if holder != item.target]
     if keys:
         connection.execute(
             "UPDATE balances SET balance = NULL, at = ?1 WHERE purse_id = ?2"
