@@ -10,7 +10,7 @@ from bot.domain.amounts import display
 from bot.domain.drafting import Matches
 from bot.domain.model import Actor
 from bot.errors import DraftGone, LimitExceeded, Refused
-from bot.ledger import _drafts, _recording, _rows, _staging, budgets, difference, halts, matching, undo
+from bot.ledger import _drafts, _recording, _rows, _staging, budgets, difference, halts, matching, server_settings, undo
 from bot.ledger._draft_values import Draft, DraftState
 from bot.ledger._recording import Sums
 
@@ -43,6 +43,9 @@ class Confirmation:
     """Largest sum of absolute amounts of one batch, judged on what would be sent; ``LimitExceeded`` above it."""
     once_up_to: int = 0
     """``Programme.once_up_to``."""
+    deciding: Mapping[str, object] | None = None
+    """The settings of the actor's server (``server_settings.DECIDING``, as stored) by which it was judged before that
+    they may do this. Others by now are ``Refused``. ``None``: judged by none."""
 
     @property
     def flags(self) -> str:
@@ -84,12 +87,24 @@ def judge(connection: sqlite3.Connection, draft_id: int, confirmation: Confirmat
     draft = _drafts.get(connection, draft_id, confirmation.actor.server_id, now)
     _check_draft(connection, draft, confirmation)
     halts.refuse(connection, draft.actor.server_id)
+    _check_rules(connection, confirmation)
     undo.check(connection, draft)
     skipped = _skipped(connection, draft, confirmation, now)
     sums = _recording.sums(connection, draft_id, _rows.as_json(list(skipped)))
     _check_sums(sums, draft, confirmation, len(skipped))
     _check_budgets(connection, sums, draft, confirmation, now)
     return Judged(draft, skipped, sums)
+
+
+def _check_rules(connection: sqlite3.Connection, confirmation: Confirmation) -> None:
+    """What was judged before this transaction (the largest award, awards to oneself, the person's roles) was judged by
+    the rules that hold now."""
+    judged_by, server_id = confirmation.deciding, confirmation.actor.server_id
+    if judged_by is not None and server_id is not None and server_settings.deciding(connection, server_id) != judged_by:
+        raise Refused(
+            "the rules of this server were changed while this was confirmed; nothing was sent",
+            hint="Look at it again, and confirm it if it is still allowed.",
+        )
 
 
 def _check_draft(connection: sqlite3.Connection, draft: Draft, confirmation: Confirmation) -> None:

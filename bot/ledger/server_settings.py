@@ -5,12 +5,23 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from typing import Final
 
 from bot.clock import Clock, milliseconds
 from bot.domain.model import Actor
 from bot.ledger import _rows, events
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
+
+DECIDING: Final = frozenset({"roles", "max_award", "max_batch", "self_award_roles", "quick_award"})
+"""Names of the settings that say who may award how much to whom: those that a confirmation was judged by are those in
+force when it is recorded."""
+
+
+def deciding(connection: sqlite3.Connection, server_id: str) -> dict[str, object]:
+    """What of them is stored, inside somebody's transaction."""
+    found = connection.execute("SELECT name, value FROM server_settings WHERE server_id = ?", (server_id,))
+    return {name: json.loads(value) for name, value in found if name in DECIDING}
 
 
 class ServerSettings:

@@ -92,6 +92,7 @@ class Confirmer:
             matches_seen=matches.mark if harmless else choice.matches_seen,
             start_delay_seconds=limits.start_delay_seconds,
             roles=limits.roles,
+            deciding=limits.deciding,
             # What was let out may be taken back, also where the limit was lowered since.
             max_total=None if draft.source == "undo" else limits.max_batch,
         )

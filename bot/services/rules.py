@@ -11,6 +11,7 @@ from bot.domain.amounts import parse_amount
 from bot.domain.model import Actor, Programme, Unit
 from bot.errors import SettingsError, UsageError
 from bot.ledger.ledger import Ledger
+from bot.ledger.server_settings import DECIDING
 
 START_DELAY_MAX_SECONDS: Final = 3600.0
 ROWS_MAX: Final = 10_000_000
@@ -55,6 +56,8 @@ class ServerRules:
     """Cards in the staff channel have no frame, since Discord failed to list its messages. Bursar's own doing."""
     currencies: Mapping[str, str] = field(default_factory=dict)
     """Drip currency chosen from the real list, by programme name; beats ``DRIP_CURRENCY_ID``."""
+    deciding: Mapping[str, object] | None = field(default=None, compare=False, repr=False)
+    """``server_settings.DECIDING`` as stored."""
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, object]) -> ServerRules:
@@ -67,6 +70,7 @@ class ServerRules:
                 values[name] = read(stored[name])
             except UsageError:
                 continue
+        values["deciding"] = {name: value for name, value in stored.items() if name in DECIDING}
         return cls(**values)  # type: ignore[arg-type]  # every reader returns its field's own type
 
 
@@ -162,6 +166,8 @@ class Limits:
     start_delay_seconds: float = 0.0
     roles: frozenset[str] = frozenset()
     """Discord roles of the person: their budgets hold for them."""
+    deciding: Mapping[str, object] | None = field(default=None, compare=False, repr=False)
+    """The server's settings that were judged by, as stored; ``None``: of no server."""
 
 
 class Servers:
@@ -226,6 +232,7 @@ class Servers:
             max_batch=_stricter(unit, self._max_batch, "BURSAR_MAX_BATCH", rules.max_batch if rules else None),
             may_award_self=may_award_self,
             start_delay_seconds=rules.start_delay_seconds if rules else 0.0,
+            deciding=rules.deciding if rules else None,
         )
 
 

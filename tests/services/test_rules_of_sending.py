@@ -11,7 +11,7 @@ from bot.domain.model import Actor, Decision, Duplicates
 from bot.errors import DestinationChanged, DraftGone, LimitExceeded, NotAllowed, NotFound, Refused, UsageError
 from bot.services.rules import Limits
 from bot.services.submitting import Upload, Wish, template_file
-from tests.services.office import CLI, MOD, NO_LIMITS, OTHER, Door, Office, file_of, members, paying
+from tests.services.office import CLI, MOD, NO_LIMITS, OTHER, SERVER, Door, Office, file_of, members, paying
 from tests.support.sandbox import Sandbox
 
 IDS = members(6)
@@ -24,6 +24,37 @@ async def everybody(sandbox: Sandbox) -> None:
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
+
+
+RULES: list[tuple[str, object]] = [
+    ("max_award", "5"),
+    ("max_batch", "5"),
+    ("self_award_roles", ["700000000000000009"]),
+    ("roles", {"bulk": ["700000000000000009"]}),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), RULES)
+async def test_rules_that_change_between_the_judging_and_the_recording_hold(
+    name: str, value: object, door: Door
+) -> None:
+    async with door.open() as office:
+        servers, programme = office.app.services.servers, office.app.services.programmes.get("drip-credentials")
+        await servers.change(SERVER, "max_award", "100", OTHER)
+
+        async def limits() -> Limits:
+            return servers.limits(programme, await servers.rules(SERVER), may_award_self=False)
+
+        judged_by = await limits()
+        preview = await office.draft(paying(IDS[:2]), limits=judged_by)
+        await servers.change(SERVER, "staff_channel_id", "700000000000000008", OTHER)  # about nobody's awards
+        before = await servers.change(SERVER, name, value, OTHER)
+        with pytest.raises(Refused, match="the rules of this server were changed"):
+            await office.confirm(preview, limits=judged_by)
+        assert not await office.awards()
+        await servers.change(SERVER, name, before, OTHER)
+        recorded = await office.confirm(preview, limits=await limits())
+        assert await office.states(recorded.batch_id)
 
 
 async def test_a_limit_on_one_award_holds_for_rows_and_for_sums(door: Door) -> None:
