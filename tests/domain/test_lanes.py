@@ -119,7 +119,8 @@ def test_whether_a_lane_is_where_the_ledger_expects_it(
 
 
 GOLD, GEMS = "1" * 24, "2" * 24
-WHOLE = {"overdraft": "refused-whole", "overdraft-mixed": "refused-whole"}
+NOBODY_SKIPPED = {"unknown-member": "refused-whole"}
+WHOLE = {"overdraft": "refused-whole", "overdraft-mixed": "refused-whole", **NOBODY_SKIPPED}
 
 
 def course(kind: LaneKind, *currencies: str) -> Course:
@@ -130,10 +131,13 @@ def course(kind: LaneKind, *currencies: str) -> Course:
     ("named", "known", "may"),
     [
         (course(LaneKind.RING, GOLD, GOLD), {}, False),
-        (course(LaneKind.RING, GOLD, GOLD), {"overdraft": "refused-whole"}, True),
-        (course(LaneKind.RING, GEMS, GEMS), {"overdraft": "refused-whole"}, False),
-        (course(LaneKind.RING, GEMS, GEMS), {"overdraft-mixed": "refused-whole"}, True),
-        (course(LaneKind.RING, GOLD, GEMS), {"overdraft-mixed": "refused-whole"}, False),
+        (course(LaneKind.RING, GOLD, GOLD), {"overdraft": "refused-whole", **NOBODY_SKIPPED}, True),
+        (course(LaneKind.RING, GOLD, GOLD), {"overdraft": "refused-whole"}, False),
+        (course(LaneKind.RING, GOLD, GOLD), {**WHOLE, "unknown-member": "created"}, True),
+        (course(LaneKind.RING, GOLD, GOLD), {**WHOLE, "unknown-member": "skipped"}, False),
+        (course(LaneKind.RING, GEMS, GEMS), {"overdraft": "refused-whole", **NOBODY_SKIPPED}, False),
+        (course(LaneKind.RING, GEMS, GEMS), {"overdraft-mixed": "refused-whole", **NOBODY_SKIPPED}, True),
+        (course(LaneKind.RING, GOLD, GEMS), {"overdraft-mixed": "refused-whole", **NOBODY_SKIPPED}, False),
         (course(LaneKind.RING, GOLD, GEMS), WHOLE, True),
         (course(LaneKind.RING, GOLD, GEMS), {**WHOLE, "new-balance": "absent"}, True),
         (course(LaneKind.RING, GOLD, GEMS), {**WHOLE, "new-balance": "before"}, False),
@@ -141,6 +145,9 @@ def course(kind: LaneKind, *currencies: str) -> Course:
         (course(LaneKind.WITNESS, GEMS), {}, True),
         (course(LaneKind.WITNESS, GEMS), {"overdraft": "allowed"}, True),
         (course(LaneKind.WITNESS, GEMS), {"overdraft-mixed": "refused-row"}, False),
+        (course(LaneKind.WITNESS, GEMS), {"overdraft": "capped"}, False),
+        (course(LaneKind.WITNESS, GEMS), {"unknown-member": "skipped"}, False),
+        (course(LaneKind.WITNESS, GEMS), {"new-balance": "before"}, False),
         (course(LaneKind.TWINS, GOLD, GOLD), {}, False),
         (course(LaneKind.TWINS, GOLD, GOLD), {"order": "not-given"}, False),
         (course(LaneKind.TWINS, GOLD, GOLD), {"order": "given"}, True),
