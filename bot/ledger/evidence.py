@@ -68,6 +68,10 @@ class Evidence:
 
         return await self._database.read(look)
 
+    async def newcomers_ahead(self, batch_id: int, awards: int, most: int) -> int:
+        """Credentials without a known balance among so many awards that come next, counted up to ``most``."""
+        return await self._database.read(lambda c: _balances.newcomers(c, batch_id, awards, most))
+
     async def newcomers(self, draft_id: int, most: int = 1_000_000_000) -> int:
         """Rows of a draft that name a recipient whose balance would be read before the call, counted up to ``most``."""
         now = self._now()

@@ -221,7 +221,7 @@ class AccountWorker:
                 if await self._paid_elsewhere(work, provider):
                     return None
                 provider = await self._admitted(work)
-            if provider is not None and await look_ahead(self._ledger, provider, self._clock, work.batch, plan):
+            if provider is not None and await look_ahead(self._ledger, provider, self._clock, work, plan):
                 provider = await self._admitted(work)  # the look may have cost the call its turn
             if provider is not None:
                 await self._begin(work, provider, plan)

@@ -12,6 +12,7 @@ from bot.domain.model import Batch, ProviderKind
 from bot.domain.planning import calls_for
 from bot.ledger.ledger import Ledger
 from bot.providers.base import FEW_READS, NOTHING_READ, Provider, Reads
+from bot.services.work import Work
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +26,20 @@ force: 120 of them on Drip's free plan, 1,500 on the next."""
 LONGEST_LIST: Final = 10_000
 """Awards of a batch above which newcomers are paid without being read at all: two searches for each call would take
 three times as long as the calls."""
+STRETCH: Final = 8
+"""Calls of such a list that are looked through at once."""
 
 
-async def look_ahead(ledger: Ledger, provider: Provider, clock: Clock, batch: Batch, plan: Plan) -> bool:
+async def look_ahead(ledger: Ledger, provider: Provider, clock: Clock, work: Work, plan: Plan) -> bool:
     """Look at what the batch's next call would carry; whether anything was asked of the service."""
+    batch = work.batch
     if batch.destination.kind is ProviderKind.GAMEBALL:
         return await _look_at_list(ledger, provider, clock, batch)
     # Of a long list of strangers nothing is read, and whether a call goes to one is quickly found.
     long = batch.destination.kind is ProviderKind.DRIP_CREDENTIALS and batch.awards > LONGEST_LIST
     few = NEWCOMERS_READ if long else None
+    if long and await _goes_to_known_or_strangers(ledger, work, plan):
+        return False
     upcoming = await ledger.evidence.upcoming(batch.id, plan.awards_per_call, few=few)
     if len(upcoming.known) == len(upcoming.items):
         return False
@@ -58,6 +64,17 @@ async def look_ahead(ledger: Ledger, provider: Provider, clock: Clock, batch: Ba
     nobody = [holders[one] for one in seen.absent]
     await ledger.evidence.remember_balances(account, currency, readings, read_at=began, nobody=nobody)
     return True
+
+
+async def _goes_to_known_or_strangers(ledger: Ledger, work: Work, plan: Plan) -> bool:
+    """Whether nothing would be read for the call, as found for a stretch of calls at once: they go to recipients who
+    are all known, or of whom more are not than would be read."""
+    if work.begun >= work.surveyed:
+        few = STRETCH * NEWCOMERS_READ
+        newcomers = await ledger.evidence.newcomers_ahead(work.batch.id, STRETCH * plan.awards_per_call, few + 1)
+        work.surveyed = work.begun + STRETCH
+        work.goes_to_some = 0 < newcomers <= few
+    return not work.goes_to_some
 
 
 async def reads_ahead(ledger: Ledger, provider: Provider, draft_id: int, awards: int, plan: Plan) -> int:

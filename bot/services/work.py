@@ -35,6 +35,10 @@ class Work:
     """Calls in a row that were answered, one way or the other."""
     begun: int = 0
     """Calls so far."""
+    surveyed: int = 0
+    """Up to which call recipients were looked through for some whose balances are not known (``foresight``)."""
+    goes_to_some: bool = False
+    """Whether there are some, and few enough to be asked about."""
     troubled_at: int = 0
     """How many had begun when one was last noted that reached nobody."""
     next_call: float = 0.0

@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from bot.domain.planning import Schedule
+from bot.services import foresight
 from tests.services.office import Door, Office, members, paying
 from tests.support.sandbox import Sandbox
 
@@ -82,3 +83,19 @@ async def test_gameball_reads_no_balances(door: Door, sandbox: Sandbox) -> None:
     async with door.open(dispatching=False) as office:
         preview = await office.draft(paying(members(12)), "gameball")
         assert preview.schedule.reads == 0
+
+
+@pytest.mark.parametrize(("new", "told", "made"), [(0, 0, 0), (4, 4, 4), (10 + 2, 10 + 2, 2), (90, 0, 0)])
+async def test_in_a_long_list_a_few_new_credentials_are_read_and_many_are_not(
+    door: Door, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, new: int, told: int, made: int
+) -> None:
+    monkeypatch.setattr(foresight, "LONGEST_LIST", 50)
+    paid, others = members(100), members(new, first=100)
+    credentials = [{"type": "discord-id", "value": one, "balance": 5} for one in (*paid, *others)]
+    await sandbox.seed(credentials=credentials)
+    async with door.open(DRIP_RATE_PLAN=PRO) as office:
+        first, read = await sent(office, paying(paid), "drip-credentials")
+        assert (first.reads, read) == (0, 0)  # a long list of strangers
+        # Ten a call: the known ones first, then some in the calls behind them.
+        schedule, read = await sent(office, paying([*paid, *others], 20), "drip-credentials")
+    assert (schedule.reads, read) == (told, made)
