@@ -31,6 +31,10 @@ class Shown:
         """The same of credentials."""
         return self.credentials.get("overdraft") == "capped"
 
+    def one_by_one(self, *, deducts: bool) -> bool:
+        """What becomes of one row of a members call says nothing of the others. ``deducts``: it has deductions."""
+        return self.halves or self.skips or (deducts and self.cuts_members)
+
     @property
     def tells_balances(self) -> bool:
         """What the answer to a members call names ``newBalance`` is the balance after it, which is not documented."""

@@ -33,17 +33,28 @@ Readings = Mapping[int, int | None]
 
 
 async def foresee_members(
-    access: DripAccess, items: Sequence[Item], known: Collection[int], currency: str | None
+    access: DripAccess, items: Sequence[Item], known: Collection[int], currency: str | None, shown: Shown
 ) -> Foresight:
-    """One search, when too few balances are known to count on a quiet recipient among them."""
-    if len(known) >= min(WITNESSES, len(items)):
+    """One search, when too few balances are known to count on a quiet recipient among them; everybody's balance where
+    no row is a witness of another."""
+    if shown.one_by_one(deducts=_deducts(items)):
+        enough, most = len(items), len(items)
+    else:
+        enough, most = min(WITNESSES, len(items)), SEARCH_VALUES
+    if len(known) >= enough:
         return NOTHING_READ
-    unknown = [item for item in items if item.award_id not in known][:SEARCH_VALUES]
+    unknown = [item for item in items if item.award_id not in known][:most]
     return _foresight(await member_balances(access, unknown, currency))
 
 
-def reads_of_members(awards: int, newcomers: int, calls: int) -> int:
+def _deducts(items: Sequence[Item]) -> bool:
+    return any(item.amount < 0 for item in items)
+
+
+def reads_of_members(awards: int, newcomers: int, calls: int, shown: Shown) -> int:
     """How many requests ``foresee_members`` makes at most before so many calls."""
+    if shown.one_by_one(deducts=True):
+        return min(newcomers, calls * -(-awards // (max(calls, 1) * SEARCH_VALUES)))
     return calls if awards - newcomers < WITNESSES * calls and newcomers else 0
 
 
@@ -200,8 +211,8 @@ def is_alone(doubted: Doubted, shown: Shown) -> bool:
     """Whether the rest of a members call proves nothing about an award in doubt: the service carries calls out by half,
     passes members over, or cuts deductions; or it did not name this one in an answer that names others, and no probe
     has shown that it passes nobody over."""
-    cut = shown.cuts_members and any(item.amount < 0 for item in doubted.items)
-    return shown.halves or shown.skips or cut or not (doubted.whole or shown.skips_nobody)
+    apart = shown.one_by_one(deducts=_deducts(doubted.items))
+    return apart or not (doubted.whole or shown.skips_nobody)
 
 
 _WHOLE: Final = {

@@ -244,7 +244,7 @@ class DripMembers(OnLine):
         """Drip has no jobs."""
 
     def reads_ahead(self, awards: int, newcomers: int, calls: int, reads: Reads = FEW_READS) -> int:
-        return reads_of_members(awards, newcomers, calls)
+        return reads_of_members(awards, newcomers, calls, self._shown)
 
     async def look_ahead(
         self, items: Sequence[Item], known: Collection[int], mark: int | None, reads: Reads = FEW_READS
@@ -252,7 +252,7 @@ class DripMembers(OnLine):
         currency = self._programme.destination.currency
         if items and is_credential_target(items[0].target):
             return await foresee_credentials(self._access, items, known, currency, reads)
-        return await foresee_members(self._access, items, known, currency)
+        return await foresee_members(self._access, items, known, currency, self._shown)
 
     async def judge(self, doubted: Doubted) -> Judgements:
         destination = self._programme.destination

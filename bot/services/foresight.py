@@ -47,7 +47,7 @@ async def look_ahead(ledger: Ledger, provider: Provider, clock: Clock, work: Wor
     by_member = by_member and not upcoming.items[0].target.startswith(CREDENTIAL_TARGET)
     if plan.kind in (LaneKind.RING, LaneKind.WITNESS) and by_member:
         return False  # the call's own rows will tell what became of all of it
-    if not by_member and not await _is_read_back(ledger, batch.destination.account):
+    if not by_member and not (await ledger.capabilities.shown(batch.destination.account)).reads_back:
         return False
     reads = FEW_READS if by_member else await _reads(ledger, provider, batch.awards)
     began = clock.now()
@@ -87,7 +87,8 @@ async def reads_ahead(ledger: Ledger, provider: Provider, draft_id: int, awards:
     if by_member and plan.kind in (LaneKind.RING, LaneKind.WITNESS):
         return 0
     calls = calls_for(awards, plan.awards_per_call)
-    if not by_member and not await _is_read_back(ledger, provider.programme.destination.account):
+    shown = await ledger.capabilities.shown(provider.programme.destination.account)
+    if not by_member and not shown.reads_back:
         return 0
     if not by_member and awards > LONGEST_LIST:
         few = NEWCOMERS_READ * calls
@@ -95,12 +96,7 @@ async def reads_ahead(ledger: Ledger, provider: Provider, draft_id: int, awards:
         return newcomers if newcomers <= few else 0
     newcomers = await ledger.evidence.newcomers(draft_id)
     reads = FEW_READS if by_member else await _reads(ledger, provider, awards)
-    return provider.reads_ahead(awards, newcomers, calls, reads)
-
-
-async def _is_read_back(ledger: Ledger, account: str) -> bool:
-    """Whether balances of credentials can be evidence at all."""
-    return (await ledger.capabilities.shown(account)).reads_back
+    return provider.knowing(shown).reads_ahead(awards, newcomers, calls, reads)
 
 
 async def _reads(ledger: Ledger, provider: Provider, awards: int) -> Reads:

@@ -66,6 +66,21 @@ async def test_a_member_who_is_passed_over_is_never_recorded_as_paid(
     assert await resumed(door) == {"applied": 2, "unknown": 1}
 
 
+async def test_where_members_are_passed_over_everybodys_balance_is_read_before_a_call(door: Door) -> None:
+    ids = [f"{number:024x}" for number in range(60)]
+    async with door.open(DRIP_MEMBERS_BATCH_SIZE="100") as office:
+        await office.sandbox.seed(members=[{"drip_id": one, "balance": 40} for one in ids])
+        await office.sandbox.switches(drip={"unknown_member": "skip"})
+        await show(office, MEMBERS, unknown_member="skipped")
+        preview = await office.draft(paying([*ids, NOBODY], header="drip_id,amount"), MEMBERS)
+        assert (preview.schedule.calls, preview.schedule.reads) == (1, 2)
+        await office.sandbox.faults({"match": {**MEMBERS_CALL, "nth": 1}, "kind": "reset-after-apply"})
+        await office.confirm(preview)
+        await office.quiet()
+        assert len([call for call in await office.sandbox.calls() if "members/search" in call["path"]]) == 2
+    assert await resumed(door) == {"applied": 60, "unknown": 1}
+
+
 @pytest.mark.parametrize("known", [{"unknown-member": "skipped"}, {"new-balance": "before"}])
 @pytest.mark.parametrize("kind", [LaneKind.RING, LaneKind.WITNESS])
 async def test_rows_that_tell_nothing_of_others_make_no_lane(door: Door, kind: LaneKind, known: dict[str, str]) -> None:
