@@ -1,9 +1,9 @@
 """Doubts of one account, settled by reading back. Nothing is sent from here, but a call on a ring may be sent again by
 ``sending``, because there that is safe.
 
-A doubt is looked at when its call is old enough that nobody can still be carrying it out (``BURSAR_SETTLE_AFTER`` after
-it was sent). Evidence that cannot be had is asked for again, ever more slowly; evidence that is not unique is left to a
-person, with its numbers.
+A doubt is looked at when its call is old enough that nobody can still be carrying it out: ``BURSAR_SETTLE_AFTER`` after
+it was sent, and after the clock was seen to be set ahead. Evidence that cannot be had is asked for again, ever more
+slowly; evidence that is not unique is left to a person, with its numbers.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bot.ledger.evidence import Waiting
 from bot.ledger.ledger import Ledger
 from bot.providers.base import Provider
 from bot.services.flying import Flying, look
+from bot.services.quarantine import Quarantine
 from bot.services.sending import send_again
 from bot.services.tasks import to_its_end
 
@@ -68,6 +69,7 @@ class Settler:
         self._paused = paused
         self._going = going
         self._settle_after = settle_after_seconds
+        self._quarantine = Quarantine(clock, settle_after_seconds or 0.0)
         self._looks = LOOKS_PATIENT if patient else LOOKS
         self._waiting: Sequence[Waiting] = ()
         self._version = 1
@@ -202,7 +204,8 @@ class Settler:
             due = one.sent_at / 1000 + self._settle_after
         if one.looked_at is not None:
             due = max(due, one.looked_at / 1000 + delay_before_look(one.looks))
-        return due
+        left = self._quarantine.left()
+        return max(due, self._clock.now() + left) if left else due
 
     async def _judge(self, provider: Provider, doubted: Doubted) -> tuple[Judgements, Step | None]:
         try:

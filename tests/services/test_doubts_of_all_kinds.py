@@ -231,3 +231,18 @@ async def test_four_doubts_are_read_back_side_by_side_and_a_stop_waits_for_all_o
         assert (ended.count("A"), ended.count("U")) == (4 - len(judges), 2 + len(judges))
         assert slow.most_reading == 4
         assert sum(truth.applied.values()) == 6
+
+
+async def test_a_clock_that_is_set_ahead_makes_no_call_older_than_it_is(tmp_path: Path) -> None:
+    async with rig(tmp_path / "a.db", neighbour(script=["lost-before"]), settle_after_seconds=SETTLE_AFTER) as it:
+        batch_id = await it.record([1, 2, 3])
+        it.start()
+        await it.until(lambda: len(it.neighbour.truth.calls) == 1)
+        await it.clock.sleep(SETTLE_AFTER / 4)
+        it.clock.set_ahead(10 * SETTLE_AFTER)
+        await it.record([4])  # so that the account looks at its doubts
+        sent = it.clock.monotonic() - SETTLE_AFTER / 4
+        await it.until(lambda: bool(it.neighbour.truth.judged), every=1.0)
+        assert it.clock.monotonic() - sent >= SETTLE_AFTER
+        await it.quiet(batch_id)
+        assert await it.states(batch_id) == "AAA"

@@ -1,0 +1,38 @@
+"""How long calls without an answer are left alone, also where the machine's clock is set ahead."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from bot.clock import Clock
+
+log = logging.getLogger(__name__)
+
+JUMP_SECONDS: Final = 1.0
+"""By which the clock on the wall may gain on the other one between two looks; clocks are corrected by less."""
+
+
+class Quarantine:
+    """Ages of calls are counted by the clock on the wall, since they have to outlive the process. One that is set ahead
+    makes every call older than it is, so from then on all of them are left alone for the whole time once more, counted
+    by a clock that nobody sets. After a restart only the wall's is there."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self.seconds = seconds
+        self._gained = self._gain()
+        self._over_at = clock.monotonic()
+
+    def left(self) -> float:
+        """Seconds for which no age may be believed; 0 where the clock was not set ahead lately."""
+        gained = self._gain()
+        if gained > self._gained + JUMP_SECONDS:
+            ahead = gained - self._gained
+            log.warning("the clock was set ahead by %.0f s: no call is judged for %g s", ahead, self.seconds)
+            self._over_at = self._clock.monotonic() + self.seconds
+        self._gained = gained
+        return max(0.0, self._over_at - self._clock.monotonic())
+
+    def _gain(self) -> float:
+        return self._clock.now() - self._clock.monotonic()
