@@ -96,6 +96,8 @@ class Judged:
     """The recipient's balance as read, whatever the judgement."""
     again: bool = False
     """CANNOT_TELL only for now: a later look may tell."""
+    absent: bool = False
+    """The balance is 0 because there is no such recipient (yet)."""
     own: bool = True
     """Its own balance says so; else only what others of the same call say."""
 

@@ -362,7 +362,12 @@ def _remember(
         and (balance := judged[item.award_id].balance) is not None
         and judged[item.award_id].judgement is not Judgement.CANNOT_TELL
     }
-    _balances.remember(connection, account, currency, readings, read_at)
+    nobody = [holder_of(found.kind, item) for item in doubted.items if _is_absent(judged.get(item.award_id))]
+    _balances.remember(connection, account, currency, readings, read_at, nobody)
+
+
+def _is_absent(judged: Judged | None) -> bool:
+    return judged is not None and judged.absent and judged.judgement is not Judgement.CANNOT_TELL
 
 
 def _note_look(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from bot.domain.amounts import display
@@ -235,15 +236,16 @@ async def judge_credentials(
     second, still = await credential_balances(access, [item for item in known if item.award_id in first], currency)
     gone = absent & still & doubted.absent
     nobody = await _nobodies(access, [item for item in known if item.award_id in gone], currency)
-    if nobody is None:
-        second = {one: balance for one, balance in second.items() if one not in gone}
-    else:
+    # Two readings that differ in this are none, and without knowing who has an account absence proves nothing.
+    unread = (absent ^ still) | (gone if nobody is None else frozenset())
+    second = {one: balance for one, balance in second.items() if one not in unread}
+    if nobody:
         first, second = {**first, **dict.fromkeys(nobody, 0)}, {**second, **dict.fromkeys(nobody, 0)}
     judged = {
         item.award_id: _judge_alone(doubted, item, first, second, unit, CREDENTIAL_GONE, cuts=shown.cuts_credentials)
         for item in doubted.items
     }
-    return Judgements(judged)
+    return Judgements({one: replace(told, absent=one in (nobody or ())) for one, told in judged.items()})
 
 
 CREDENTIAL_GONE: Final = "Drip shows no balance of this credential (it may belong to an account by now)."

@@ -231,6 +231,13 @@ async def test_neither_do_faults_that_reads_meet_as_well_and_that_last(programme
     assert states["applied"] >= (0.99 if programme == "drip-credentials" else 1) * len(ids)
 
 
+async def test_credentials_that_are_not_there_are_still_known_not_to_be_when_they_are_sent_again(door: Door) -> None:
+    async with door.open() as office:
+        await office.sandbox.faults({"match": {**CALLS["drip-credentials"], "nth": [1, 2]}, "kind": "502"})
+        await office.send(paying(members(3)), "drip-credentials")
+    assert (await resumed(door))[0] == {"rejected": 3}
+
+
 NO_ANSWER = ["html-200", "broken-json", "empty-200", "deep-200", "cut-body"]
 
 
