@@ -203,6 +203,10 @@ def _doubt_json(batch_id: int, doubt: Doubt) -> list[Json]:
     ]
 
 
+LISTED: Final = 20
+"""Awards in doubt that are printed one by one: as many as a terminal shows."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Report:
     """What is said at the end."""
@@ -258,9 +262,12 @@ class _Report:
                         f"{one['recipient']['type']} {one['recipient']['value']}",
                         one["detail"] or one["why"],
                     )
-                    for one in self.doubts
+                    for one in self.doubts[:LISTED]
                 ]
             )
+            if len(self.doubts) > LISTED:
+                more = len(self.doubts) - LISTED
+                yield f"… and {more:,} more: `bursar resume --no-wait --json` and `bursar export` have all of them."
             if self.options.no_wait or self.stopped_by is not None:
                 yield FROM_DOUBT
             else:

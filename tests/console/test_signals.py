@@ -195,6 +195,15 @@ class TestResume:
         assert "what is in doubt is read back at" in done.err
         assert await _applied(sandbox) == 2
 
+    async def test_of_many_doubts_it_lists_the_first_and_counts_the_rest(self, shell: Shell, sandbox: Sandbox):
+        await sandbox.faults({"match": {"method": "PATCH"}, "kind": "reset-after-apply"})
+        await shell("bulk", payout(shell.directory / "p.csv", 25), "--programme", "drip-credentials", "--yes")
+        done = await shell("resume", "--no-wait")
+        assert done.status == 4
+        assert "25 awards are in doubt and not sent again:" in done.out
+        assert (done.out.count("\n  award "), "… and 5 more: " in done.out) == (20, True)
+        assert len((await shell("resume", "--no-wait", "--json")).json["doubts"]) == 25
+
     async def test_it_says_what_it_did_to_people(self, shell: Shell, sandbox: Sandbox):
         await sandbox.faults({"match": {"method": "PATCH"}, "kind": "reset-after-apply"})
         await shell("bulk", payout(shell.directory / "p.csv", 1), "--programme", "drip-credentials", "--yes")
