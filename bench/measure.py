@@ -52,23 +52,28 @@ class Pauses:
 
 
 class Measured:
-    """The whole path of one process, from here on. With ``syncs`` in the job they are counted, and nothing is timed."""
+    """The whole path of one process, from here on. With ``syncs`` in the job they are counted, and nothing is timed.
+
+    With ``pauses`` in the job the loop is watched, which takes its part of the processor: that is not timed either.
+    """
 
     def __init__(self, job: Mapping[str, str]) -> None:
         self._database = Path(job["database"])
         self._syncs = Syncs() if "syncs" in job else None
-        self._pauses = Pauses()
+        self._pauses = Pauses() if "pauses" in job else None
 
     async def __aenter__(self) -> Self:
         self._before = peak_kib()
         self._started = time.perf_counter()
-        await self._pauses.__aenter__()
+        if self._pauses is not None:
+            await self._pauses.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._pauses.__aexit__(kind, error, trace)
+        if self._pauses is not None:
+            await self._pauses.__aexit__(kind, error, trace)
         self._seconds = time.perf_counter() - self._started
 
     def tell(self, rows: int) -> None:
@@ -76,7 +81,7 @@ class Measured:
         told = {
             "seconds": self._seconds,
             "kib": peak_kib() - self._before,
-            "pause": self._pauses.longest,
+            "pause": self._pauses.longest if self._pauses is not None else None,
             "rows": rows,
             "bytes": self._database.stat().st_size,
             "syncs": self._syncs.count if self._syncs is not None else None,

@@ -86,6 +86,7 @@ class Run:
 
     @property
     def pause_ms(self) -> float:
+        """The longest pause of the loop, of a run in which it was watched."""
         return float(self.told["pause"]) * 1000
 
 
