@@ -95,6 +95,10 @@ class Claim:
         return () if self.passage is None else self.passage.legs
 
 
+class Beside:
+    """There is something to send, to recipients of calls that are under way: their ends are waited for."""
+
+
 @dataclass(frozen=True, slots=True)
 class NoLane:
     """There is something to send, and no lane to send it on."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from bot.domain.calls import Claim, Item, NoLane, Outcome, OutcomeKind, Verdict
+from bot.domain.calls import Beside, Claim, Item, NoLane, Outcome, OutcomeKind, Verdict
 from bot.domain.judging import CREDENTIAL_TARGET
 from bot.domain.lanes import START_WITHIN, Landing, Passage, Plan
 from bot.domain.model import Pause
@@ -52,7 +52,7 @@ _WAITS_FOR_CALL: Final = (
 
 def claim(
     connection: sqlite3.Connection, batch_id: int, plan: Plan, build: BuildBody, token: str, now: int
-) -> Claim | NoLane | None:
+) -> Claim | NoLane | Beside | None:
     """``Claims.claim``."""
     batch = connection.execute(
         "SELECT b.kind, b.account FROM batches b WHERE b.id = ? AND b.state = 'open' AND b.starts_at <= ?"  # noqa: S608 # our words
@@ -64,7 +64,9 @@ def claim(
     kind, account = batch
     items = claimable(connection, batch_id, kind, account, plan.awards_per_call)
     if not items:
-        return None
+        # Told by this transaction: a call that ends after it is heard of after it, too.
+        waits = connection.execute(_WAITS_FOR_CALL, (batch_id, account)).fetchone() is not None
+        return Beside() if waits else None
     passage = _passage(connection, items, plan, now)
     if isinstance(passage, NoLane):
         return passage
@@ -153,12 +155,6 @@ def claimable(connection: sqlite3.Connection, batch_id: int, kind: str, account:
             by_target.setdefault(item.target, item)
     items = tuple(by_target.values())
     return _once.named(connection, batch_id, items[:1]) if found and _once.is_once(kind, found[0][0]) else items
-
-
-def waits_for_call(connection: sqlite3.Connection, batch_id: int) -> bool:
-    """``Claims.waits_for_call``."""
-    (account,) = connection.execute("SELECT account FROM batches WHERE id = ?", (batch_id,)).fetchone()
-    return connection.execute(_WAITS_FOR_CALL, (batch_id, account)).fetchone() is not None
 
 
 @dataclass(frozen=True, slots=True)

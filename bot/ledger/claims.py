@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.clock import Clock, milliseconds
-from bot.domain.calls import Claim, Job, NoLane, Outcome, Verdict
+from bot.domain.calls import Beside, Claim, Job, NoLane, Outcome, Verdict
 from bot.domain.lanes import Landing, Plan
 from bot.errors import NotFound
 from bot.ledger import _calls, _jobs, _outcomes, events
@@ -40,15 +40,15 @@ class Claims:
     async def claim(self, batch_id: int, limit: int, build: BuildBody) -> Claim | None:
         """``claim_on`` without a lane."""
         claimed = await self.claim_on(batch_id, Plan(limit), build)
-        assert not isinstance(claimed, NoLane)  # only lanes hold back
-        return claimed
+        return claimed if isinstance(claimed, Claim) else None
 
-    async def claim_on(self, batch_id: int, plan: Plan, build: BuildBody) -> Claim | NoLane | None:
+    async def claim_on(self, batch_id: int, plan: Plan, build: BuildBody) -> Claim | NoLane | Beside | None:
         """Move planned awards of one lot to ``sending`` under a new attempt, committed before return: as many as
         ``plan`` has room for, on the first of its lanes that is free (``NoLane``: none is).
 
         The lowest lot that has something to send comes first, awards in order of id. Awards whose recipient (key or
-        target) has an award in doubt or in a call under way at the same account stay planned. ``build`` makes the exact
+        target) has an award in doubt or in a call under way at the same account stay planned (``Beside``: nothing is
+        left but such ones, and a call under way is why). ``build`` makes the exact
         body inside the transaction, so that its hash is recorded with the intent. ``None``: the batch is not open, its
         start is not reached, or nothing can be claimed.
         """
@@ -64,10 +64,6 @@ class Claims:
         now = self._now()
         token = short_name(self._randomness, TOKEN_LENGTH)
         return await self._database.write(lambda c: _calls.claim_again(c, attempt_id, build, token, now))
-
-    async def waits_for_call(self, batch_id: int) -> bool:
-        """Whether a planned award of the batch stays planned because its recipient is in a call under way."""
-        return await self._database.read(lambda c: _calls.waits_for_call(c, batch_id))
 
     async def record_outcome(
         self,

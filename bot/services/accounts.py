@@ -352,8 +352,8 @@ class AccountWorker:
                 )
             if called.no_lane is not None:
                 await self._concluder.no_lane(flight, heard, called.no_lane)
-            elif called.result is CallResult.NOTHING_TO_CLAIM:
-                await self._concluder.nothing_left(flight, heard)
+            elif called.result in (CallResult.NOTHING_TO_CLAIM, CallResult.BESIDE):
+                await self._concluder.nothing_left(flight, heard, waits=called.result is CallResult.BESIDE)
             else:
                 await self._concluder.judge(flight, heard, called)
             if flight.again is not None:

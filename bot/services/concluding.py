@@ -82,12 +82,14 @@ class Concluder:
             message = f"{work.unclear} calls in a row ended without a clear answer: {verdict.detail or 'no answer'}"
             await self.pause(work, heard, Pause(PauseKind.UNCLEAR, message))
 
-    async def nothing_left(self, flight: Flight, heard: int) -> None:
-        """Nothing could be claimed: finished, paused by somebody, or waiting for calls, jobs or doubts to end."""
+    async def nothing_left(self, flight: Flight, heard: int, *, waits: bool) -> None:
+        """Nothing could be claimed: finished, paused by somebody, or waiting for jobs or doubts to end, or for calls
+        (``waits``: of whichever batch)."""
         work = flight.work
         if await self.finish(work, heard) or work.seconds_until_start(self._clock) > 0:
             return  # in the second case the clock was set back; it will be time again
-        self.rest(work, heard, beside=await self._waits_for_call(flight))
+        others = self._flights.but(flight)
+        self.rest(work, heard, beside=bool(others) and (waits or any(other.work is work for other in others)))
 
     async def no_lane(self, flight: Flight, heard: int, no_lane: NoLane) -> None:
         """Every lane is taken, or not yet free, or a person has to look at it."""
@@ -100,13 +102,6 @@ class Concluder:
             work.next_call = self._clock.monotonic() + max(0.0, no_lane.until - self._clock.now())
         else:
             self.rest(work, heard, beside=bool(self._flights.but(flight)))  # the end of what has it is heard of
-
-    async def _waits_for_call(self, flight: Flight) -> bool:
-        """Whether the end of a call under way may bring the batch something to do."""
-        others = self._flights.but(flight)
-        if any(other.work is flight.work for other in others):
-            return True
-        return bool(others) and await self._ledger.claims.waits_for_call(flight.batch_id)
 
     # --- at rest, or finished -----------------------------------------------------------------------------------
 

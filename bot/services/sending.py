@@ -15,7 +15,7 @@ from typing import Final
 
 from bot import checkpoints
 from bot.clock import Clock
-from bot.domain.calls import Claim, NoLane, Outcome, OutcomeKind, Verdict
+from bot.domain.calls import Beside, Claim, NoLane, Outcome, OutcomeKind, Verdict
 from bot.domain.judging import Doubted, Judgements
 from bot.domain.lanes import START_WITHIN, Landing, Plan
 from bot.domain.model import Batch, Pause
@@ -56,6 +56,7 @@ class CallResult(StrEnum):
     """What a call means for the next one."""
 
     NOTHING_TO_CLAIM = "nothing-to-claim"
+    BESIDE = "beside"  # what there is to send waits for the end of calls under way
     NO_LANE = "no-lane"  # there is something to send, and no lane for it
     CLEAR = "clear"  # the service answered, one way or the other
     NOT_SENT = "not-sent"  # proved that nothing happened
@@ -106,6 +107,8 @@ async def make_call(
         claim = await ledger.claims.claim_again(again, provider.build)
     if claim is None:
         return Called(CallResult.NOTHING_TO_CLAIM)
+    if isinstance(claim, Beside):
+        return Called(CallResult.BESIDE)
     if isinstance(claim, NoLane):
         return Called(CallResult.NO_LANE, no_lane=claim)
     checkpoints.reached("claimed")

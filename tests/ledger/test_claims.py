@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.calls import Item, OutcomeKind
+from bot.domain.calls import Beside, Item, OutcomeKind
+from bot.domain.lanes import Plan
 from bot.domain.model import Decision, Pause, PauseKind, Recipient, RecipientType
 from bot.errors import LedgerError
 from bot.ledger.claims import Interrupted
@@ -178,11 +179,9 @@ async def test_calls_under_way_together_have_no_recipient_in_common(ledger: Ledg
     second = (await record(ledger, [row(2, 2), row(3, 9)])).batch_id
     claimed = await claim(ledger, first)
     assert [item.target for item in (await claim(ledger, second)).items] == [row(2, 9).target]
-    assert await ledger.claims.claim(second, 100, build) is None
-    assert await ledger.claims.waits_for_call(second)
-    assert not await ledger.claims.waits_for_call(first)
+    assert isinstance(await ledger.claims.claim_on(second, Plan(100), build), Beside)
+    assert await ledger.claims.claim_on(first, Plan(100), build) is None  # all of it is under way
     await ledger.claims.record_outcome(claimed, all_of(claimed, OutcomeKind.APPLIED))
-    assert not await ledger.claims.waits_for_call(second)
     assert [item.target for item in (await claim(ledger, second)).items] == [row(2, 2).target]
 
 
