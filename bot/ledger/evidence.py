@@ -11,8 +11,9 @@ from typing import Final
 from bot.clock import Clock, milliseconds
 from bot.domain.calls import Item
 from bot.domain.judging import Doubted, Judgements, Numbers
-from bot.ledger import _balances, _calls, _evidence
-from bot.ledger._evidence import Settled, Waiting
+from bot.ledger import _balances, _calls, _evidence, _judgements
+from bot.ledger._evidence import Waiting
+from bot.ledger._judgements import Settled
 from bot.ledger.database import Database
 
 SKEW_MS: Final = 600_000
@@ -128,7 +129,7 @@ class Evidence:
     async def advance_mark(self, account: str, transaction_id: int) -> None:
         """This transaction is in the list."""
         now = self._now()
-        await self._database.write(lambda c: _evidence.advance(c, account, transaction_id, now))
+        await self._database.write(lambda c: _judgements.advance(c, account, transaction_id, now))
 
     # --- after it -----------------------------------------------------------------------------------------------
 
@@ -157,7 +158,7 @@ class Evidence:
         """
         now, at = self._now(), milliseconds(read_at)
         return await self._database.write(
-            lambda c: _evidence.record(c, doubted, found, most_looks, once_up_to, at, now)
+            lambda c: _judgements.record(c, doubted, found, most_looks, once_up_to, at, now)
         )
 
     async def try_unread_again(self) -> None:

@@ -165,7 +165,7 @@ def _leave_doubts(connection: sqlite3.Connection, now: int) -> None:
     """What is open here may have been settled, sent again and paid elsewhere, and the service shows the sum of it all:
     where a ring stands and what a balance is no longer proves anything of these calls. A person decides. Gameball's
     jobs are followed, and its list is read: a call's own token or id in it proves that the call landed (and nothing
-    proves that it did not, see ``_evidence.record``)."""
+    proves that it did not, see ``_judgements.record``)."""
     connection.execute(
         "INSERT INTO looks SELECT t.id, 0, ?, 'unclear', '{}' FROM attempts t JOIN batches b ON b.id = t.batch_id"
         " WHERE b.kind <> 'gameball' AND t.id IN (SELECT attempt_id FROM awards WHERE state IN ('sending', 'unknown')"
