@@ -69,3 +69,15 @@ def test_links_between_documents_lead_somewhere() -> None:
     for page in [DOCS / "README.md", *(DOCS / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_what_the_code_names_of_the_services_page_is_on_it() -> None:
+    page = (DOCS / "docs/services.md").read_text(encoding="utf-8")
+    headings = set(re.findall(r"^#+ (.+)$", page, re.M))
+    named = set()
+    for package in ("bot", "cogs", "tests"):
+        for path in (DOCS / package).rglob("*.py"):
+            text = re.sub(r"\s+", " ", path.read_text(encoding="utf-8"))
+            named |= set(re.findall(r"docs/services\.md, ([A-Z][A-Za-z' ]*)", text))
+    assert named
+    assert named <= headings

@@ -1,4 +1,4 @@
-"""Exit statuses (the table of the contract), in one place."""
+"""Exit statuses, in one place. Scripts rely on them: a number never changes its meaning."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Exit(IntEnum):
     UNKNOWN = 4
     REFUSED = 5
     PLANNED = 6
-    INTERNAL = 70  # a defect of ours; not in the contract's table, and nothing that a script should rely on
+    INTERNAL = 70  # a defect of ours: documented nowhere, and nothing that a script should rely on
 
 
 STOPPED_BY: Final = {signal.SIGINT: 130, signal.SIGTERM: 143}

@@ -60,7 +60,7 @@ async def _first_line(process: asyncio.subprocess.Process) -> Mapping[str, Any]:
 
 
 def _keys(info: Mapping[str, Any]) -> dict[str, str]:
-    """The stand-ins' addresses and keys as the variables of the contract."""
+    """The stand-ins' addresses and keys as variables of the settings."""
     drip, gameball = info["drip"], info["gameball"]
     return {
         "DRIP_API_KEY": drip["api_key"],

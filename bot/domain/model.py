@@ -59,7 +59,7 @@ ACCEPTED_TYPES: Final[Mapping[ProviderKind, frozenset[RecipientType]]] = {
     ),
     ProviderKind.GAMEBALL: frozenset({RecipientType.CUSTOMER_ID, RecipientType.DISCORD_ID}),
 }
-"""Which recipients each write path can take (contract: Files)."""
+"""Which recipients each write path can take."""
 
 
 class Unit(StrEnum):
@@ -119,7 +119,7 @@ class Programme:
     """A destination under a name that moderators see."""
 
     name: str
-    """``drip-credentials``, ``drip-members-events``, … (contract: Environment)."""
+    """``drip-credentials``, ``drip-members-events``, … (README, Settings)."""
     destination: Destination
     awards_per_call: int
     unusable: str | None = None

@@ -5,8 +5,8 @@ token. A call at place ``p`` carries two rows more: -1 at ``p``, +1 at the place
 no token to spend, and an all-or-nothing service refuses it whole. So a call whose answer was lost is simply sent again.
 
 What could break it is a request that was given up and still waits somewhere: it must be dead before the token comes
-back to the place that it would spend from. Each place therefore remembers how long such a request may live. Source of
-the rules: reliability-performance.md 4.2 in the project's references. Times are Unix seconds.
+back to the place that it would spend from. Each place therefore remembers how long such a request may live. Times are
+Unix seconds.
 """
 
 from __future__ import annotations

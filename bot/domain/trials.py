@@ -1,7 +1,6 @@
 """The questions for each kind of programme, in the order in which they are asked. Pure.
 
-What they settle, and why it matters: reliability-performance.md section 2 (L1 to L8), drip-api.md section 11,
-gameball-api.md section 11 of the project's references.
+What the documentation leaves open: docs/services.md. What the engine makes of the answers: docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ SEEN: Final[Mapping[str, str]] = {
 """Questions that every call answers beside its own."""
 
 ID_TAKEN: Final = 9004
-"""Gameball's code for a transaction id that exists (gameball-api.md 5.3)."""
+"""Gameball's code for a transaction id that exists (docs/services.md)."""
 _REFUSED_ROW: Final = frozenset({"refused", "refused-row"})
 
 

@@ -1,8 +1,8 @@
 """Whether a deduction took as much as it says. SQL inside somebody's transaction.
 
 A service may cut a deduction down to what there is and call it done. Whether it does is one of the questions of
-``doctor --probe``; unprobed, it is taken for granted of Gameball (gameball-api.md 7.5) and not of Drip, which documents
-a refusal. A balance above 0 afterwards shows that nothing was cut.
+``doctor --probe``; unprobed, it is taken for granted of Gameball (docs/services.md, Deductions) and not of Drip, which
+documents a refusal. A balance above 0 afterwards shows that nothing was cut.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from bot.providers.line import Line
 
 LANES: Final = 4
 """Calls that may be under way together where each is judged by evidence of its own. Four fill every documented limit at
-a round trip of a quarter of a second (reliability-performance.md 5.6)."""
+a round trip of a quarter of a second (`make bench`: the rate limit used alone)."""
 
 
 class OnLine:

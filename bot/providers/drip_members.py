@@ -47,7 +47,7 @@ from bot.providers.verdicts import not_sent, unknown, unsent, verdict
 from bot.providers.wording import is_too_low
 
 _REFUSALS = frozenset({400, 404, 409, 422})
-"""With the batch being one transaction, each of these means that nothing of it was applied (drip-api.md 5.2)."""
+"""With the batch being one transaction, each of these means that nothing of it was applied (docs/services.md)."""
 
 
 LOOKUP_TRIES = 7

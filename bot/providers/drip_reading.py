@@ -174,7 +174,7 @@ def read_members(
     """Outcomes of a 200 to the members batch, and for the record both balances that the answer gives by award id.
 
     The call is one transaction, but an item that the answer does not name stays unknown. Which of ``balance`` and
-    ``newBalance`` is the one afterwards is undocumented (drip-api.md 6): ``newBalance`` is taken for it if it
+    ``newBalance`` is the one afterwards is undocumented (docs/services.md): ``newBalance`` is taken for it if it
     ``tells_balances``, as a probe has shown, and ``balance`` never.
     """
     answer = parse(body)
@@ -201,7 +201,7 @@ def read_members(
 def told_of_members(body: bytes, legs: Sequence[Leg]) -> list[int | None]:
     """What a 200 to the members batch tells of the call's own rows; empty when it is no success.
 
-    ``newBalance`` only: ``balance`` may be the one before (drip-api.md 6).
+    ``newBalance`` only: ``balance`` may be the one before (docs/services.md, Balances in an answer).
     """
     answer = parse(body) if legs else None
     if not isinstance(answer, dict) or answer.get("success") is not True:

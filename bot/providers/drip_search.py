@@ -38,7 +38,7 @@ def read_search(body: bytes) -> SearchPage | None:
     """A page of members; ``None`` when the answer is not one, or has fewer members than it says itself.
 
     ``meta.credentials.access`` is checked because a key without the permission gets a successful, useless answer
-    (drip-api.md 0.8 and 7): anything but ``true`` there, or no such entry at all, counts as denied.
+    (docs/services.md, Access): anything but ``true`` there, or no such entry at all, counts as denied.
     """
     answer = as_object(parse(body))
     data = answer.get("data")

@@ -33,7 +33,7 @@ from bot.settings import GameballAccount
 WINDOWS: Final = ((30, 1.0), (360, 30.0))
 """Calls and seconds (docs.gameball.co/api-reference/overview/rate-limiting, "others"); no headers tell more."""
 LONGEST_REASON: Final = 254
-"""UTF-16 units of a reason with its tag; a sibling field is capped at 255 (gameball-api.md 6.2)."""
+"""UTF-16 units of a reason with its tag; a sibling field is capped at 255 (docs/services.md, Reasons)."""
 _SAME_CUSTOMER_PAUSE: Final = 15.0
 _REFUSALS: Final = frozenset({400, 404, 409, 412, 422})
 _BATCH: Final = f"{ROOT}/batch/balance-adjustment"

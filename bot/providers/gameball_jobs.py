@@ -1,4 +1,4 @@
-"""Asking how a Gameball job is. Two contradictory contracts are documented; both are spoken here (gameball-api.md 3).
+"""Asking how a Gameball job is. Two contradictory contracts are documented; both are spoken here (docs/services.md).
 
 B, ``GET …/batch/{jobId}``: tutorials, older pages, the vendor's own SDKs. A, ``GET …/batches/{jobId}/status``: the
 OpenAPI file. A route that does not exist answers 404 with an empty body, a job that does not exist 404 with the error
@@ -64,8 +64,8 @@ class Jobs:
         return self._not_found(job_id, items, missing)
 
     async def stop(self, job_id: str) -> None:
-        """Ask once. What becomes of what was carried out by then neither contract says (gameball-api.md 3.4):
-        afterwards only the list of transactions tells."""
+        """Ask once. What becomes of what was carried out by then neither contract says (docs/services.md, Stopping a
+        job): afterwards only the list of transactions tells."""
         for contract in tuple(self._contracts):
             method, route = _STOPS[contract]
             exchange = await self._line.ask(method, route(job_id))

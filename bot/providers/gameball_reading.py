@@ -19,7 +19,7 @@ CONTRADICTION = "Gameball's report of the job contradicts itself about this awar
 REPORT_LOST = "Gameball has no report of the job (any more), so it is not known whether this was paid."
 
 _STATES: Final[Mapping[str, JobState]] = {
-    # Words of both contracts and of the pages around them, compared without case (gameball-api.md 3.2 and 10.3).
+    # Words of both contracts and of the pages around them, compared without case (docs/services.md).
     "queued": JobState.RUNNING,
     "pending": JobState.RUNNING,
     "running": JobState.RUNNING,
@@ -34,8 +34,8 @@ _STATES: Final[Mapping[str, JobState]] = {
     "canceled": JobState.LOST,
 }
 _SWITCHED_OFF: Final = frozenset({"disabled"})
-"""``gameballStatus`` of an answer that proves that nothing was done (gameball-api.md 5.2). Any other word proves
-nothing, whatever the message beside it says."""
+"""``gameballStatus`` of an answer that proves that nothing was done (docs/services.md, Gameball's errors). Any other
+word proves nothing, whatever the message beside it says."""
 _GOOD: Final = frozenset({"success", "successful", "succeeded", "completed", "processed", "ok"})
 _BAD: Final = frozenset({"failed", "failure", "error", "rejected"})
 
@@ -156,7 +156,7 @@ def outcomes_of(status: Status, items: Sequence[Item], wording: Wording) -> dict
 
 
 def read_balance(body: bytes, unit: Unit) -> int | None:
-    """The available balance in the programme's unit. The live service misspells the field (gameball-api.md 8.3);
+    """The available balance in the programme's unit. The live service misspells the field (docs/services.md);
     without either spelling, or with two that differ, the balance is not known."""
     answer = as_object(parse(body))
     kind = "PointsBalance" if unit is Unit.POINTS else "PointsValue"

@@ -166,7 +166,7 @@ class GameballProber:
 
 
 def _number(answer: Mapping[str, Any], name: str) -> Decimal | None:
-    """A number of the balance in either spelling (gameball-api.md 8.3); ``None`` unless they agree."""
+    """A number of the balance in either spelling (docs/services.md, Balances); ``None`` unless they agree."""
     found = {answer[key] for key in (f"available{name}", f"avaliable{name}") if _is_number(answer.get(key))}
     return Decimal(found.pop()) if len(found) == 1 else None
 

@@ -91,8 +91,8 @@ def refused_at_the_door(
 ) -> Verdict | None:
     """The answers that mean the same at every endpoint, or none at all; ``None`` for all the others.
 
-    401, 403, 413 and 429 come from in front of the handler and prove that nothing was applied (drip-api.md 5.2,
-    reliability-performance.md 4.3). ``key`` and ``access`` say what to do about the first two.
+    401, 403, 413 and 429 come from in front of the handler and prove that nothing was applied (docs/services.md,
+    Definite answers). ``key`` and ``access`` say what to do about the first two.
     """
     status, service = exchange.status, wording.service
     if status is None:

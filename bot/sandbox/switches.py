@@ -15,20 +15,20 @@ Contract = Literal["a", "b", "both"]
 
 @dataclass(slots=True)
 class DripSwitches:
-    """Drip. Sections are those of drip-api.md in the project's references."""
+    """Drip. What is documented and what is open: docs/services.md."""
 
     plan: Plan = "free"
     rate_limit: int | None = None  # instead of the plan's
     rate_window: float = 60.0
     refused_count: bool = False  # whether a 429 uses up a slot (not documented)
-    rate_body: Literal["limits-page", "errors-page"] = "limits-page"  # section 3: two bodies are documented
+    rate_body: Literal["limits-page", "errors-page"] = "limits-page"  # of a 429; both are documented
     retry_after: Literal["seconds", "date", "none"] = "seconds"
     quota_left: int | None = None  # requests left this month; unset = plenty
-    error_shape: Literal["reference", "guide"] = "reference"  # section 7
+    error_shape: Literal["reference", "guide"] = "reference"  # both are documented
     open: bool = False  # every well-formed id is a member and a credential
-    auto_create: bool = False  # an unknown credential is created by a balance update (section 6)
-    verified_credentials: bool = True  # credential calls reach members who connected the login themselves (section 6)
-    overdraft: Literal["400", "422", "allow", "cap"] = "400"  # section 6; "cap": takes what there is, and calls it done
+    auto_create: bool = False  # an unknown credential is created by a balance update
+    verified_credentials: bool = True  # credential calls reach members who connected the login themselves
+    overdraft: Literal["400", "422", "allow", "cap"] = "400"  # "cap": takes what there is, and calls it done
     credentials_cap: int | None = None  # no limit is documented
     members_cap: int = 100
     members_atomic: bool = True  # off: rows before the one that fails stay carried out, against the documentation
@@ -40,7 +40,7 @@ class DripSwitches:
     order: Literal["given", "shuffled"] = "given"  # in which a credentials call is worked off
     balance_field: Literal["before", "after"] = "before"  # meaning of ``balance`` beside ``newBalance``
     new_balance: Literal["after", "before", "absent"] = "after"  # meaning of ``newBalance``
-    credentials_access: Literal["granted", "denied", "forbidden"] = "granted"  # section 7: two refusals were seen
+    credentials_access: Literal["granted", "denied", "forbidden"] = "granted"  # two refusals were seen
     fuzzy_search: bool = False  # a search also returns somebody who was not asked for
     absent_balances: bool = False  # leave out balances that were never written, instead of 0
     find_shows: int | None = None  # what ``credentials/find`` shows of everybody, whatever there is
@@ -51,29 +51,29 @@ class DripSwitches:
 
 @dataclass(slots=True)
 class GameballSwitches:
-    """Gameball. Sections are those of gameball-api.md in the project's references."""
+    """Gameball. What is documented and what is open: docs/services.md."""
 
-    contract: Contract = "b"  # section 3.1
+    contract: Contract = "b"  # of a job's status
     rate: Literal["documented", "unlimited"] = "documented"
     per_second: int | None = None  # instead of the documented numbers of every bucket
     per_30_seconds: int | None = None
-    unit: Literal["points", "money"] = "points"  # section 7.1
+    unit: Literal["points", "money"] = "points"  # what the batch's ``amount`` counts
     redemption_factor: float = 0.1  # currency per point
-    overdraft: Literal["cap", "fail", "allow"] = "cap"  # section 7.2
+    overdraft: Literal["cap", "fail", "allow"] = "cap"  # a deduction of more than there is
     unknown_customer: Literal["fail", "create"] = "fail"
     open: bool = False  # every customer id exists
     job_delay: float = 0.1  # seconds until a job starts
     job_seconds: float = 0.1  # seconds that it runs
     job_steps: int = 4  # parts in which it is worked off
-    job_stop: Literal["stops", "ignored"] = "stops"  # section 3.4: what asking a job to stop does
-    stopped_report: Literal["lost", "kept"] = "lost"  # section 3.4
+    job_stop: Literal["stops", "ignored"] = "stops"  # what asking a job to stop does
+    stopped_report: Literal["lost", "kept"] = "lost"  # of a job that was stopped
     status_case: Literal["lower", "title"] = "lower"
     failure_key: Literal["message", "error", "mixed"] = "mixed"  # both occur in one documented sample
-    balance_fields: Literal["misspelled", "documented"] = "misspelled"  # section 8.3: live and documented
-    duplicate_transaction: Literal["9004", "accept"] = "9004"  # section 8.1, manual transactions
+    balance_fields: Literal["misspelled", "documented"] = "misspelled"  # live and documented
+    duplicate_transaction: Literal["9004", "accept"] = "9004"  # a manual transaction's id once more
     reason_cut: int | None = None  # characters of ``reason`` that reach the transaction list
     plan_refused: bool = False  # 403, code 8000
-    disabled: bool = False  # the loyalty program is switched off: 200 without effect (section 5.2)
+    disabled: bool = False  # the loyalty program is switched off: 200 without effect
     batch_cap: int = 1000
 
 

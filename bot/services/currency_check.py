@@ -1,8 +1,8 @@
 """Whether a batch's currency exists, asked by one read before anything is sent.
 
 Drip's credentials batch answers a currency that it does not have in a way that proves nothing about the rows
-(drip-api.md), so a mistyped or archived currency would put its first call in doubt. A list that does not have it, read
-before that call, costs nothing and leaves every row planned.
+(docs/services.md), so a mistyped or archived currency would put its first call in doubt. A list that does not have it,
+read before that call, costs nothing and leaves every row planned.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every kind of failure that one request can meet, and what is to be said of it. Written by hand, none of it computed.
 
-``THE_52`` are the kinds of reliability-performance.md 4.3, line by line; ``FURTHER`` are more of the same sorts. What
+``THE_52`` are the kinds that docs/architecture.md counts; ``FURTHER`` are more of the same sorts. What
 is said is the same for all three write paths, except where a definite answer of the credentials batch proves less: it
 is not documented to be all or nothing.
 """

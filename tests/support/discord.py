@@ -265,7 +265,7 @@ async def discord_world(
     settling: bool = False,
     **environ: str,
 ) -> AsyncIterator[World]:
-    """Start everything in ``directory``. ``environ``: more settings, by the names of contract.md.
+    """Start everything in ``directory``. ``environ``: more settings, by their variables.
 
     Fails at the end when the client raised anything but a refusal, or sent what Discord would not take.
     """

@@ -53,7 +53,7 @@ class Sandbox:
         return dict(self.info["gameball"])
 
     def environ(self) -> dict[str, str]:
-        """The settings with which Bursar talks to this sandbox (contract.md)."""
+        """The settings with which Bursar talks to this sandbox."""
         return {
             "DRIP_API_KEY": self.drip["api_key"],
             "DRIP_REALM_ID": self.drip["realm_id"],

@@ -21,7 +21,7 @@ RECIPIENTS: Final[Mapping[str, RecipientType]] = {
     "custom": RecipientType.CUSTOM,
     "customer_id": RecipientType.CUSTOMER_ID,
 }
-"""Columns that say who (contract: Files)."""
+"""Columns that say who (docs/files.md)."""
 
 AMOUNTS: Final = ("amount", "points")
 REASONS: Final = ("reason", "note")
