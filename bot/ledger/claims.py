@@ -37,12 +37,7 @@ class Claims:
         self._clock = clock
         self._randomness = randomness
 
-    async def claim(self, batch_id: int, limit: int, build: BuildBody) -> Claim | None:
-        """``claim_on`` without a lane."""
-        claimed = await self.claim_on(batch_id, Plan(limit), build)
-        return claimed if isinstance(claimed, Claim) else None
-
-    async def claim_on(self, batch_id: int, plan: Plan, build: BuildBody) -> Claim | NoLane | Beside | None:
+    async def claim(self, batch_id: int, plan: Plan, build: BuildBody) -> Claim | NoLane | Beside | None:
         """Move planned awards of one lot to ``sending`` under a new attempt, committed before return: as many as
         ``plan`` has room for, on the first of its lanes that is free (``NoLane``: none is).
 

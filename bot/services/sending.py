@@ -102,7 +102,7 @@ async def make_call(
     # rate limit wait meanwhile, and what leaves later than that would be judged too early.
     begin_by = clock.now() + START_WITHIN
     if again is None:
-        claim = await ledger.claims.claim_on(batch.id, plan, provider.build)
+        claim = await ledger.claims.claim(batch.id, plan, provider.build)
     else:
         claim = await ledger.claims.claim_again(again, provider.build)
     if claim is None:

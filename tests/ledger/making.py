@@ -9,7 +9,9 @@ from pathlib import Path
 
 from bot.domain.calls import Claim, Item, Outcome, OutcomeKind, Verdict
 from bot.domain.drafting import StagedRow
+from bot.domain.lanes import Plan
 from bot.domain.model import Actor, Award, Counts, Destination, Problem, ProviderKind, Recipient, RecipientType, Unit
+from bot.ledger.claims import BuildBody
 from bot.ledger.drafts import Draft, NewDraft
 from bot.ledger.ledger import Ledger
 from bot.ledger.recording import Confirmation, Recorded
@@ -140,9 +142,15 @@ def build(items: Sequence[Item], token: str) -> bytes:
     return f"{token}:{','.join(str(item.award_id) for item in items)}".encode()
 
 
+async def next_call(ledger: Ledger, batch_id: int, limit: int, body: BuildBody) -> Claim | None:
+    """Claim what the next call of a batch carries, at most so many awards, on no lane; ``None``: none can be made."""
+    claimed = await ledger.claims.claim(batch_id, Plan(limit), body)
+    return claimed if isinstance(claimed, Claim) else None
+
+
 async def claim(ledger: Ledger, batch_id: int, limit: int = 100) -> Claim:
     """The next call; there must be one."""
-    claimed = await ledger.claims.claim(batch_id, limit, build)
+    claimed = await next_call(ledger, batch_id, limit, build)
     assert claimed is not None
     return claimed
 

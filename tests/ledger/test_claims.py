@@ -29,6 +29,7 @@ from tests.ledger.making import (
     claim,
     counts,
     member,
+    next_call,
     query,
     record,
     row,
@@ -41,7 +42,7 @@ from tests.ledger.making import (
 
 async def test_a_claim_is_an_intent_in_the_file_before_anything_is_sent(ledger: Ledger, path: Path, clock: HandClock):
     await record(ledger, [row(2, 1, 5, reason="raid"), row(3, 2, -7)])
-    claimed = await ledger.claims.claim(1, 100, build)
+    claimed = await next_call(ledger, 1, 100, build)
     assert claimed is not None
     assert claimed.items == (
         Item(1, member(1), member(1).value, 5, "raid"),
@@ -64,14 +65,14 @@ async def test_tokens_are_short_and_their_own(ledger: Ledger):
 async def test_awards_are_claimed_in_order_and_never_twice(ledger: Ledger):
     batch_id = await batch_of(ledger, 7)
     sizes = []
-    while (claimed := await ledger.claims.claim(batch_id, 3, build)) is not None:
+    while (claimed := await next_call(ledger, batch_id, 3, build)) is not None:
         sizes.append([item.award_id for item in claimed.items])
     assert sizes == [[1, 2, 3], [4, 5, 6], [7]]
 
 
 async def test_simultaneous_claims_share_the_awards_out(ledger: Ledger):
     batch_id = await batch_of(ledger, 50)
-    claims = await asyncio.gather(*(ledger.claims.claim(batch_id, 7, build) for _ in range(12)))
+    claims = await asyncio.gather(*(next_call(ledger, batch_id, 7, build) for _ in range(12)))
     claimed = [item.award_id for one in claims if one is not None for item in one.items]
     assert sorted(claimed) == list(range(1, 51))
     assert [one is None for one in claims].count(True) == 4
@@ -82,26 +83,26 @@ async def test_a_call_holds_awards_of_one_lot_lowest_first(ledger: Ledger):
     batch_id = (await record(ledger, staged, destination=MEMBERS)).batch_id
     calls = [await call(ledger, batch_id, OutcomeKind.APPLIED) for _ in range(3)]
     assert [[item.award_id for item in one.items] for one in calls] == [[1, 4], [3], [2]]
-    assert await ledger.claims.claim(batch_id, 100, build) is None
+    assert await next_call(ledger, batch_id, 100, build) is None
 
 
 async def test_nothing_is_claimed_before_its_start(ledger: Ledger, clock: HandClock):
     recorded = await record(ledger, rows(1), decided={"start_delay_seconds": 10.0})
     clock.at += 9.999
-    assert await ledger.claims.claim(recorded.batch_id, 100, build) is None
+    assert await next_call(ledger, recorded.batch_id, 100, build) is None
     clock.at += 0.001
-    assert await ledger.claims.claim(recorded.batch_id, 100, build) is not None
+    assert await next_call(ledger, recorded.batch_id, 100, build) is not None
 
 
 async def test_nothing_is_claimed_from_a_batch_that_is_not_open(ledger: Ledger):
     batch_id = await batch_of(ledger, 3)
     await ledger.steering.pause(batch_id, ADA, Pause(PauseKind.PERSON, "wait"))
-    assert await ledger.claims.claim(batch_id, 1, build) is None
+    assert await next_call(ledger, batch_id, 1, build) is None
     await ledger.steering.resume(batch_id, ADA)
     await call(ledger, batch_id, OutcomeKind.APPLIED, limit=1)
     await ledger.steering.stop(batch_id, ADA)
-    assert await ledger.claims.claim(batch_id, 1, build) is None
-    assert await ledger.claims.claim(99, 1, build) is None
+    assert await next_call(ledger, batch_id, 1, build) is None
+    assert await next_call(ledger, 99, 1, build) is None
     assert await states(ledger, batch_id) == ["applied", "cancelled", "cancelled"]
 
 
@@ -112,7 +113,7 @@ async def test_a_body_that_cannot_be_built_leaves_everything_planned(ledger: Led
         raise ValueError("odd reason")
 
     with pytest.raises(ValueError, match="odd reason"):
-        await ledger.claims.claim(batch_id, 100, broken)
+        await next_call(ledger, batch_id, 100, broken)
     assert await states(ledger, batch_id) == ["planned"] * 2
     assert query(path, "SELECT count(*) FROM attempts") == [(0,)]
 
@@ -142,7 +143,7 @@ async def test_a_recipient_with_a_doubt_gets_nothing_more_at_that_account(
     first = await record(ledger, **doubt)  # type: ignore[arg-type] # test shorthand
     await call(ledger, first.batch_id, OutcomeKind.UNKNOWN)
     second = await record(ledger, **later)  # type: ignore[arg-type] # test shorthand
-    claimed = await ledger.claims.claim(second.batch_id, 100, build)
+    claimed = await next_call(ledger, second.batch_id, 100, build)
     assert (claimed is None) is held
     await ledger.steering.resolve([1], Decision.WRITE_OFF, ADA, reason="old")
     if held:
@@ -179,8 +180,8 @@ async def test_calls_under_way_together_have_no_recipient_in_common(ledger: Ledg
     second = (await record(ledger, [row(2, 2), row(3, 9)])).batch_id
     claimed = await claim(ledger, first)
     assert [item.target for item in (await claim(ledger, second)).items] == [row(2, 9).target]
-    assert isinstance(await ledger.claims.claim_on(second, Plan(100), build), Beside)
-    assert await ledger.claims.claim_on(first, Plan(100), build) is None  # all of it is under way
+    assert isinstance(await ledger.claims.claim(second, Plan(100), build), Beside)
+    assert await ledger.claims.claim(first, Plan(100), build) is None  # all of it is under way
     await ledger.claims.record_outcome(claimed, all_of(claimed, OutcomeKind.APPLIED))
     assert [item.target for item in (await claim(ledger, second)).items] == [row(2, 2).target]
 

@@ -14,7 +14,21 @@ from bot.ledger import copying
 from bot.ledger._marker import marker_path
 from bot.ledger.ledger import Ledger
 from bot.ledger.verifying import verify
-from tests.ledger.making import ADA, HandClock, batch_of, build, call, content, draft, names, put, query, rows, states
+from tests.ledger.making import (
+    ADA,
+    HandClock,
+    batch_of,
+    build,
+    call,
+    content,
+    draft,
+    names,
+    next_call,
+    put,
+    query,
+    rows,
+    states,
+)
 from tests.ledger.making import confirmation as confirmed
 
 
@@ -80,13 +94,13 @@ async def test_a_restored_ledger_sends_records_and_resumes_nothing_until_it_is_s
         ready = await draft(ledger, rows(2, first=50))
         with pytest.raises(Refused, match="restored from a copy"):
             await ledger.recording.record_batch(ready.id, confirmed(ready))
-        assert await ledger.claims.claim(batch.id, 100, build) is None
+        assert await next_call(ledger, batch.id, 100, build) is None
         assert (await verify(ledger.database)).bad is None
         assert await ledger.restorations.sign_off("Ada") is True
         assert await ledger.restorations.sign_off("Ada") is False
-        assert await ledger.claims.claim(batch.id, 100, build) is None
+        assert await next_call(ledger, batch.id, 100, build) is None
         await ledger.steering.resume(batch.id, ADA)
-        assert await ledger.claims.claim(batch.id, 100, build) is not None
+        assert await next_call(ledger, batch.id, 100, build) is not None
         assert (await verify(ledger.database)).bad is None
     finally:
         await ledger.close()
@@ -109,7 +123,7 @@ async def test_even_an_open_batch_is_not_claimed_before_the_sign_off(old_copy: P
     connection.commit()
     connection.close()
     ledger = await Ledger.open(path, clock)
-    assert await ledger.claims.claim(1, 100, build) is None
+    assert await next_call(ledger, 1, 100, build) is None
     await ledger.close()
 
 

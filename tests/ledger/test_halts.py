@@ -28,6 +28,7 @@ from tests.ledger.making import (
     confirmation,
     draft,
     kinds,
+    next_call,
     query,
     record,
     rows,
@@ -50,9 +51,9 @@ async def test_every_open_batch_of_the_server_and_of_the_command_line_is_paused_
             "Bob stopped everything: wrong file",
         )
         assert "batch-paused" in await kinds(ledger, batch_id)
-        assert await ledger.claims.claim(batch_id, 9, build) is None
+        assert await next_call(ledger, batch_id, 9, build) is None
     assert (await ledger.queries.batch(theirs, None)).state is BatchState.OPEN
-    assert await ledger.claims.claim(theirs, 9, build) is not None
+    assert await next_call(ledger, theirs, 9, build) is not None
     assert (await verify(ledger.database)).bad is None
 
 
@@ -67,12 +68,12 @@ async def test_the_command_line_stands_still_while_any_server_is_stopped(ledger:
     for server in ("", SERVER):
         if server:
             await ledger.halts.release(server, ADA, "all well")
-        assert await ledger.claims.claim(shell, 9, build) is None
+        assert await next_call(ledger, shell, 9, build) is None
         with pytest.raises(Refused, match="stopped everything on"):
             await ledger.recording.record_batch(ready.id, confirmation(ready, SHELL))
     assert [one.by for one in await ledger.halts.stopped()] == [STRANGER]
     await ledger.halts.release(str(STRANGER.server_id), SHELL, "that server is gone")
-    assert await ledger.claims.claim(shell, 9, build) is not None
+    assert await next_call(ledger, shell, 9, build) is not None
     assert (await ledger.recording.record_batch(ready.id, confirmation(ready, SHELL))).awards == 2
 
 
@@ -99,9 +100,9 @@ async def test_a_batch_that_opens_again_behind_the_stop_claims_nothing(ledger: L
     await ledger.halts.stop(SERVER, BOB, "wrong file")
     await ledger.steering.resolve([1], Decision.SEND_AGAIN, ADA, reason="seen")
     assert (await ledger.queries.batch(batch_id, None)).state is BatchState.OPEN
-    assert await ledger.claims.claim(batch_id, 9, build) is None
+    assert await next_call(ledger, batch_id, 9, build) is None
     await ledger.halts.release(SERVER, ADA, "all well")
-    assert await ledger.claims.claim(batch_id, 9, build) is not None
+    assert await next_call(ledger, batch_id, 9, build) is not None
 
 
 async def test_of_two_stops_at_once_one_counts_and_the_other_reads_who(ledger: Ledger, path: Path):

@@ -24,7 +24,7 @@ from pathlib import Path
 from bot.clock import SystemClock
 from bot.domain.calls import OutcomeKind
 from bot.ledger.ledger import Ledger
-from tests.ledger.making import agreed, all_of, build, draft, rows
+from tests.ledger.making import agreed, all_of, build, draft, next_call, rows
 
 def say(*words):
     print(*words, flush=True)
@@ -36,7 +36,7 @@ async def main():
         say("recording")
         recorded = await ledger.recording.record_batch(ready.id, await agreed(ledger, ready))
         say("recorded", recorded.batch_id)
-        while (claimed := await ledger.claims.claim(recorded.batch_id, 20, build)) is not None:
+        while (claimed := await next_call(ledger, recorded.batch_id, 20, build)) is not None:
             say("claimed", claimed.attempt_id)
             say("answering")
             await ledger.claims.record_outcome(claimed, all_of(claimed, OutcomeKind.APPLIED))

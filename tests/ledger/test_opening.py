@@ -16,7 +16,7 @@ from bot.errors import LedgerError, LedgerLocked
 from bot.ledger import _connection, copying
 from bot.ledger._lock import DriverLock, lock_path
 from bot.ledger.ledger import Ledger
-from tests.ledger.making import ADA, HandClock, batch_of, content, names, put, query, states
+from tests.ledger.making import ADA, HandClock, batch_of, content, names, next_call, put, query, states
 
 DRIVER = """
 import asyncio, sys
@@ -177,7 +177,7 @@ async def test_reading_beside_the_driver_sees_every_commit_and_never_writes(
     assert await states(reader, batch_id) == ["planned"] * 3
     for attempt in (
         reader.steering.stop(batch_id, ADA),
-        reader.claims.claim(batch_id, 10, lambda items, token: b""),
+        next_call(reader, batch_id, 10, lambda items, token: b""),
         reader.boards.open(batch_id, "1"),
         reader.drafts.purge(),
     ):

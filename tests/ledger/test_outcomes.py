@@ -26,6 +26,7 @@ from tests.ledger.making import (
     claim,
     each_of,
     kinds,
+    next_call,
     query,
     record,
     row,
@@ -186,7 +187,7 @@ async def test_the_rows_at_fault_are_rejected_and_the_others_go_again_together(l
 async def test_halving_finds_the_only_bad_row_and_pays_the_rest(ledger: Ledger):
     batch_id = (await record(ledger, rows(9), destination=MEMBERS)).batch_id
     bad, calls = 6, []
-    while (claimed := await ledger.claims.claim(batch_id, 100, build)) is not None:
+    while (claimed := await next_call(ledger, batch_id, 100, build)) is not None:
         ids = [item.award_id for item in claimed.items]
         calls.append(ids)
         if bad not in ids:

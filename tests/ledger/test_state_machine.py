@@ -48,6 +48,7 @@ from tests.ledger.making import (
     confirmation,
     draft,
     new_draft,
+    next_call,
     query,
     record_again,
     row,
@@ -388,7 +389,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(target=calls, batch=batches, limit=st.integers(1, 4))
     def claim(self, batch: int, limit: int) -> object:
-        claimed = self.run(self.ledger.claims.claim(batch, limit, build))
+        claimed = self.run(next_call(self.ledger, batch, limit, build))
         if claimed is None:
             assert not self.model.claimable(batch)
             return multiple()

@@ -38,6 +38,7 @@ from tests.ledger.making import (
     each_of,
     member,
     new_draft,
+    next_call,
     record,
     row,
     rows,
@@ -135,7 +136,7 @@ async def test_unknown_awards_become_a_batch_that_counts_and_is_never_claimed(re
     assert statuses[5].detail == "rejected there: no such account"
     assert await restored.evidence.waiting() == []
     assert await restored.restorations.sign_off("Ada") is True
-    assert await restored.claims.claim(2, 100, build) is None
+    assert await next_call(restored, 2, 100, build) is None
     doubts = [one.id for one in await restored.queries.in_doubt(2)]
     with pytest.raises(Refused, match="taken in from a result file, and nothing of it is ever sent"):
         await restored.steering.resolve(doubts, Decision.SEND_AGAIN, ADA, reason="x")
@@ -301,7 +302,7 @@ async def test_whatever_a_file_says_nothing_becomes_claimable_and_the_proof_hold
         ]
         assert await ledger.restorations.sign_off("Ada")
         for one in await ledger.queries.batches(None):
-            assert await ledger.claims.claim(one.id, 100, build) is None
+            assert await next_call(ledger, one.id, 100, build) is None
     assert (await verify(ledger.database)).bad is None
     await ledger.close()
 

@@ -17,7 +17,7 @@ from bot.ledger import copying
 from bot.ledger.ledger import Ledger
 from bot.services.leading import LAPSED, LOOKING, PATIENCE_SECONDS, UNSEEN, Leading
 from bot.services.standing import Standing
-from tests.ledger.making import ADA, HandClock, batch_of, build
+from tests.ledger.making import ADA, HandClock, batch_of, build, next_call
 from tests.services.neighbour import Neighbour, programme_of
 from tests.services.rig import rig
 
@@ -94,7 +94,7 @@ async def test_who_is_superseded_pauses_everything_and_refuses_to_record(ledger:
         await asyncio.sleep(0.05)
         assert not losing.done(), "the other one reads in our sign that we have let go"
     assert (await losing).state is State.STANDS_BY
-    assert await ledger.claims.claim(batch, 10, build) is None
+    assert await next_call(ledger, batch, 10, build) is None
     with pytest.raises(Refused, match="another machine took over"):
         await ledger.steering.resume(batch, ADA)
     assert leading.stand.verdict is Verdict.LOST
@@ -106,7 +106,7 @@ async def test_who_is_superseded_pauses_everything_and_refuses_to_record(ledger:
     clock.at += STALE_SECONDS + 1
     assert leading.written(signs, clock.monotonic(), clock.now())
     await ledger.steering.resume(batch, ADA)
-    assert await ledger.claims.claim(batch, 10, build) is not None
+    assert await next_call(ledger, batch, 10, build) is not None
 
 
 async def test_a_press_that_comes_when_we_lead_already_is_not_kept_for_later(ledger: Ledger, clock: HandClock):

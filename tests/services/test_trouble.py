@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import LedgerError
+from tests.ledger.making import next_call
 from tests.services.neighbour import Neighbour, programme_of
 from tests.services.rig import Rig, rig
 
@@ -143,7 +144,7 @@ async def test_what_was_in_flight_at_a_crash_is_in_doubt_and_the_rest_is_sent(
 ) -> None:
     async with rig(tmp_path / "a.db", neighbour()) as it:
         batch_id = await it.record([1, 2, 3, 4])
-        claim = await it.ledger.claims.claim(batch_id, 2, it.neighbour.build)
+        claim = await next_call(it.ledger, batch_id, 2, it.neighbour.build)
         assert claim is not None
         clock = it.clock
     async with rig(tmp_path / "a.db", neighbour(), clock=clock) as it:

@@ -29,7 +29,7 @@ from tests.simulation.storage import Storage
 @contextmanager
 def without_intent() -> Iterator[None]:
     """The claim is not stored before the call: a crash before the outcome takes it along."""
-    real, claimed = Claims.claim_on, {"now": False}
+    real, claimed = Claims.claim, {"now": False}
     images: dict[int, bytes] = {}
 
     async def claim(self: Claims, *given: Any) -> Any:
@@ -46,7 +46,7 @@ def without_intent() -> Iterator[None]:
         return images.pop(id(self), None) or connection.serialize()
 
     with (
-        patch.object(Claims, "claim_on", claim),
+        patch.object(Claims, "claim", claim),
         patch.object(Storage, "committed", committed),
         patch.object(Storage, "survivors", survivors),
     ):
