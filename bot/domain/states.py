@@ -1,6 +1,7 @@
 """The states of an award and of a batch, and the only ways between them.
 
-The database enforces the same table (``ledger/schema/0001_ledger.sql``); a test compares the two.
+``AWARD_MOVES`` and ``BATCH_MOVES`` are enforced by the database (``ledger/schema/0001_ledger.sql``), which alone moves
+anything; a test compares the two.
 """
 
 from __future__ import annotations
@@ -47,14 +48,8 @@ AWARD_MOVES: Final[dict[AwardState, frozenset[AwardState]]] = {
 }
 
 FINAL: Final = frozenset(state for state, moves in AWARD_MOVES.items() if not moves)
-UNFINISHED: Final = frozenset({AwardState.PLANNED, AwardState.SENDING})
 COUNTS_AS_PAID: Final = frozenset({AwardState.PLANNED, AwardState.SENDING, AwardState.APPLIED, AwardState.UNKNOWN})
 """States in which an award stands in the way of paying the same thing again."""
-
-
-def may_become(current: AwardState, new: AwardState) -> bool:
-    """Whether an award in ``current`` may be moved to ``new``."""
-    return new in AWARD_MOVES[current]
 
 
 class BatchState(StrEnum):

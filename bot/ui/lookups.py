@@ -26,10 +26,6 @@ class LookUps:
         self._running: dict[int, asyncio.Task[Preview]] = {}
         self._far: dict[int, tuple[int, int]] = {}
 
-    def is_running(self, draft_id: int) -> bool:
-        """Whether a draft's recipients are being looked up now."""
-        return draft_id in self._running
-
     async def follow(self, draft_id: int, search: Search, step: Step) -> Preview:
         """Start the look-up of a draft, or join the one that runs; ``step`` is told (done, of) every few seconds.
 

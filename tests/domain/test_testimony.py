@@ -7,7 +7,7 @@ from itertools import pairwise, product
 import pytest
 
 from bot.domain.model import Duplicates, Recipient, RecipientType, Row
-from bot.domain.states import FINAL, AwardState, may_become
+from bot.domain.states import AWARD_MOVES, FINAL, AwardState
 from bot.domain.testimony import is_elsewhere, state_of, steps, told_of
 
 # Rows: what the award is here. Columns: what the file tells of it. P planned, S sending, A applied, R rejected,
@@ -41,7 +41,7 @@ def test_what_is_told_is_taken_over_in_legal_steps(here: AwardState, told: Award
     found = steps(here, told)
     assert found == (None if cell == "!" else () if cell == "-" else tuple(LETTERS[letter] for letter in cell))
     path = (here, *(found or ()))
-    assert all(may_become(old, new) for old, new in pairwise(path))
+    assert all(new in AWARD_MOVES[old] for old, new in pairwise(path))
     assert AwardState.PLANNED not in path[-1:] or here is AwardState.PLANNED, "nothing is sent because of a file"
     if found:
         assert path[-1] is told or path[-1] is AwardState.UNKNOWN
