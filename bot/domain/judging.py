@@ -152,7 +152,12 @@ def judge_whole(changes: Iterable[Change], *, told_applied: bool = False) -> Jud
     return said.pop() if len(said) == 1 else Judgement.CANNOT_TELL
 
 
+def goes_by_credential(target: str) -> bool:
+    """Whether an award is paid by credential although its programme pays members, as its target says."""
+    return target.startswith(CREDENTIAL_TARGET)
+
+
 def holder_of(kind: ProviderKind, item: Item) -> str:
     """Whose balance an award changes: a Drip member by drip id, or a credential by its key."""
-    by_member = kind is ProviderKind.DRIP_MEMBERS and not item.target.startswith(CREDENTIAL_TARGET)
+    by_member = kind is ProviderKind.DRIP_MEMBERS and not goes_by_credential(item.target)
     return item.target if by_member else item.recipient.key

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from bot.domain.judging import CREDENTIAL_TARGET, Doubted, Judged, Judgement, Judgements
+from bot.domain.judging import Doubted, Judged, Judgement, Judgements, goes_by_credential
 from bot.domain.lanes import LaneKind
 from bot.domain.model import ProviderKind, RecipientType
 from bot.domain.ring import Step
@@ -92,7 +92,7 @@ def _by_another_name(
 def _is_by_member(connection: sqlite3.Connection, doubted: Doubted) -> bool:
     """Whether the call pays members; a members programme may have calls that pay credentials, too."""
     (kind,) = connection.execute("SELECT kind FROM batches WHERE id = ?", (doubted.batch_id,)).fetchone()
-    return kind == ProviderKind.DRIP_MEMBERS and not doubted.items[0].target.startswith(CREDENTIAL_TARGET)
+    return kind == ProviderKind.DRIP_MEMBERS and not goes_by_credential(doubted.items[0].target)
 
 
 def _mistakable(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from bot.domain.judging import CREDENTIAL_TARGET
 from bot.domain.model import SPELLED_ALIKE, Recipient, RecipientType
 
 _OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{24}")
 _WORD: Final = re.compile(r"[!-~]{1,128}")
-_CREDENTIAL: Final = "credential:"
 
 
 def is_object_id(text: str) -> bool:
@@ -24,12 +24,7 @@ def can_be_currency(text: str) -> bool:
 
 def credential_target(recipient: Recipient) -> str:
     """The target of an award that goes to a credential although its programme pays members."""
-    return f"{_CREDENTIAL}{recipient.type.value}:{recipient.value}"
-
-
-def is_credential_target(target: str) -> bool:
-    """Whether a target was made by ``credential_target``."""
-    return target.startswith(_CREDENTIAL)
+    return f"{CREDENTIAL_TARGET}{recipient.type.value}:{recipient.value}"
 
 
 def spelled(recipient: Recipient) -> str:

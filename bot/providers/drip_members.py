@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.domain.amounts import display
 from bot.domain.calls import Item, Verdict
-from bot.domain.judging import Doubted, Judgements
+from bot.domain.judging import Doubted, Judgements, goes_by_credential
 from bot.domain.model import ACCEPTED_TYPES, Pause, PauseKind, Programme, ProviderKind, Recipient, RecipientType
 from bot.domain.probing import Leg, Purse
 from bot.errors import ResolutionFailed, SettingsError
@@ -32,7 +32,7 @@ from bot.providers.base import (
 from bot.providers.common import OnLine
 from bot.providers.drip import OWN_TWIN, DripAccess, build_credentials, encode, tally, unclear
 from bot.providers.drip_checks import examine_realm
-from bot.providers.drip_ids import credential_target, is_credential_target, is_object_id, looks_up_by
+from bot.providers.drip_ids import credential_target, is_object_id, looks_up_by
 from bot.providers.drip_judging import (
     foresee_credentials,
     foresee_members,
@@ -102,7 +102,7 @@ class DripMembers(OnLine):
         if not currency:
             raise SettingsError(f"Set {self._access.wording.variable('DRIP_CURRENCY_ID')}: no currency is chosen.")
         initiator = self._access.account.initiator_id
-        by_credential = [item for item in items if is_credential_target(item.target)]
+        by_credential = [item for item in items if goes_by_credential(item.target)]
         if by_credential:
             if len(by_credential) < len(items):
                 raise ValueError("members and credentials never share a call")
@@ -119,7 +119,7 @@ class DripMembers(OnLine):
         access = self._access
         if (places := self._places_among(items)) is not None:
             return replace(unsent(items, next(iter(places.values()))), refused_whole=True)
-        if items and is_credential_target(items[0].target):
+        if items and goes_by_credential(items[0].target):
             return await access.pay_credentials(self._programme, body, items, self._shown, begin_by=begin_by)
         if (pause := access.problem(self._programme)) is not None:
             return unsent(items, pause.message, pause)
@@ -141,7 +141,7 @@ class DripMembers(OnLine):
     def _places_among(self, items: Sequence[Item]) -> Mapping[int, str] | None:
         """The awards to places of the operator's, each with what is to be said of it."""
         found = {item.award_id: _OWN for item in items if item.target in self._own}
-        twins = [item for item in items if is_credential_target(item.target) and item.recipient.key in self._twins]
+        twins = [item for item in items if goes_by_credential(item.target) and item.recipient.key in self._twins]
         return {**found, **{item.award_id: OWN_TWIN for item in twins}} or None
 
     async def places(self, places: Sequence[Purse]) -> Sequence[int | None]:
@@ -250,19 +250,19 @@ class DripMembers(OnLine):
         self, items: Sequence[Item], known: Collection[int], mark: int | None, reads: Reads = FEW_READS
     ) -> Foresight:
         currency = self._programme.destination.currency
-        if items and is_credential_target(items[0].target):
+        if items and goes_by_credential(items[0].target):
             return await foresee_credentials(self._access, items, known, currency, reads)
         return await foresee_members(self._access, items, known, currency, self._shown)
 
     async def judge(self, doubted: Doubted) -> Judgements:
         destination = self._programme.destination
-        if is_credential_target(doubted.items[0].target):
+        if goes_by_credential(doubted.items[0].target):
             return await judge_credentials(self._access, doubted, destination.currency, destination.unit, self._shown)
         return await judge_members(self._access, doubted, destination.currency, destination.unit, self._shown)
 
     async def balance(self, target: str, recipient: Recipient) -> int | None:
         currency = self._programme.destination.currency
-        if is_credential_target(target):
+        if goes_by_credential(target):
             return await self._access.credential_balance(recipient, currency)
         return await self._access.member_balance(target, currency)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from bot import checkpoints
 from bot.clock import Clock, milliseconds
 from bot.domain.approving import Approval
+from bot.domain.judging import goes_by_credential
 from bot.domain.model import Actor, ProviderKind, Recipient, RecipientType
 from bot.domain.planning import matches_are_harmless
 from bot.errors import LimitExceeded, MatchedEarlier, NotAllowed, Refused, ResolutionFailed
@@ -17,7 +18,7 @@ from bot.ledger.recording import Confirmation, Recorded, StaleMatches
 from bot.providers.base import Provider
 from bot.services.previewing import describe_matches, over_award_limit
 from bot.services.rules import Limits
-from bot.services.staging import CREDENTIAL, MEMBER_AGE_MAX_SECONDS
+from bot.services.staging import MEMBER_AGE_MAX_SECONDS
 from bot.services.wishes import Choice
 
 
@@ -123,7 +124,7 @@ class Confirmer:
             ) from failed
         if found is None:
             return None
-        if not found.target.startswith(CREDENTIAL):
+        if not goes_by_credential(found.target):
             await self._ledger.members.remember(provider.programme.destination.account, {own.key: found.target})
         return found.target
 

@@ -6,7 +6,7 @@ import logging
 from typing import Final
 
 from bot.clock import Clock, milliseconds
-from bot.domain.judging import CREDENTIAL_TARGET, NEWCOMERS_READ, holder_of
+from bot.domain.judging import NEWCOMERS_READ, goes_by_credential, holder_of
 from bot.domain.lanes import LaneKind, Plan
 from bot.domain.model import Batch, ProviderKind
 from bot.domain.planning import calls_for
@@ -44,7 +44,7 @@ async def look_ahead(ledger: Ledger, provider: Provider, clock: Clock, work: Wor
     if len(upcoming.known) == len(upcoming.items):
         return False
     by_member = batch.destination.kind is ProviderKind.DRIP_MEMBERS
-    by_member = by_member and not upcoming.items[0].target.startswith(CREDENTIAL_TARGET)
+    by_member = by_member and not goes_by_credential(upcoming.items[0].target)
     if plan.kind in (LaneKind.RING, LaneKind.WITNESS) and by_member:
         return False  # the call's own rows will tell what became of all of it
     if not by_member and not (await ledger.capabilities.shown(batch.destination.account)).reads_back:

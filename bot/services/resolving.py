@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from bot.clock import Clock
+from bot.domain.judging import goes_by_credential
 from bot.domain.model import Recipient
 from bot.ledger.ledger import Ledger
 from bot.providers.base import Provider
-from bot.services.staging import CREDENTIAL
 
 LOOKUP_ROWS: Final = 50
 """Recipients a look-up: what one member search takes (docs.drip.re/developer/rate-limits)."""
@@ -38,7 +38,7 @@ async def _resolve(
     missing = {row: resolution.missing[who.key] for row, who in part if who.key in resolution.missing}
     await ledger.drafts.set_targets(draft_id, targets, missing)
     # A credential that is paid because there is no member is no finding: the next look-up may find one.
-    members = {key: target for key, target in found.items() if not target.startswith(CREDENTIAL)}
+    members = {key: target for key, target in found.items() if not goes_by_credential(target)}
     destination = provider.programme.destination
     await ledger.members.remember(destination.account, members)
     if destination.currency is not None:
