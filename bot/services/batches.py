@@ -10,7 +10,7 @@ from typing import Final
 from bot.clock import Clock
 from bot.domain.amounts import canonical
 from bot.domain.intake import original_records
-from bot.domain.judging import Numbers
+from bot.domain.judging import Numbers, goes_by_credential
 from bot.domain.model import Actor, Award, Batch, Counts, Decision, Pause, PauseKind, ProviderKind, Steered
 from bot.domain.planning import schedule
 from bot.domain.reporting import result_csv
@@ -23,7 +23,7 @@ from bot.services import records
 from bot.services.dispatching import Dispatcher
 from bot.services.programmes import Programmes
 from bot.services.proving import plan_for, plan_of
-from bot.services.rules import ServerRules
+from bot.services.rules import rules_of
 from bot.services.watching import Activity, Doing
 
 REASON_MAX: Final = 400
@@ -160,11 +160,8 @@ class Batches:
     async def resume(self, batch_id: int, actor: Actor) -> Steered:
         """Go on. Raises ``DestinationChanged`` when the settings point elsewhere now."""
         batch = await self._batch(batch_id, actor)
-        currency = None
-        if batch.actor.server_id is not None:
-            rules = ServerRules.from_stored(await self._ledger.settings.all(batch.actor.server_id))
-            currency = rules.currencies.get(batch.programme)
-        self._programmes.for_batch(batch, currency=currency)
+        rules = await rules_of(self._ledger, batch.actor.server_id)
+        self._programmes.for_batch(batch, currency=rules.currencies.get(batch.programme))
         steered = await self._ledger.steering.resume(batch_id, actor)
         self._dispatcher.wake(batch_id)
         return steered
@@ -300,7 +297,7 @@ class Batches:
 
 def _by_credential(awards: Sequence[Award]) -> bool:
     """Awards of a member batch that went by credential: item by item, not all or nothing."""
-    return any((award.target or "").startswith("credential:") for award in awards)
+    return any(goes_by_credential(award.target or "") for award in awards)
 
 
 def _lines(awards: Sequence[Award], types: Sequence[str], batch: Batch) -> Iterator[tuple[int, Sequence[str]]]:

@@ -13,7 +13,7 @@ from bot.providers.base import Provider
 from bot.services.currency_check import CurrencyCheck
 from bot.services.programmes import Programmes
 from bot.services.proving import LaneCheck, plan_of
-from bot.services.rules import ServerRules
+from bot.services.rules import rules_of
 from bot.services.work import Work
 
 
@@ -68,10 +68,8 @@ class Gate:
 
     async def _find_provider(self, work: Work) -> Provider:
         if work.provider is None:
-            batch, currency = work.batch, None
-            if batch.actor.server_id is not None:
-                rules = ServerRules.from_stored(await self._ledger.settings.all(batch.actor.server_id))
-                currency = rules.currencies.get(batch.programme)
-            provider = self._programmes.for_batch(batch, currency=currency)
+            batch = work.batch
+            rules = await rules_of(self._ledger, batch.actor.server_id)
+            provider = self._programmes.for_batch(batch, currency=rules.currencies.get(batch.programme))
             work.provider = provider.knowing(await self._ledger.capabilities.shown(batch.destination.account))
         return work.provider

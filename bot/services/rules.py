@@ -74,6 +74,11 @@ class ServerRules:
         return cls(**values)  # type: ignore[arg-type]  # every reader returns its field's own type
 
 
+async def rules_of(ledger: Ledger, server_id: str | None) -> ServerRules:
+    """The rules of a server as they are now; of the command line (``None``), which has no server, the defaults."""
+    return ServerRules() if server_id is None else ServerRules.from_stored(await ledger.settings.all(server_id))
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > 200:
         raise UsageError("this setting is a short text")
@@ -204,7 +209,7 @@ class Servers:
 
     async def rules(self, server_id: str) -> ServerRules:
         """The rules in force now."""
-        return ServerRules.from_stored(await self._ledger.settings.all(server_id))
+        return await rules_of(self._ledger, server_id)
 
     async def change(self, server_id: str, name: str, value: object, actor: Actor) -> object:
         """Store one setting under its field name in ``ServerRules``, with an event; returns the value before.

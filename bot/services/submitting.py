@@ -26,7 +26,7 @@ from bot.services.merging import Choosing, merge_resolved, merge_staged
 from bot.services.previewing import Preview, make_preview
 from bot.services.programmes import Programmes
 from bot.services.resolving import resolve_pending
-from bot.services.rules import Limits, ServerRules
+from bot.services.rules import Limits, rules_of
 from bot.services.staging import Stager, member_rows, stage_file, within_limit
 from bot.services.undoing import label_of, stage_undo
 from bot.services.wishes import Choice, Upload, Wish
@@ -159,7 +159,7 @@ class Submitting:
         awards in doubt, is an undo itself, or nothing is left to take back.
         """
         batch = await self._ledger.queries.batch(batch_id, actor.server_id)
-        rules = await self._rules_of(batch.actor.server_id)
+        rules = await rules_of(self._ledger, batch.actor.server_id)
         programme = self._programmes.for_batch(batch, currency=rules.currencies.get(batch.programme)).programme
         wish = Wish(programme, reason=batch.reason, label=label_of(batch))
         draft_id = await self._create_bare("undo", wish, actor, self._options(wish, limits), batch_id)
@@ -355,7 +355,7 @@ class Submitting:
 
     async def _programme_of(self, draft: Draft) -> Programme:
         """The draft's programme as the settings have it now; raises ``DestinationChanged`` if that is another place."""
-        rules = await self._rules_of(draft.actor.server_id)
+        rules = await rules_of(self._ledger, draft.actor.server_id)
         programme = self._programmes.get(draft.programme, currency=rules.currencies.get(draft.programme))
         if programme.destination != draft.destination:
             raise DestinationChanged(
@@ -363,12 +363,6 @@ class Submitting:
                 hint="Upload the file again.",
             )
         return programme
-
-    async def _rules_of(self, server_id: str | None) -> ServerRules:
-        """A server's rules; of the command line, which has none, the defaults."""
-        return (
-            ServerRules() if server_id is None else ServerRules.from_stored(await self._ledger.settings.all(server_id))
-        )
 
 
 def template_file() -> bytes:
