@@ -57,9 +57,11 @@ def _in_older(judged: Judged, *, by_list: bool) -> Judged:
 
 def _is_by_places(found: Judgements) -> bool:
     """Whether the operator's own places have told it, which nobody is paid into. Of a call that was begun, twins leave
-    to balances what became of each row."""
+    to balances what became of each row, and so does every lane where members may be passed over."""
     landing = found.landing
-    return landing is not None and (landing.passage.lane.kind is not LaneKind.TWINS or landing.step is Step.GONE)
+    if landing is None or found.alone:
+        return False
+    return landing.passage.lane.kind is not LaneKind.TWINS or landing.step is Step.GONE
 
 
 def _by_another_name(

@@ -236,6 +236,10 @@ class Provider(Protocol):
         """
         ...
 
+    def is_alone(self, doubted: Doubted) -> bool:
+        """Whether the rest of a call proves nothing about one of its awards, as far as probes have shown."""
+        ...
+
     async def judge(self, doubted: Doubted) -> Judgements:
         """Read back what became of awards in doubt. A read that fails decides nothing (CANNOT_TELL, ``again``)."""
         ...

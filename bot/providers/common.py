@@ -8,6 +8,7 @@ from copy import copy
 from typing import Final, Self
 
 from bot.domain.calls import Item
+from bot.domain.judging import Doubted
 from bot.domain.model import Programme
 from bot.domain.probing import Purse
 from bot.domain.shown import NOTHING_SHOWN, Shown
@@ -51,6 +52,9 @@ class OnLine:
 
     async def missing(self, places: Sequence[Purse], items: Sequence[Item]) -> Sequence[Purse]:
         return ()
+
+    def is_alone(self, doubted: Doubted) -> bool:
+        return True
 
     async def wait_for_turn(self) -> None:
         await self._line.pacer.ready()

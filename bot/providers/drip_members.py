@@ -36,6 +36,7 @@ from bot.providers.drip_ids import credential_target, is_object_id, looks_up_by
 from bot.providers.drip_judging import (
     foresee_credentials,
     foresee_members,
+    is_alone,
     judge_credentials,
     judge_members,
     reads_of_members,
@@ -253,6 +254,9 @@ class DripMembers(OnLine):
         if items and goes_by_credential(items[0].target):
             return await foresee_credentials(self._access, items, known, currency, reads)
         return await foresee_members(self._access, items, known, currency, self._shown)
+
+    def is_alone(self, doubted: Doubted) -> bool:
+        return goes_by_credential(doubted.items[0].target) or is_alone(doubted, self._shown)
 
     async def judge(self, doubted: Doubted) -> Judgements:
         destination = self._programme.destination

@@ -212,8 +212,8 @@ async def look(provider: Provider, clock: Clock, doubted: Doubted) -> tuple[Judg
         trouble = f"its places hold {', '.join(map(str, seen))} after attempt {doubted.attempt_id}"
         log.error("lane %d (%s): %s", passage.lane.id, passage.lane.kind.value, trouble)
     landing = Landing(step, passage, seen, trouble)
-    if passage.lane.kind is LaneKind.TWINS and step in (Step.APPLIED, Step.PARTLY) and doubted.items:
-        # Some of its rows, or all, were worked off: which of them landed is told by each balance.
+    if step in (Step.APPLIED, Step.PARTLY) and doubted.items and provider.is_alone(doubted):
+        # It was carried out, which does not say for whom: which of its rows landed is told by each balance.
         return replace(await provider.judge(doubted), landing=landing), step
     return Judgements(_judged(doubted.items, passage, step, seen), landing=landing), step
 

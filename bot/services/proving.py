@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.domain.lanes import Course, LaneKind, Plan, compare
+from bot.domain.lanes import Course, Lane, LaneKind, Plan, compare
 from bot.domain.model import Pause, PauseKind, Programme
 from bot.domain.promises import TAKEN_ONCE, conflicts
 from bot.domain.proving import BEST_FIRST, awards_per_call, objection
@@ -54,6 +54,13 @@ async def courses_of(ledger: Ledger, programme: Programme) -> Sequence[Configure
         Configured(course, objection(course, currency, known), stands)
         for course, stands in zip(programme.courses, standing, strict=True)
     ]
+
+
+async def contradicted(ledger: Ledger, programme: Programme, lane: Lane) -> str | None:
+    """Why what probes have shown since no longer allows a call on this lane, if so."""
+    known = await ledger.capabilities.all(programme.destination.account, programme.kind)
+    answers = {name: one.value for name, one in known.items()}
+    return objection(Course(lane.kind, lane.places), programme.destination.currency, answers)
 
 
 async def plan_of(ledger: Ledger, programme: Programme, linger: float = 0.0) -> Plan:

@@ -23,6 +23,7 @@ from bot.ledger.evidence import Waiting
 from bot.ledger.ledger import Ledger
 from bot.providers.base import Provider
 from bot.services.flying import Flying, look
+from bot.services.proving import contradicted
 from bot.services.quarantine import Quarantine
 from bot.services.sending import send_again
 from bot.services.tasks import to_its_end
@@ -182,9 +183,11 @@ class Settler:
         )
 
     async def _again(self, provider: Provider, doubted: Doubted) -> tuple[Judgements, Pause | None] | None:
-        """Sent again at once instead of waiting until it can no longer arrive."""
+        """Sent again at once instead of waiting until it can no longer arrive; not where a probe has shown since that
+        its ring would not keep a second execution away."""
         assert self._settle_after is not None  # else nothing waits
-        if not self._going():
+        assert doubted.passage is not None  # a look at it told to send again
+        if not self._going() or await contradicted(self._ledger, provider.programme, doubted.passage.lane):
             return None
         flying = Flying(
             *(self._ledger, provider, self._clock, doubted.attempt_id, doubted.items),

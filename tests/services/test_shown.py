@@ -11,7 +11,8 @@ from bot.errors import SettingsError
 from bot.providers.base import Health
 from bot.services.proving import plan_of
 from tests.services.office import Door, Office, file_of, members, paying
-from tests.services.test_lanes import OTHER, OWN, THIRD, lay, variables
+from tests.services.test_lanes import OTHER, OWN, THIRD, check, lay, opened, rows_of, variables
+from tests.services.test_lanes import resumed as resumed_on_a_lane
 
 MEMBERS, CREDENTIALS, GAMEBALL = "drip-members", "drip-credentials", "gameball"
 MEMBERS_CALL = {"method": "PATCH", "path": "/members/transaction"}
@@ -118,6 +119,51 @@ async def test_on_a_lane_an_award_that_is_not_named_is_paid_only_where_nobody_ca
         await office.sandbox.faults({"match": {**MEMBERS_CALL, "nth": 1}, "kind": "partial-answer"})
         batch = await office.send(paying([ADA, BEN, CAT], header="drip_id,amount"), MEMBERS)
         assert await office.states(batch) == states
+
+
+@pytest.mark.parametrize("kind", [LaneKind.RING, LaneKind.WITNESS])
+@pytest.mark.parametrize("read", [True, False], ids=["read", "not read at first"])
+async def test_a_call_on_a_lane_from_before_the_probe_that_found_members_skipped_is_judged_row_by_row(
+    door: Door, kind: LaneKind, read: bool
+) -> None:
+    """That its lane moved on tells that the call was carried out, and not for whom."""
+    ids = members(2)
+    rows = [(ids[0], "", 10), ("", NOBODY, 10), (ids[1], "", 10)]
+    async with opened(door, kind, ids) as office:
+        await office.sandbox.switches(drip={"unknown_member": "skip"})
+        await office.sandbox.faults(
+            {"match": {**MEMBERS_CALL, "nth": 1}, "kind": "reset-after-apply"},
+            {"match": {**MEMBERS_CALL, "every": 1}, "kind": "reset-before-apply"},
+        )
+        door.calendar.speed = 20.0
+        batch = await office.send(file_of(rows, "discord_id,drip_id,amount"), MEMBERS)
+        assert await office.states(batch) == "UUU"
+        await show(office, MEMBERS, unknown_member="skipped")
+        reads = {"match": {"path": "/members/search", "nth": [2, 3, 4, 5]}, "kind": "503", "applied": False}
+        await office.sandbox.faults(*([] if read else [reads]))
+    door.calendar.speed = 1.0
+    assert await resumed_on_a_lane(door, kind) == {"applied": 2, "unknown": 1}
+
+
+@pytest.mark.parametrize("found", [{"unknown_member": "skipped"}, {"overdraft": "allowed"}], ids=str)
+async def test_a_call_is_not_sent_again_on_a_ring_that_the_probe_contradicts(door: Door, found: dict[str, str]) -> None:
+    """It is sent anew, off the ring, once what was sent before can arrive no more."""
+    ids = members(2)
+    async with opened(door, LaneKind.RING, ids) as office:
+        await office.sandbox.faults({"match": {**MEMBERS_CALL, "every": 1}, "kind": "reset-before-apply"})
+        door.calendar.speed = 20.0
+        batch = await office.send(paying(ids), MEMBERS)
+        assert await office.states(batch) == "UU"
+        await office.sandbox.faults()
+        sent = len(await office.writes())
+        await show(office, MEMBERS, **found)
+    door.calendar.speed = 1.0
+    async with door.open(settling=True, **variables(LaneKind.RING, door)) as office:
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        assert await office.states(batch) == "AA"
+        assert len(await office.writes()) == sent + 1
+        assert [len(call) for call in await rows_of(office)] == [1, 2]  # its setting up, and the awards alone
+        await check(office)
 
 
 # --- calls that can be half carried out -----------------------------------------------------------------------------
