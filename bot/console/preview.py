@@ -125,17 +125,22 @@ def _matched_lines(matched: Mapping[str, Any]) -> Iterator[str]:
     if not matched["rows"]:
         return
     repeat = "" if matched["blocking"] else " (a repeat under another period, so nothing is asked)"
-    yield f"{plural(matched['rows'], 'row was', 'rows were')} already paid in the last 30 days{repeat}:"
+    yield f"{plural(matched['rows'], 'row')} {matched['became']}{repeat}:"
     yield from table(
         [
             (
                 f"batch {one['batch']}",
                 time_words(one["at"]),
-                f"{plural(one['rows'], 'row')}, by {one['by']}{_label(one)}",
+                f"{plural(one['rows'], 'row')}{_unsettled(one)}, by {one['by']}{_label(one)}",
             )
             for one in matched["batches"]
         ]
     )
+
+
+def _unsettled(earlier: Mapping[str, Any]) -> str:
+    unsettled = earlier["unsettled"]
+    return f" ({unsettled:,} under way or in doubt)" if unsettled else ""
 
 
 def _label(earlier: Mapping[str, Any]) -> str:

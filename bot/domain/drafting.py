@@ -71,6 +71,8 @@ class EarlierBatch:
     label: str | None
     rows: int
     """How many of the draft's rows it matches."""
+    unsettled: int = 0
+    """How many of these by an award that is not known to be paid: not sent yet, under way, or in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,16 @@ class Matches:
     """Newest first, at most ten."""
     mark: str = ""
     """Names exactly these matches; empty for none. Who agrees to pay again agrees to what was shown, and to no more."""
+
+    @property
+    def any_unsettled(self) -> bool:
+        """Whether some of them may never be paid."""
+        return any(batch.unsettled for batch in self.batches)
+
+    @property
+    def any_paid(self) -> bool:
+        """Whether some of them are known to be paid."""
+        return any(batch.unsettled < batch.rows for batch in self.batches)
 
 
 NO_MATCHES = Matches(0, 0, ())

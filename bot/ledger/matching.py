@@ -13,7 +13,7 @@ from bot.ledger import _staging, _taking
 
 DAYS: Final = 30
 BATCHES_SHOWN: Final = 10
-LEFT_OUT: Final = "not sent again: paid lately in batch {batch}"
+LEFT_OUT: Final = "not sent again: the same is in batch {batch}"
 
 _STATES: Final = ", ".join(f"'{state.value}'" for state in sorted(COUNTS_AS_PAID))
 
@@ -107,7 +107,8 @@ def find(connection: sqlite3.Connection, where: Scope | None) -> Matches:
         return NO_MATCHES
     total, _ = _staging.sums(connection, matched, where.values)
     batches = connection.execute(
-        "SELECT b.id, b.actor_name, b.recorded_at, b.label, count(DISTINCT d.line) FROM draft_rows d CROSS JOIN"  # noqa: S608 # our words
+        "SELECT b.id, b.actor_name, b.recorded_at, b.label, count(DISTINCT d.line),"  # noqa: S608 # our words
+        " count(DISTINCT iif(a.state = 'applied', NULL, d.line)) FROM draft_rows d CROSS JOIN"
         f"{where.paid} AND d.draft_id = ?1 GROUP BY b.id ORDER BY b.id DESC LIMIT {BATCHES_SHOWN}",
         where.values,
     )

@@ -216,11 +216,21 @@ def over_award_limit(largest: Sequence[StagedRow], programme: Programme, limits:
     return f"the award in line {largest[0].line} moves {asked}, above the limit of {allowed} for one award"
 
 
+def matched_words(matches: Matches) -> str:
+    """What became of the rows that match, to be put behind "5 rows". Only what is known to be paid is called so."""
+    was, is_ = ("was", "is") if matches.rows == 1 else ("were", "are")
+    if not matches.any_unsettled:
+        return f"{was} already paid in the last 30 days"
+    if not matches.any_paid:
+        return f"{is_} already under way or in doubt"
+    return f"{was} already paid in the last 30 days, or {is_} under way or in doubt"
+
+
 def describe_matches(matches: Matches) -> str:
-    """One sentence: how many rows were paid lately, where and by whom."""
-    rows = "1 row was" if matches.rows == 1 else f"{matches.rows:,} rows were"
+    """One sentence: how many rows match, where and by whom they were recorded."""
+    rows = "1 row" if matches.rows == 1 else f"{matches.rows:,} rows"
     where = ", ".join(
         f"batch {batch.batch_id} ({batch.actor_name}{f', {batch.label}' if batch.label else ''}: {batch.rows:,})"
         for batch in matches.batches[:3]
     )
-    return f"{rows} already paid in the last 30 days: {where}"
+    return f"{rows} {matched_words(matches)}: {where}"

@@ -20,6 +20,7 @@ from bot.ui.preview_card import (
     BAD_ROWS_WORD,
     PAID_WORD,
     SECOND_TIME_WORD,
+    UNSETTLED_WORD,
     Frame,
     Step,
     again_buttons,
@@ -49,6 +50,7 @@ FEW: Final = 10
 _WORDS: Final = {
     BAD_ROWS_WORD: "Nothing sent · not everybody can be awarded",
     PAID_WORD: "Nothing sent · paid lately already",
+    UNSETTLED_WORD: "Nothing sent · already under way or in doubt",
     SECOND_TIME_WORD: "Nothing sent · this would be paid a second time",
 }
 """A command has members where a file has rows."""

@@ -43,6 +43,7 @@ ASK_LABEL: Final = "Ask for approval"
 
 BAD_ROWS_WORD: Final = "Nothing sent · there are bad rows"
 PAID_WORD: Final = "Nothing sent · rows were already paid"
+UNSETTLED_WORD: Final = "Nothing sent · rows are already under way or in doubt"
 SECOND_TIME_WORD: Final = "Nothing sent · these rows would be paid a second time"
 
 
@@ -129,7 +130,7 @@ def _again_card(preview: Preview, frame: Frame) -> discord.ui.LayoutView:
         *wish_lines(preview, frame.title),
         RULE,
         *match_lines(preview),
-        f"**Whoever is in {_these(preview.blocking_matches)} gets the points a second time.**",
+        f"**Whoever is in {_these(preview.blocking_matches)} {_gets(preview)} the points a second time.**",
     ]
     rows = [again_buttons(preview, _again_label(preview))]
     return card(card_title(preview), tone=tone, word=word, practice=frame.practice, lines=lines, rows=rows)
@@ -137,6 +138,10 @@ def _again_card(preview: Preview, frame: Frame) -> discord.ui.LayoutView:
 
 def _these(rows: int) -> str:
     return "this row" if rows == 1 else f"these {rows:,} rows"
+
+
+def _gets(preview: Preview) -> str:
+    return "may get" if preview.matches.any_unsettled else "gets"
 
 
 def _again_label(preview: Preview) -> str:
@@ -170,7 +175,7 @@ def preview_state(preview: Preview, frame: Frame, step: Step) -> tuple[Tone, str
     if step is Step.AGAIN:
         return Tone.STOPPED, SECOND_TIME_WORD
     if preview.blocking_matches:
-        return Tone.ATTENTION, PAID_WORD
+        return Tone.ATTENTION, PAID_WORD if preview.matches.any_paid else UNSETTLED_WORD
     if preview.totals.problems:
         return Tone.ATTENTION, BAD_ROWS_WORD
     return Tone.DRAFT, Tone.DRAFT.word

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from bot.domain.budgets import Period
-from bot.domain.drafting import Matches, StagedRow
+from bot.domain.drafting import EarlierBatch, Matches, StagedRow
 from bot.domain.model import Duplicates, Notice, Problem, RecipientType
 from bot.services.approving import ApprovalState
+from bot.services.previewing import matched_words
 from bot.services.submitting import Preview
 from bot.ui.text import count, duration, escape, listing, plain, points, sentence, when, who
 
@@ -206,11 +207,12 @@ def match_lines(preview: Preview) -> list[str]:
         return [f"The same people and amounts as {earlier}, for another period."]
     noun = "member" if preview.draft.source == "award" else "row"
     if preview.totals.rows == 1 and noun == "member":
-        return ["**The same was already paid in the last 30 days**", *_earlier(matches, None)]
-    head = f"**{count(matches.rows, f'{noun} was', f'{noun}s were')} already paid in the last 30 days**"
+        return [f"**The same {matched_words(matches)}**", *_earlier(matches, None)]
+    head = f"**{count(matches.rows, noun)} {matched_words(matches)}**"
     rest = preview.totals.rows - matches.rows
     unpaid = points(preview.totals.total - matches.total, preview.programme.unit)
-    left = f"Not yet paid: **{count(rest, noun)}**, {unpaid}" if rest > 0 else "Nothing in it is unpaid."
+    nothing = "Nothing else is in it." if matches.any_unsettled else "Nothing in it is unpaid."
+    left = f"Not yet paid: **{count(rest, noun)}**, {unpaid}" if rest > 0 else nothing
     return [head, *_earlier(matches, noun), left]
 
 
@@ -218,10 +220,15 @@ def _earlier(matches: Matches, noun: str | None) -> list[str]:
     """The batches, each with how many ``noun`` of it."""
     shown = [
         f"batch {one.batch_id}{f' · {escape(one.label, 40)}' if one.label else ''}"
-        f"{f' · {count(one.rows, noun)}' if noun else ''} · by {escape(one.actor_name, 40)}, {when(one.recorded_at)}"
+        f"{f' · {count(one.rows, noun)}{_unsettled(one)}' if noun else ''}"
+        f" · by {escape(one.actor_name, 40)}, {when(one.recorded_at)}"
         for one in matches.batches[:3]
     ]
     return listing(shown, len(matches.batches), noun="more batches")
+
+
+def _unsettled(batch: EarlierBatch) -> str:
+    return f" ({batch.unsettled:,} under way or in doubt)" if 0 < batch.unsettled < batch.rows else ""
 
 
 def plan_line(preview: Preview) -> str:

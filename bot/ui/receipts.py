@@ -108,7 +108,7 @@ def _batch_receipt(interaction: Interaction, seen: Look, view: BatchView, record
     if counts.total > counts.planned:
         lines.append(batch_text.by_state(counts))
     if recorded.skipped:
-        lines.append(f"{count(recorded.skipped, 'row was', 'rows were')} left out: already paid lately.")
+        lines.append(f"{count(recorded.skipped, 'row was', 'rows were')} left out: an earlier batch has the same.")
     if seen.preview.totals.problems:
         lines.append(f"{count(seen.preview.totals.problems, 'bad row was', 'bad rows were')} left out.")
     if doing := batch_text.doing(view):

@@ -282,6 +282,18 @@ async def test_a_lost_reply_is_told_as_a_doubt_with_the_warning_not_to_send_agai
         assert "Sent 5 points" not in receipt.text
 
 
+async def test_an_award_in_doubt_is_not_called_paid_when_the_same_is_asked_for_again(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        ada = world.members[0]
+        card = await world.award(world.mod, members=ada.mention, amount="5")
+        await world.sandbox.faults({"match": {"service": "drip", "method": "PATCH"}, "kind": "reset-after-apply"})
+        await world.press(world.mod, card, card.buttons[0])
+        again = await world.award(world.mod, members=ada.mention, amount="5")
+        assert "**The same is already under way or in doubt**" in again.text
+        assert "paid" not in again.text
+        assert again.buttons == ["Pay again…", "Cancel"]
+
+
 async def test_a_refused_key_pauses_the_award_and_the_receipt_does_not_claim_it(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         card = await world.award(world.mod, members=world.members[0].mention, amount="5")

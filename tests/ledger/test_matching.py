@@ -164,6 +164,13 @@ async def test_only_what_was_or_may_be_paid_matches(ledger: Ledger, state: str, 
     assert (await ledger.drafts.matches(ready.id)).rows == int(counts)
 
 
+@pytest.mark.parametrize(("state", "unsettled"), [("applied", 0), ("planned", 1), ("sending", 1), ("unknown", 1)])
+async def test_a_match_tells_what_is_not_known_to_be_paid(ledger: Ledger, state: str, unsettled: int):
+    await _award_in(ledger, state)
+    (earlier,) = (await ledger.drafts.matches((await draft(ledger, rows(1))).id)).batches
+    assert (earlier.rows, earlier.unsettled) == (1, unsettled)
+
+
 async def _award_in(ledger: Ledger, state: str) -> int:
     """One award of member 1, brought into a state; the id of its batch."""
     batch_id = (await record(ledger, rows(1))).batch_id

@@ -136,10 +136,10 @@ async def test_every_original_line_is_accounted_for(ledger: Ledger):
     assert (recorded.awards, recorded.skipped, recorded.rejected) == (2, 2, 1)
     lines = await ledger.queries.line_statuses(recorded.batch_id)
     assert {line: (one.status, one.detail, one.award_id) for line, one in lines.items()} == {
-        2: ("not sent", "not sent again: paid lately in batch 1", None),
+        2: ("not sent", "not sent again: the same is in batch 1", None),
         3: ("planned", "", 3),
-        4: ("not sent", "not sent again: paid lately in batch 1", None),
-        6: ("not sent", "not sent again: paid lately in batch 1", None),
+        4: ("not sent", "not sent again: the same is in batch 1", None),
+        6: ("not sent", "not sent again: the same is in batch 1", None),
         7: ("not sent", "not a number; no recipient", None),
         8: ("rejected", "gone", 4),
         9: ("not sent", "y", None),

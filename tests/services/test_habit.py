@@ -53,7 +53,7 @@ async def test_only_the_rows_not_yet_paid_are_sent_on_request(door: Door) -> Non
         await office.check_books()
         result = await office.result(recorded.batch_id)
         assert [row["status"] for row in result] == ["not sent"] * 4 + ["applied"] * 2
-        assert result[0]["detail"] == f"not sent again: paid lately in batch {first}"
+        assert result[0]["detail"] == f"not sent again: the same is in batch {first}"
 
 
 async def test_a_row_that_was_paid_is_found_also_where_another_row_of_its_recipient_would_be_added_to_it(
@@ -71,7 +71,7 @@ async def test_a_row_that_was_paid_is_found_also_where_another_row_of_its_recipi
         await office.check_books()
         result = await office.result(recorded.batch_id)
         assert [row["status"] for row in result] == ["not sent"] * 2 + ["applied"] * 4
-        assert result[0]["detail"] == f"not sent again: paid lately in batch {first}"
+        assert result[0]["detail"] == f"not sent again: the same is in batch {first}"
         again = await office.draft(content)
         assert (again.matches.rows, again.totals.rows) == (5, 5)
 

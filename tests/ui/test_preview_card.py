@@ -94,6 +94,18 @@ def test_paying_again_is_a_step_of_its_own_with_a_red_button() -> None:
     assert "these 1,198 rows gets the points a second time" in text_of(view)
 
 
+def test_rows_that_may_never_be_paid_are_not_called_paid() -> None:
+    some = Matches(5, 250, (EarlierBatch(41, "Ada", NOW_MS, None, 4, 1), EarlierBatch(40, "Ada", NOW_MS, None, 1)))
+    text = text_of(preview_card(preview(matches=some), FRAME))
+    assert "**5 rows were already paid in the last 30 days, or are under way or in doubt**" in text
+    assert "batch 41 · 4 rows (1 under way or in doubt)" in text
+    none = Matches(1203, 60_150, (EarlierBatch(41, "Ada", NOW_MS, None, 1203, 1203),))
+    text = text_of(preview_card(preview(matches=none), FRAME))
+    assert "**1,203 rows are already under way or in doubt**" in text
+    assert "paid" not in text.replace("not yet paid", "")
+    assert "may get the points a second time" in text_of(preview_card(preview(matches=none), FRAME, Step.AGAIN))
+
+
 def test_a_repeat_under_another_period_is_one_line_and_no_question() -> None:
     matches = Matches(1203, 60_150, (EarlierBatch(41, "Ada", NOW_MS - 7 * 86_400_000, "Week 30", 1203),))
     shown = preview(matches=matches, matches_harmless=True)

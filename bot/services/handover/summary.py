@@ -12,7 +12,7 @@ from bot.domain.jsonable import Json, problems_json, recipient_json, time_json, 
 from bot.domain.model import Problem, Unit
 from bot.ledger.lanes import HeldLane
 from bot.services.batches import BatchView
-from bot.services.previewing import Preview, describe_matches
+from bot.services.previewing import Preview, describe_matches, matched_words
 
 MAX_PROBLEMS: Final = 10_000
 """Problems that are listed one by one; ``problem_rows`` counts them all."""
@@ -108,6 +108,7 @@ def _matched(preview: Preview) -> Json:
         "blocking": preview.blocking_matches,
         "total": canonical(matches.total, preview.programme.unit),
         "message": describe_matches(matches) if matches.rows else None,
+        "became": matched_words(matches),
         "batches": [_earlier(batch) for batch in matches.batches],
     }
 
@@ -119,6 +120,7 @@ def _earlier(batch: EarlierBatch) -> Json:
         "at": time_json(batch.recorded_at),
         "label": batch.label,
         "rows": batch.rows,
+        "unsettled": batch.unsettled,
     }
 
 
