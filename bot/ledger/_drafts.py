@@ -85,9 +85,10 @@ def open_drafts(connection: sqlite3.Connection, server_id: str | None, now: int)
 
 
 def header(connection: sqlite3.Connection, draft_id: int) -> tuple[int, str]:
-    """Revision of a draft, and what is hashed before its rows: where the points go, and what for."""
+    """Revision of a draft, and what is hashed before its rows: where the points go, what for, and for which period
+    (that decides who was paid for it before)."""
     row = connection.execute(
-        "SELECT revision, json_array(programme, kind, account, currency, unit, template, reason, parent_id)"
+        "SELECT revision, json_array(programme, kind, account, currency, unit, template, reason, label, parent_id)"
         " FROM drafts WHERE id = ?",
         (draft_id,),
     ).fetchone()

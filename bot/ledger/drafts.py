@@ -158,7 +158,8 @@ class Drafts:
         reason: str | None = None,
         summary: Mapping[str, object] | None = None,
     ) -> None:
-        """Change what the moderator may still change. ``None`` leaves as it is, an empty text takes it away."""
+        """Change what the moderator may still change. ``None`` leaves as it is, an empty text takes it away. Another
+        label or reason changes the content hash of a READY draft."""
 
         def work(connection: sqlite3.Connection) -> None:
             _staging.change(connection, draft_id, _CHANGEABLE)
@@ -167,7 +168,9 @@ class Drafts:
             if summary is not None:
                 connection.execute("UPDATE drafts SET summary = ? WHERE id = ?", (_rows.as_json(summary), draft_id))
             if label is not None:
-                connection.execute("UPDATE drafts SET label = ? WHERE id = ?", (label or None, draft_id))
+                renamed = "UPDATE drafts SET label = ?1 WHERE id = ?2 AND label IS NOT ?1"
+                if connection.execute(renamed, (label or None, draft_id)).rowcount:
+                    _drafts.rehash(connection, draft_id, {"label": label})
             if reason is not None:
                 connection.execute("UPDATE drafts SET reason = ? WHERE id = ?", (reason or None, draft_id))
                 _drafts.rehash(connection, draft_id, reason)

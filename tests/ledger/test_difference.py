@@ -10,7 +10,7 @@ import pytest
 from bot.domain.calls import OutcomeKind
 from bot.domain.drafting import CampaignPaid
 from bot.domain.model import Recipient, RecipientType
-from bot.errors import Refused
+from bot.errors import DraftGone, Refused
 from bot.ledger.ledger import Ledger
 from bot.ledger.recording import Recorded
 from tests.ledger.making import (
@@ -111,3 +111,13 @@ async def test_a_deduction_is_no_payment(ledger: Ledger):
 async def test_without_a_label_there_is_no_campaign(ledger: Ledger):
     with pytest.raises(Refused, match="no period or campaign"):
         await pay_rest(ledger, rows(1), label=None)
+
+
+async def test_whoever_saw_another_label_confirms_nothing(ledger: Ledger):
+    """A colleague gives the draft another period while the card still tells who was not yet paid for this one."""
+    await record(ledger, rows(3, amount=7), label=LABEL)
+    shown = await draft(ledger, rows(4), label=LABEL)
+    await ledger.drafts.update(shown.id, label="Week 32")
+    with pytest.raises(DraftGone, match="was changed after it was shown"):
+        await ledger.recording.record_batch(shown.id, confirmation(shown, difference=True))
+    assert len(await awards(ledger)) == 3

@@ -152,7 +152,7 @@ async def test_merged_rows_take_the_place_of_those_they_stand_for(ledger: Ledger
 async def test_the_same_rows_have_the_same_hash_however_they_came(ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(_staging, "HASH_ROWS", 3)
     staged = rows(10)
-    one = await draft(ledger, staged)
+    one = await draft(ledger, staged, label="Week 1")
     other_id = await ledger.drafts.create(new_draft(BOB, label="Week 1"))
     for single in reversed(staged):
         await ledger.drafts.stage(other_id, [single], ())
@@ -240,15 +240,19 @@ async def test_looking_up_before_the_end_leaves_the_hash_to_the_end(ledger: Ledg
     assert finished.content_hash == (await draft(ledger, [row(2, 1, target="drip-1")])).content_hash
 
 
-async def test_another_reason_changes_the_hash_and_another_label_does_not(ledger: Ledger):
+async def test_another_reason_or_label_changes_the_hash_and_another_request_does_not(ledger: Ledger):
     ready = await draft(ledger, rows(1))
-    await ledger.drafts.update(ready.id, label="Week 32", request={"x": 1})
+    await ledger.drafts.update(ready.id, label="", request={"x": 1})
+    asked = await ledger.drafts.get(ready.id, None)
+    assert (asked.request, asked.content_hash) == ({"x": 1}, ready.content_hash)
+    await ledger.drafts.update(ready.id, label="Week 32")
     relabelled = await ledger.drafts.get(ready.id, None)
-    assert (relabelled.label, relabelled.request, relabelled.content_hash) == ("Week 32", {"x": 1}, ready.content_hash)
     await ledger.drafts.update(ready.id, reason="raid")
     changed = await ledger.drafts.get(ready.id, None)
-    assert (changed.label, changed.reason) == ("Week 32", "raid")
-    assert changed.content_hash != ready.content_hash
+    assert (relabelled.label, changed.label, changed.reason) == ("Week 32", "Week 32", "raid")
+    other = await draft(ledger, rows(1), label="Week 32")
+    hashes = {one.content_hash for one in (ready, relabelled, changed, other)}
+    assert len(hashes) == 4
     await ledger.drafts.update(ready.id, label="", reason="")
     cleared = await ledger.drafts.get(ready.id, None)
     assert (cleared.label, cleared.reason) == (None, None)

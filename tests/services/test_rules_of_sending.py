@@ -233,7 +233,7 @@ async def test_a_draft_that_is_read_twice_at_once_is_read_one_after_the_other(do
             *(submitting.reread(preview.draft.id, replace(wish, label=f"Week {n}"), MOD, NO_LIMITS) for n in range(4))
         )
         assert {one.totals.rows for one in done} == {6}
-        assert len({one.draft.content_hash for one in done}) == 1
+        assert len({one.draft.content_hash for one in done}) == len({one.draft.label for one in done}) == 4
 
 
 async def test_a_recorded_or_cancelled_draft_cannot_be_changed_any_more(door: Door) -> None:
@@ -489,9 +489,12 @@ async def test_a_draft_gets_another_label_and_keeps_it_when_none_is_given(door: 
         submitting = office.app.services.submitting
         preview = await office.draft(paying(IDS), label="Week 31")
         renamed = await submitting.relabel(preview.draft.id, "  Week 32 ", MOD, NO_LIMITS)
-        assert (renamed.draft.label, renamed.draft.content_hash) == ("Week 32", preview.draft.content_hash)
-        assert (await submitting.relabel(preview.draft.id, " ", MOD, NO_LIMITS)).draft.label == "Week 32"
-        batch_id = (await office.confirm(preview)).batch_id
+        assert renamed.draft.label == "Week 32"
+        kept = await submitting.relabel(preview.draft.id, " ", MOD, NO_LIMITS)
+        assert (kept.draft.label, kept.draft.content_hash) == ("Week 32", renamed.draft.content_hash)
+        with pytest.raises(DraftGone, match="was changed after it was shown"):
+            await office.confirm(preview)
+        batch_id = (await office.confirm(kept)).batch_id
         assert (await office.batch(batch_id)).label == "Week 32"
 
 
