@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.console.support import Done, bursar
+from tests.console.support import Done, bursar, environment
+from tests.support.patience import PATIENCE
 from tests.support.sandbox import Sandbox, connected, standins
 
 TIMES = {"BURSAR_HTTP_TIMEOUT": "5", "BURSAR_SETTLE_AFTER": "0.2", "BURSAR_JOB_WAIT": "20"}
@@ -52,6 +56,30 @@ class Shell:
         done = await self("export", "--format", "json", *arguments)
         assert done.status == 0, done.err
         return [json.loads(line) for line in done.out.splitlines()]
+
+
+@asynccontextmanager
+async def driver(shell: Shell, **variables: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A running bot without its Discord side."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.console.driver",
+        cwd=shell.directory,
+        env=environment({**shell.variables, **variables}),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            assert await process.stdout.readline() == b"ready\n"
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        _, err = await process.communicate()
+        assert b"error" not in err.lower(), err.decode()
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 FINISHES_WITHIN = 60
 
@@ -99,3 +101,11 @@ def payout(path: Path, count: int, *, amount: int = 10, first: int = 0) -> Path:
     """A file that pays so many members."""
     rows = (f"{member},{amount}" for member in members(count, first=first))
     return write_csv(path, "discord_id,amount", *rows)
+
+
+async def line_that(process: asyncio.subprocess.Process, part: str) -> None:
+    """Wait until standard error says something."""
+    assert process.stderr is not None
+    async with asyncio.timeout(PATIENCE):
+        while part not in (line := (await process.stderr.readline()).decode()):
+            assert line, f"the process ended without saying {part!r}"

@@ -8,42 +8,14 @@ import signal
 import socket
 import stat
 import struct
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.console.conftest import Shell
-from tests.console.support import ROOT, environment, finished, payout, start, write_csv
-from tests.console.test_signals import eventually, line_that
-from tests.support.patience import PATIENCE
+from tests.console.conftest import Shell, driver
+from tests.console.support import ROOT, finished, line_that, payout, start, write_csv
+from tests.support.patience import until
 from tests.support.sandbox import Sandbox
-
-
-@asynccontextmanager
-async def driver(shell: Shell, **variables: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A running bot without its Discord side."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.console.driver",
-        cwd=shell.directory,
-        env=environment({**shell.variables, **variables}),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        assert process.stdout is not None
-        async with asyncio.timeout(PATIENCE):
-            assert await process.stdout.readline() == b"ready\n"
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        _, err = await process.communicate()
-        assert b"error" not in err.lower(), err.decode()
 
 
 async def test_a_batch_is_handed_over_and_answers_as_it_would_here(shell: Shell, sandbox: Sandbox):
@@ -104,7 +76,7 @@ async def test_a_signal_pauses_the_batch_in_the_bot_and_nothing_more_is_sent(she
         async def began() -> bool:
             return bool(await sandbox.applied("drip"))
 
-        await eventually(began)
+        await until(began)
         process.send_signal(signal.SIGINT)
         done = await finished(process)
         assert done.status == 130, done.err
@@ -130,7 +102,7 @@ async def test_a_client_that_goes_away_after_confirming_does_not_stop_the_bot(sh
         async def paid() -> bool:
             return all(award["state"] == "applied" for award in await shell.awards())
 
-        await eventually(paid)
+        await until(paid)
     assert len(await sandbox.applied("drip")) == 6
 
 
@@ -147,7 +119,7 @@ async def test_a_bot_that_ends_first_leaves_an_answer_from_the_ledger(shell: She
         async def two_beside_each_other() -> bool:
             return len(await sandbox.applied("drip")) == 6
 
-        await eventually(two_beside_each_other)
+        await until(two_beside_each_other)
         bot.kill()
         done = await finished(process)
     assert done.status == 6, done.err

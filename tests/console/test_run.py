@@ -11,10 +11,8 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from tests.console.conftest import Shell
-from tests.console.support import bursar, environment, finished, payout
-from tests.console.test_handover import driver
-from tests.console.test_signals import line_that
+from tests.console.conftest import Shell, driver
+from tests.console.support import bursar, environment, finished, line_that, payout
 
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcDe.abcdefghijklmnopqrstuvwxyz0123456789AB"
 LAUNCH = (

@@ -5,32 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.console.conftest import Shell
-from tests.console.support import Done, finished, members, payout, start
-from tests.support.patience import PATIENCE
+from tests.console.support import Done, finished, line_that, members, payout, start
+from tests.support.patience import until
 from tests.support.sandbox import Sandbox
-
-
-async def eventually(ask: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            if await ask():
-                return
-            await asyncio.sleep(0.02)
-
-
-async def line_that(process: asyncio.subprocess.Process, part: str) -> None:
-    """Wait until standard error says something."""
-    assert process.stderr is not None
-    async with asyncio.timeout(PATIENCE):
-        while part not in (line := (await process.stderr.readline()).decode()):
-            assert line, f"the process ended without saying {part!r}"
 
 
 async def under_way(shell: Shell, file: Path, *options: str, **variables: str) -> asyncio.subprocess.Process:
@@ -53,7 +36,7 @@ async def test_the_first_signal_awaits_the_call_in_flight_and_keeps_the_rest_pla
     file = payout(shell.directory / "p.csv", 6)
     process = await under_way(shell, file, "--programme", "drip-credentials", DRIP_CREDENTIALS_BATCH_SIZE="2")
     await line_that(process, "Recorded as batch 1.")
-    await eventually(lambda: _began(sandbox))
+    await until(lambda: _began(sandbox))
     process.send_signal(number)
     done = await finished(process)
     assert done.status == status, done.err
@@ -81,7 +64,7 @@ async def test_a_signal_is_the_status_also_when_every_award_is_final_by_then(she
     await sandbox.faults({"match": {"method": "PATCH"}, "kind": "slow", "ms": 3000})
     process = await under_way(shell, payout(shell.directory / "p.csv", 2), "--programme", "drip-credentials")
     await line_that(process, "Recorded as batch 1.")
-    await eventually(lambda: _began(sandbox))
+    await until(lambda: _began(sandbox))
     process.send_signal(signal.SIGTERM)
     done = await finished(process)
     assert (done.status, done.json["counts"]["applied"]) == (143, 2)
@@ -91,7 +74,7 @@ async def test_the_second_signal_leaves_at_once_and_the_row_is_in_doubt(shell: S
     await sandbox.faults({"match": {"method": "PATCH"}, "kind": "slow", "ms": 4000})
     process = await under_way(shell, payout(shell.directory / "p.csv", 2), "--programme", "drip-credentials")
     await line_that(process, "Recorded as batch 1.")
-    await eventually(lambda: _began(sandbox))
+    await until(lambda: _began(sandbox))
     process.send_signal(signal.SIGINT)
     await line_that(process, "Stopping")
     process.send_signal(signal.SIGTERM)
@@ -113,7 +96,7 @@ async def test_a_signal_before_anything_is_recorded_sends_nothing(shell: Shell, 
     async def asked() -> bool:
         return bool((await sandbox.played())["script"][0]["played"])
 
-    await eventually(asked)
+    await until(asked)
     process.send_signal(signal.SIGINT)
     done = await finished(process)
     assert (done.status, done.json["batch"]) == (130, None)
@@ -129,7 +112,7 @@ async def test_resume_sends_what_a_kill_left_planned_and_settles_what_was_under_
     async def second_call() -> bool:
         return await _applied(sandbox) >= 4  # the third one may have been carried out beside it
 
-    await eventually(second_call)
+    await until(second_call)
     process.kill()
     await finished(process)
     await sandbox.faults()
@@ -176,7 +159,7 @@ class TestResume:
                 [call for call in await sandbox.calls("gameball") if call["method"] == "GET"]
             )
 
-        await eventually(accepted)
+        await until(accepted)
         process.kill()
         await finished(process)
         waiting = await shell("resume", "--no-wait", "--json")
@@ -190,9 +173,13 @@ class TestResume:
         file = payout(shell.directory / "p.csv", 2)
         assert (await shell("bulk", file, "--programme", "drip-members", "--yes")).status == 4
         assert (await shell("resume", "--no-wait")).status == 4
-        done = await shell("resume", BURSAR_SETTLE_AFTER="6")
+        waits = {**shell.variables, "BURSAR_SETTLE_AFTER": "600"}
+        process = await start("resume", directory=shell.directory, variables=waits)
+        await line_that(process, "what is in doubt is read back at")
+        process.terminate()
+        assert (await finished(process)).status == 143
+        done = await shell("resume")
         assert (done.status, done.out) == (0, "Batch 1 (drip-members): 2 applied.\n")
-        assert "what is in doubt is read back at" in done.err
         assert await _applied(sandbox) == 2
 
     async def test_of_many_doubts_it_lists_the_first_and_counts_the_rest(self, shell: Shell, sandbox: Sandbox):

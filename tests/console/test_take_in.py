@@ -3,7 +3,6 @@ the stand-in are the judge."""
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import signal
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from tests.console.conftest import Shell
 from tests.console.support import finished, members, payout, start, tell, write_csv
+from tests.support.patience import eventually
 from tests.support.sandbox import Sandbox
 
 SMALL = {"DRIP_CREDENTIALS_BATCH_SIZE": "20"}
@@ -152,9 +152,7 @@ async def stopped_under_way(shell: Shell, sandbox: Sandbox, file: Path) -> int:
     variables = {**shell.variables, **SMALL}
     arguments = ("bulk", str(file), "--programme", "drip-credentials", "--yes", "--json")
     process = await start(*arguments, directory=shell.directory, variables=variables)
-    async with asyncio.timeout(30):
-        while not await sandbox.applied("drip"):  # noqa: ASYNC110 - another process's books cannot be awaited
-            await asyncio.sleep(0.05)
+    await eventually(lambda: sandbox.applied("drip"), bool)
     tell(process, signal.SIGTERM)
     done = await finished(process)
     assert done.status == 143, done.err

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
 import pytest
 
-from tests.support.patience import PATIENCE
 from tests.support.sandbox import Sandbox, connected, standins
-
-
-async def eventually(ask: Callable[[], Awaitable[Any]], done: Callable[[Any], bool]) -> Any:
-    """Ask until the answer is as wanted; the answer."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            answer = await ask()
-            if done(answer):
-                return answer
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture(scope="package")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import Client, eventually
+from tests.sandbox.conftest import Client
+from tests.support.patience import eventually
 from tests.support.sandbox import Sandbox
 
 ADA, BEN = "175000000000000001", "175000000000000002"

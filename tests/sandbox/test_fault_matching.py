@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import Client, eventually
+from tests.sandbox.conftest import Client
 from tests.sandbox.test_faults import IDS, ITEMS, credentials_body, seen_by
+from tests.support.patience import eventually
 from tests.support.sandbox import Sandbox
 
 

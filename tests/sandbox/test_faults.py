@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 
 from bot.sandbox.kinds import KINDS
-from tests.sandbox.conftest import Client, eventually
+from tests.sandbox.conftest import Client
+from tests.support.patience import eventually
 from tests.support.sandbox import Sandbox
 
 ITEMS = 4

@@ -9,7 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.sandbox.conftest import Client, eventually
+from tests.sandbox.conftest import Client
+from tests.support.patience import eventually
 from tests.support.sandbox import Sandbox
 
 BATCH = "/batch/balance-adjustment"
