@@ -181,11 +181,29 @@ def retryable(batch_id: int, connection: sqlite3.Connection) -> int:
 
 # The rule of ``_calls``: a recipient in doubt at the same account, by key or by target.
 _HELD_BACK: Final = " UNION ".join(
-    f"SELECT a.id, u.id FROM awards a CROSS JOIN awards u INDEXED BY {index} ON u.{name} = a.{name}"  # noqa: S608 # our words
+    f"SELECT a.id, u.id, v.id, v.server_id FROM awards a CROSS JOIN awards u INDEXED BY {index} ON u.{name} = a.{name}"  # noqa: S608 # our words
     " CROSS JOIN batches v ON v.id = u.batch_id WHERE a.batch_id = ?1 AND a.state = 'planned' AND u.state = 'unknown'"
     " AND v.account = (SELECT account FROM batches WHERE id = ?1)"
     for name, index in (("key", "awards_in_doubt"), ("target", "awards_in_doubt_by_target"))
 )
+
+
+_HELD_BACK_AHEAD: Final = " UNION ".join(
+    "SELECT d.line, u.id, v.id, v.server_id FROM draft_rows d CROSS JOIN awards u"  # noqa: S608 # our words
+    f" INDEXED BY {index} ON u.{name} = d.{name} CROSS JOIN batches v ON v.id = u.batch_id"
+    " WHERE d.draft_id = ?1 AND d.unresolved IS NULL AND u.state = 'unknown' AND v.account = ?2"
+    for name, index in (("key", "awards_in_doubt"), ("target", "awards_in_doubt_by_target"))
+)
+
+
+def held_back_ahead(
+    draft_id: int, account: str, server_id: str | None, limit: int, connection: sqlite3.Connection
+) -> HeldBack:
+    """Rows of a draft that would wait behind a doubt if it were recorded now."""
+    if connection.execute("SELECT 1 FROM awards WHERE state = 'unknown' LIMIT 1").fetchone() is None:
+        return NOTHING_HELD_BACK
+    found = connection.execute(_HELD_BACK_AHEAD, (draft_id, account)).fetchall()
+    return _held(found, server_id, limit)
 
 
 def held_back(batch_id: int, limit: int, connection: sqlite3.Connection) -> HeldBack:
@@ -193,6 +211,12 @@ def held_back(batch_id: int, limit: int, connection: sqlite3.Connection) -> Held
     # Nearly always nobody is in doubt, and then not every planned award has to be asked about.
     if connection.execute("SELECT 1 FROM awards WHERE state = 'unknown' LIMIT 1").fetchone() is None:
         return NOTHING_HELD_BACK
-    found = connection.execute(_HELD_BACK, (batch_id,)).fetchall()
-    doubts = sorted({doubt for _, doubt in found})
-    return HeldBack(len({award for award, _ in found}), tuple(doubts[:limit]), len(doubts))
+    (server_id,) = connection.execute("SELECT server_id FROM batches WHERE id = ?", (batch_id,)).fetchone()
+    return _held(connection.execute(_HELD_BACK, (batch_id,)).fetchall(), server_id, limit)
+
+
+def _held(found: Sequence[tuple[int, int, int, str | None]], server_id: str | None, limit: int) -> HeldBack:
+    """``found``: what waits, the award in doubt, its batch, and whose that is."""
+    doubts = sorted({doubt for _, doubt, _, _ in found})
+    seen = sorted({batch for _, _, batch, theirs in found if server_id is None or theirs in (None, server_id)})
+    return HeldBack(len({waits for waits, _, _, _ in found}), tuple(doubts[:limit]), len(doubts), tuple(seen[:limit]))

@@ -40,6 +40,8 @@ class HeldBack:
     """Ids of the first awards in doubt, of this batch or another."""
     in_doubt: int
     """How many they are in all."""
+    batches: tuple[int, ...] = ()
+    """Ids of the first batches with these doubts, of those that the batch's own server can look at."""
 
 
 NOTHING_HELD_BACK: Final = HeldBack(0, (), 0)

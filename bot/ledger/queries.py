@@ -139,6 +139,10 @@ class Queries:
         """What of the batch waits for doubts, and the first ``limit`` of those doubts."""
         return await self._database.read(partial(_queries.held_back, batch_id, limit))
 
+    async def held_back_ahead(self, draft_id: int, account: str, server_id: str | None, *, limit: int = 5) -> HeldBack:
+        """What of a draft would wait for doubts at the account."""
+        return await self._database.read(partial(_queries.held_back_ahead, draft_id, account, server_id, limit))
+
     async def attempts(self, batch_id: int) -> Sequence[Attempt]:
         """Oldest first."""
         return await self._database.read(partial(_queries.attempts, "batch_id = ? ORDER BY id", (batch_id,)))

@@ -108,6 +108,7 @@ async def make_preview(
     warnings = (
         *records.warnings_from(draft.summary),
         *await _about_oneself(ledger, draft, limits),
+        *(await _about_doubts(ledger, draft, actor) if asked else ()),
         *await _about_the_month(ledger, programme, plan, now_ms),
     )
     return Preview(
@@ -158,6 +159,21 @@ async def _about_oneself(ledger: Ledger, draft: Draft, limits: Limits) -> tuple[
     named = " and ".join(sorted(_SPOKEN[one] for one in others))
     message = f"{named} cannot be compared with whoever confirms, who may not award themselves; make sure of those rows"
     return (Notice("self-award", message),)
+
+
+async def _about_doubts(ledger: Ledger, draft: Draft, actor: Actor) -> tuple[Notice, ...]:
+    """Nothing is sent to a recipient of whom an earlier award is in doubt."""
+    held = await ledger.queries.held_back_ahead(draft.id, draft.destination.account, actor.server_id)
+    if not held.awards:
+        return ()
+    who, wait = (
+        ("1 recipient has", "this award waits")
+        if held.awards == 1
+        else (f"{held.awards:,} recipients have", "these awards wait")
+    )
+    named = f" in batch{'' if len(held.batches) == 1 else 'es'} {', '.join(map(str, held.batches))}"
+    where = named if held.batches else ""
+    return (Notice("in-doubt", f"{who} an award in doubt{where}: {wait} until that is settled"),)
 
 
 async def _about_the_month(ledger: Ledger, programme: Programme, plan: Schedule, now_ms: int) -> tuple[Notice, ...]:

@@ -143,8 +143,7 @@ def _held(view: BatchView) -> str | None:
     """What keeps an open batch from being sent, with what to do."""
     waiting, lane = view.held_back.awards, view.held_lane
     if waiting and (lane is None or waiting >= view.counts.planned):
-        rows = count(waiting, "row waits because its recipient has", "rows wait because their recipients have")
-        return f"{rows} an award in doubt (`/batch resolve`)."
+        return f"{held_rows(view)}. Bursar settles that by itself where it can; `/batch resolve` shows it."
     if lane is None:
         return None
     own = lane.batch_id == view.batch.id
@@ -161,6 +160,19 @@ def _held(view: BatchView) -> str | None:
     if lane.is_left:
         return f"{why} It could not be read: the operator asks `bursar doctor` why, then starts Bursar anew."
     return f"{why} That is looked at by itself; nothing has to be done."
+
+
+def held_rows(view: BatchView) -> str:
+    """``12 rows wait because their recipients have an award in doubt in batch 5``."""
+    held = view.held_back
+    rows = count(held.awards, "row waits because its recipient has", "rows wait because their recipients have")
+    others = [batch_id for batch_id in held.batches if batch_id != view.batch.id]
+    if not held.batches:
+        return f"{rows} an award in doubt, not of this server's batches"
+    if not others:
+        return f"{rows} an award in doubt in this batch"
+    named = f"batch{'' if len(others) == 1 else 'es'} {', '.join(str(batch_id) for batch_id in others)}"
+    return f"{rows} an award in doubt in {named}"
 
 
 def origin(batch: Batch, programme: str) -> list[str]:

@@ -37,7 +37,7 @@ async def show_doubts(
         found = any(award.id == only for call in calls for award in call.awards)
         only = only if found else None
     at = min(at, max(0, len(calls) - 1))
-    shown = doubts_card(view.batch, calls, at, only=only, done=done, practice=services.practice)
+    shown = doubts_card(view, calls, at, only=only, done=done, practice=services.practice)
     await answers.show(interaction, shown)
 
 

@@ -13,7 +13,8 @@ from bot.domain.judging import Numbers
 from bot.domain.model import Award, Batch, Decision
 from bot.domain.states import BatchState
 from bot.ledger.queries import Attempt
-from bot.services.batches import Doubt
+from bot.services.batches import BatchView, Doubt
+from bot.ui import batch_text
 from bot.ui.batch_cards import batch_button_id
 from bot.ui.cards import RULE, Line, Tone, button, card
 from bot.ui.text import count, escape, plain, points, when, who
@@ -70,18 +71,16 @@ class Call:
 
 
 def doubts_card(
-    batch: Batch, calls: Sequence[Call], at: int, *, only: int | None, done: str | None, practice: bool
+    view: BatchView, calls: Sequence[Call], at: int, *, only: int | None, done: str | None, practice: bool
 ) -> discord.ui.LayoutView:
     """The rows in doubt of one call, or one of them alone (``only`` = its id). ``done``: what was just recorded."""
+    batch = view.batch
     title = f"Batch {batch.id} · rows in doubt"
     if not calls:
-        lines: list[Line] = [done] if done else []
-        lines.append("No row of this batch is in doubt.")
-        details = button("Details", batch_button_id("show", batch.id))
-        return card(title, tone=Tone.DONE, word="Settled", practice=practice, lines=lines, rows=[[details]])
+        return _settled_card(view, title, done, practice=practice)
     call = calls[at]
     awards = [award for award in call.awards if only in (None, award.id)]
-    lines = [f"✓ {done}", RULE] if done else []
+    lines: list[Line] = [f"✓ {done}", RULE] if done else []
     numbers = {award.id: call.numbers.get(award.id, Numbers()) for award in awards}
     said = {one.said for one in numbers.values() if one.said}
     lines += _evidence(call, len(awards), said)
@@ -104,6 +103,20 @@ def doubts_card(
         rows.append(pager)
     word = "A person has to say" if _looked_at(call) else "Bursar has not looked yet"
     return card(title, tone=Tone.ATTENTION, word=word, practice=practice, lines=lines, rows=rows)
+
+
+def _settled_card(view: BatchView, title: str, done: str | None, *, practice: bool) -> discord.ui.LayoutView:
+    """No row of the batch is in doubt; but others may wait for doubts of another batch."""
+    lines: list[Line] = [done] if done else []
+    lines.append("No row of this batch is in doubt.")
+    buttons: list[discord.ui.Item[Any]] = []
+    if view.held_back.awards:
+        lines.append(f"{batch_text.held_rows(view)}.")
+        others = [batch_id for batch_id in view.held_back.batches if batch_id != view.batch.id]
+        buttons = [button(f"Settle batch {other}", batch_button_id("doubts", other)) for other in others[:4]]
+    rows = [[*buttons, button("Details", batch_button_id("show", view.batch.id))]]
+    tone, word = (Tone.ATTENTION, "Rows wait for another batch") if buttons else (Tone.DONE, "Settled")
+    return card(title, tone=tone, word=word, practice=practice, lines=lines, rows=rows)
 
 
 def _evidence(call: Call, rows: int, said: Collection[str]) -> list[Line]:

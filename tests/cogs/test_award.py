@@ -292,6 +292,8 @@ async def test_an_award_in_doubt_is_not_called_paid_when_the_same_is_asked_for_a
         assert "**The same is already under way or in doubt**" in again.text
         assert "paid" not in again.text
         assert again.buttons == ["Pay again…", "Cancel"]
+        more = await world.award(world.mod, members=ada.mention, amount="6")
+        assert "1 recipient has an award in doubt in batch 1: this award waits until that is settled" in more.text
 
 
 async def test_a_refused_key_pauses_the_award_and_the_receipt_does_not_claim_it(tmp_path: Path) -> None:

@@ -146,8 +146,11 @@ async def test_rows_behind_a_doubt_wait_and_the_card_says_so(tmp_path: Path) -> 
         doubtful = await in_doubt(world)
         waiting = await record(world, [5, 5])
         await world.quiet()
-        await board_says(world, waiting, "have an award in doubt")
-        card = await batch(world, world.mod, "resolve", batch=str(doubtful))
+        await board_says(world, waiting, f"have an award in doubt in batch {doubtful}")
+        asked = await batch(world, world.mod, "resolve", batch=str(waiting))
+        assert "No row of this batch is in doubt." in asked.text
+        assert f"2 rows wait because their recipients have an award in doubt in batch {doubtful}." in asked.text
+        card = await world.press(world.mod, asked, f"Settle batch {doubtful}")
         await decide(world, world.mod, card, "They landed: all 2", "seen in the programme")
         await board_says(world, waiting, "Done")
         assert sum((await world.paid()).values()) == 90

@@ -264,11 +264,11 @@ async def test_rows_that_wait_for_a_doubt_are_counted_and_the_doubts_named(ledge
     wallet = Recipient(RecipientType.WALLET, "0x" + "a" * 40)
     by_other_name = row(5, wallet, 7, target=member(3).value)
     waiting = (await record(ledger, [row(2, 1, 7), row(3, 2, 7), row(4, 9, 7), by_other_name])).batch_id
-    assert await ledger.queries.held_back(waiting) == HeldBack(3, (1, 2, 3), 3)
-    assert await ledger.queries.held_back(waiting, limit=2) == HeldBack(3, (1, 2), 3)
+    assert await ledger.queries.held_back(waiting) == HeldBack(3, (1, 2, 3), 3, (doubtful,))
+    assert await ledger.queries.held_back(waiting, limit=2) == HeldBack(3, (1, 2), 3, (doubtful,))
     assert await ledger.queries.held_back(doubtful) == NOTHING_HELD_BACK
     await ledger.steering.resolve([1, 2], Decision.LANDED, ADA, reason="")
-    assert await ledger.queries.held_back(waiting) == HeldBack(1, (3,), 1)
+    assert await ledger.queries.held_back(waiting) == HeldBack(1, (3,), 1, (doubtful,))
 
 
 async def test_a_doubt_at_another_account_holds_nobody_back(ledger: Ledger):
@@ -277,6 +277,16 @@ async def test_a_doubt_at_another_account_holds_nobody_back(ledger: Ledger):
     await call(ledger, doubtful, OutcomeKind.UNKNOWN)
     waiting = (await record(ledger, rows(1, amount=7))).batch_id
     assert await ledger.queries.held_back(waiting) == NOTHING_HELD_BACK
+
+
+async def test_rows_of_a_draft_that_would_wait_for_a_doubt_are_told_before(ledger: Ledger):
+    doubtful = (await record(ledger, rows(3))).batch_id
+    await call(ledger, doubtful, OutcomeKind.UNKNOWN)
+    ready = await draft(ledger, [row(2, 1, 7), row(3, 9, 7)])
+    account, ahead = CREDENTIALS.account, ledger.queries.held_back_ahead
+    assert await ahead(ready.id, account, ADA.server_id) == HeldBack(1, (1,), 1, (doubtful,))
+    assert await ahead(ready.id, account, STRANGER.server_id) == HeldBack(1, (1,), 1, ())
+    assert await ahead(ready.id, "f" * 24, ADA.server_id) == NOTHING_HELD_BACK
 
 
 async def test_a_draft_counts_nowhere(ledger: Ledger):

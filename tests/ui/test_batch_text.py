@@ -94,10 +94,15 @@ def test_every_state_has_a_colour_and_words(shown: BatchView, by: str | None, to
 def test_rows_wait_for_a_doubt_only_where_there_is_one() -> None:
     new = view(Counts(planned=3), calls_left=1)
     assert batch_text.doing(new) == "1 call to go"
-    told = batch_text.doing(dataclasses.replace(new, held_back=HeldBack(2, (7,), 1)))
-    assert (
-        told == "No call is under way: 2 rows wait because their recipients have an award in doubt (`/batch resolve`)."
+    told = batch_text.doing(dataclasses.replace(new, held_back=HeldBack(2, (7,), 1, (40,))))
+    assert told == (
+        "No call is under way: 2 rows wait because their recipients have an award in doubt in batch 40."
+        " Bursar settles that by itself where it can; `/batch resolve` shows it."
     )
+    own = dataclasses.replace(new, held_back=HeldBack(1, (7,), 1, (new.batch.id,)))
+    assert "1 row waits because its recipient has an award in doubt in this batch" in (batch_text.doing(own) or "")
+    foreign = dataclasses.replace(new, held_back=HeldBack(1, (7,), 1))
+    assert "an award in doubt, not of this server's batches" in (batch_text.doing(foreign) or "")
 
 
 def test_doubts_that_are_read_back_by_themselves_say_when() -> None:

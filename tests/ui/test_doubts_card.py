@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from bot.domain.judging import Numbers
-from bot.domain.model import Award, Recipient, RecipientType
+from bot.domain.model import Award, Counts, Recipient, RecipientType
 from bot.domain.states import AwardState
 from bot.ledger.queries import Attempt
 from bot.ui.doubts_card import Call, doubts_card
-from tests.ui.test_batch_text import DESTINATION, NOW_MS, batch
+from tests.ui.test_batch_text import DESTINATION, NOW_MS, view
 
 SHORT = "The reason of a transaction of theirs is cut off, so it could be this one."
 GONE = "The list of transactions could not be read to its end."
@@ -25,8 +25,8 @@ def shown(numbers: dict[int, Numbers]) -> str:
     """The text of the card."""
     attempt = Attempt(3, 41, "closed", NOW_MS, NOW_MS, "t", tuple(numbers), "unknown", None, None, "no answer", None)
     call = Call(attempt, tuple(map(award, numbers)), False, numbers)
-    view = doubts_card(batch(destination=DESTINATION), [call], 0, only=None, done=None, practice=False)
-    return str(view.to_components())
+    of = view(Counts(unknown=len(numbers)), destination=DESTINATION)
+    return str(doubts_card(of, [call], 0, only=None, done=None, practice=False).to_components())
 
 
 def found(said: str, **more: Any) -> Numbers:

@@ -70,6 +70,7 @@ def standing_json(view: BatchView) -> Json:
             "awards": view.held_back.awards,
             "doubts": [str(award_id) for award_id in view.held_back.doubts],
             "in_doubt": view.held_back.in_doubt,
+            "batches": [str(batch_id) for batch_id in view.held_back.batches],
         },
         "held_lane": _held_lane(view.held_lane),
     }
