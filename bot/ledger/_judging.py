@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 from bot.domain.amounts import display
 from bot.domain.drafting import Matches
@@ -75,6 +76,8 @@ class Judged:
     skipped: Mapping[int, str]
     """Rows that are left out because they were paid before: by line, the reason."""
     sums: Sums
+    earlier: str
+    """What earlier awards mean for it, as it was decided: which rows are left out for them, or which are paid again."""
 
     @property
     def skipped_lines(self) -> str:
@@ -93,7 +96,7 @@ def judge(connection: sqlite3.Connection, draft_id: int, confirmation: Confirmat
     sums = _recording.sums(connection, draft_id, _rows.as_json(list(skipped)))
     _check_sums(sums, draft, confirmation, len(skipped))
     _check_budgets(connection, sums, draft, confirmation, now)
-    return Judged(draft, skipped, sums)
+    return Judged(draft, skipped, sums, left_out_mark(skipped) or confirmation.paid_again)
 
 
 def _check_rules(connection: sqlite3.Connection, confirmation: Confirmation) -> None:
@@ -130,16 +133,28 @@ def _check_draft(connection: sqlite3.Connection, draft: Draft, confirmation: Con
 
 def _skipped(connection: sqlite3.Connection, draft: Draft, confirmation: Confirmation, now: int) -> dict[int, str]:
     """The rows to leave out because they were paid before: by line, the reason."""
-    if confirmation.difference:
-        return difference.skipped(connection, draft, now)
-    scope = matching.scope(connection, draft.id, now, matching.DAYS)
-    if confirmation.skip_matched:
-        return {line: matching.LEFT_OUT.format(batch=by) for line, by in matching.lines(connection, scope).items()}
-    matches = matching.find(connection, scope)
+    if confirmation.difference or confirmation.skip_matched:
+        return left_out(connection, draft, now, difference_only=confirmation.difference)
+    matches = matching.find(connection, matching.scope(connection, draft.id, now, matching.DAYS))
     decided = confirmation.again or confirmation.matches_are_harmless
     if matches.rows and not (decided and matches.mark == confirmation.matches_seen):
         raise StaleMatches(matches)
     return {}
+
+
+def left_out(connection: sqlite3.Connection, draft: Draft, now: int, *, difference_only: bool) -> dict[int, str]:
+    """The rows that are left out now by such a choice, with the reason: who was paid for the campaign
+    (``difference_only``), or what was paid lately."""
+    if difference_only:
+        return difference.skipped(connection, draft, now)
+    paid = matching.lines(connection, matching.scope(connection, draft.id, now, matching.DAYS))
+    return {line: matching.LEFT_OUT.format(batch=by) for line, by in paid.items()}
+
+
+def left_out_mark(lines: Iterable[int]) -> str:
+    """Other rows left out are another mark; none at all have none."""
+    ordered = sorted(lines)
+    return f"out-{len(ordered)}-{sha256(_rows.as_json(ordered).encode()).hexdigest()[:20]}" if ordered else ""
 
 
 def _check_sums(sums: Sums, draft: Draft, confirmation: Confirmation, skipped: int) -> None:

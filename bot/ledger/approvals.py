@@ -13,7 +13,7 @@ from bot.domain.model import Actor, Destination
 from bot.errors import ApprovalNeeded, DraftGone, NotAllowed, NotFound, Refused
 from bot.ledger import _drafts, _recording, _rows, events, matching, undo
 from bot.ledger._draft_values import Draft, DraftState
-from bot.ledger._judging import Confirmation, judge
+from bot.ledger._judging import Confirmation, Judged, judge, left_out, left_out_mark
 from bot.ledger._recording import Sums
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
@@ -97,7 +97,7 @@ class Approvals:
                 (draft_id, draft.content_hash, draft.label),
             )
             alive = latest is not None and (latest.expires_at > now or latest.state is ApprovalState.REFUSED)
-            if latest is None or not alive or not _is_of_these_matches(connection, latest, now):
+            if latest is None or not alive or not _means_the_same(connection, latest, draft, now):
                 return Standing(why, None)
             return Standing(why, latest)
 
@@ -120,11 +120,10 @@ class Approvals:
         return milliseconds(self._clock.now())
 
 
-def check(
-    connection: sqlite3.Connection, draft: Draft, sums: Sums, confirmation: Confirmation, now: int
-) -> Approval | None:
+def check(connection: sqlite3.Connection, judged: Judged, confirmation: Confirmation, now: int) -> Approval | None:
     """The leave that the draft is recorded with; ``None`` when it needs none. Raises ``ApprovalNeeded``."""
-    why = _why(connection, draft, sums, confirmation.actor, now)
+    draft = judged.draft
+    why = _why(connection, draft, judged.sums, confirmation.actor, now)
     if why is None:
         return None
     approval = _open(connection, draft.id)
@@ -132,7 +131,7 @@ def check(
         approval is None
         or approval.state is not ApprovalState.APPROVED
         or approval.expires_at <= now
-        or not _is_about(connection, approval, draft, confirmation)
+        or not _is_for(connection, approval, judged, confirmation)
     ):
         raise ApprovalNeeded(
             f"this needs the approval of a second person, since {why}; nothing was sent",
@@ -153,7 +152,7 @@ def _ask(connection: sqlite3.Connection, draft_id: int, confirmation: Confirmati
     if why is None:
         raise Refused("this needs no approval; nothing was sent", hint="Open the draft again and send it.")
     before = _open(connection, draft_id)
-    if before is not None and before.expires_at > now and _is_about(connection, before, draft, confirmation):
+    if before is not None and before.expires_at > now and _is_for(connection, before, judged, confirmation):
         return before
     replaced = connection.execute(
         "UPDATE approvals SET state = 'replaced' WHERE draft_id = ? AND state IN ('asked', 'approved') RETURNING id",
@@ -165,7 +164,7 @@ def _ask(connection: sqlite3.Connection, draft_id: int, confirmation: Confirmati
         " expires_at, prepared_by_id, asked_by_id, asked_by_name)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, 'asked', ?, ?, ?, ?, ?) RETURNING id",
         (
-            *(server, draft_id, draft.content_hash, draft.label, confirmation.flags, confirmation.paid_again, why, now),
+            *(server, draft_id, draft.content_hash, draft.label, confirmation.flags, judged.earlier, why, now),
             *(min(now + LIFETIME_MS, draft.expires_at), draft.actor.id, actor.id, actor.name),
         ),
     ).fetchone()
@@ -237,27 +236,33 @@ def _alone(connection: sqlite3.Connection, actor: Actor, to: Destination, now: i
     return Alone(high * 1_000_000 + low, awards)
 
 
-def _is_about(
-    connection: sqlite3.Connection, approval: Approval, draft: Draft, confirmation: Confirmation | None = None
-) -> bool:
-    """Whether the request is about the draft as it is now, with these decisions where some are given."""
-    label, matches = _bound_to(connection, approval)
-    if confirmation is not None and (approval.flags, matches) != (confirmation.flags, confirmation.paid_again):
-        return False
+def _is_about(connection: sqlite3.Connection, approval: Approval, draft: Draft) -> bool:
+    """Whether the request is about the draft as it is now."""
+    label, _ = _bound_to(connection, approval)
     return (approval.content_hash, label) == (draft.content_hash, draft.label)
 
 
-def _is_of_these_matches(connection: sqlite3.Connection, approval: Approval, now: int) -> bool:
-    """Whether what would be paid again is what was so when leave was asked for."""
-    _, matches = _bound_to(connection, approval)
-    if not matches:
+def _is_for(connection: sqlite3.Connection, approval: Approval, judged: Judged, confirmation: Confirmation) -> bool:
+    """Whether the request is about the draft as it is now and these decisions, which mean for its rows what they meant
+    then: leave for some of them is no leave for others."""
+    _, earlier = _bound_to(connection, approval)
+    decided = (approval.flags, earlier) == (confirmation.flags, judged.earlier)
+    return decided and _is_about(connection, approval, judged.draft)
+
+
+def _means_the_same(connection: sqlite3.Connection, approval: Approval, draft: Draft, now: int) -> bool:
+    """Whether its decisions still mean the same: those rows are left out, or paid again, for which leave was asked."""
+    _, earlier = _bound_to(connection, approval)
+    if {"s", "d"} & set(approval.flags):
+        return left_out_mark(left_out(connection, draft, now, difference_only="d" in approval.flags)) == earlier
+    if not earlier:
         return True
-    return matching.find(connection, matching.scope(connection, approval.draft_id, now, matching.DAYS)).mark == matches
+    return matching.find(connection, matching.scope(connection, approval.draft_id, now, matching.DAYS)).mark == earlier
 
 
 def _bound_to(connection: sqlite3.Connection, approval: Approval) -> tuple[str | None, str]:
-    label, matches = connection.execute("SELECT label, matches FROM approvals WHERE id = ?", (approval.id,)).fetchone()
-    return label, matches
+    label, earlier = connection.execute("SELECT label, matches FROM approvals WHERE id = ?", (approval.id,)).fetchone()
+    return label, earlier
 
 
 def _open(connection: sqlite3.Connection, draft_id: int) -> Approval | None:

@@ -61,7 +61,7 @@ def _record(connection: sqlite3.Connection, draft_id: int, confirmation: Confirm
     judged = judge(connection, draft_id, confirmation, now)
     draft, skipped, sums = judged.draft, judged.skipped, judged.sums
     restorations.refuse(connection)
-    approval = approvals.check(connection, draft, sums, confirmation, now)
+    approval = approvals.check(connection, judged, confirmation, now)
     _recording.follow_chains(connection, draft_id)
     choice = {
         "good_rows": confirmation.good_rows,

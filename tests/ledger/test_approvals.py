@@ -267,6 +267,25 @@ async def test_a_leave_is_for_the_decisions_that_it_was_asked_with(ledger: Ledge
     assert (await ledger.recording.record_batch(ready.id, confirmation(ready, skip_matched=True))).awards == 2
 
 
+@pytest.mark.parametrize("choice", [{"skip_matched": True}, {"difference": True}])
+async def test_a_leave_to_pay_the_rest_is_for_the_rest_that_was_shown(
+    ledger: Ledger, clock: HandClock, choice: dict[str, bool]
+):
+    """What was left out as paid is not sent with that leave once it was stopped."""
+    await threshold(ledger, amount="25")
+    first = await record(ledger, rows(2), label="Week 31")
+    clock.at += 2 * 3600
+    ready = await draft(ledger, [*rows(2), row(9, 50, 30)], label="Week 31")
+    assert (await approved(ledger, ready, **choice)).why.startswith("it moves 30,")
+    assert (await ledger.approvals.standing(ready.id, ADA, skip_matched=True)).approval is not None
+    await ledger.steering.stop(first.batch_id, ADA)
+    with pytest.raises(ApprovalNeeded, match="it moves 50,"):
+        await ledger.recording.record_batch(ready.id, confirmation(ready, **choice))
+    assert (await ledger.approvals.standing(ready.id, ADA, skip_matched=True)).approval is None
+    await approved(ledger, ready, **choice)
+    assert (await ledger.recording.record_batch(ready.id, confirmation(ready, **choice))).total == 50
+
+
 async def test_a_leave_to_pay_again_is_for_the_matches_that_were_shown(ledger: Ledger):
     await record(ledger, rows(2))
     await threshold(ledger, rows=2)
