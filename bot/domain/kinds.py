@@ -45,6 +45,7 @@ NOTICE_KINDS: Final[Mapping[str, str]] = {
     "duplicate": "recipients that appear in several rows, and what becomes of them",
     "already-awarded": "rows that continue an award which is paid, under way or in doubt; they are not sent",
     "self-award": "rows that cannot be compared with whoever confirms, who may not award themselves",
+    "halted": "an emergency stop is in force: nothing is sent before an administrator releases it",
     "in-doubt": "recipients of whom an earlier award is in doubt; nothing is sent to them until that is settled",
     "month-quota": "more requests than are left of the month's",
 }

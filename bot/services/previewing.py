@@ -106,6 +106,7 @@ async def make_preview(
         over = over or next((exceeded(use, draft.destination) for use in uses if use.exceeded), None)
     plan = await _schedule(ledger, provider, draft, totals)
     warnings = (
+        *await _about_a_halt(ledger, actor),
         *records.warnings_from(draft.summary),
         *await _about_oneself(ledger, draft, limits),
         *(await _about_doubts(ledger, draft, actor) if asked else ()),
@@ -159,6 +160,15 @@ async def _about_oneself(ledger: Ledger, draft: Draft, limits: Limits) -> tuple[
     named = " and ".join(sorted(_SPOKEN[one] for one in others))
     message = f"{named} cannot be compared with whoever confirms, who may not award themselves; make sure of those rows"
     return (Notice("self-award", message),)
+
+
+async def _about_a_halt(ledger: Ledger, actor: Actor) -> tuple[Notice, ...]:
+    """Everybody may go on preparing; that nothing can be sent is better known before the last press."""
+    halt = await ledger.halts.in_force(actor.server_id)
+    if halt is None:
+        return ()
+    message = f"{halt.by.name} stopped everything ({halt.reason}): this can be sent once an administrator releases that"
+    return (Notice("halted", message),)
 
 
 async def _about_doubts(ledger: Ledger, draft: Draft, actor: Actor) -> tuple[Notice, ...]:

@@ -45,6 +45,17 @@ async def test_everything_stops_and_only_an_administrator_releases_it(tmp_path: 
         assert "Batch 2" in late.text
 
 
+async def test_what_is_prepared_while_everything_is_stopped_says_so_before_the_last_press(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("quick_award", "100")
+        await batch(world, world.mod, "stop-all", reason="wrong amounts")
+        told = "Mod stopped everything (wrong amounts): this can be sent once an administrator releases that"
+        draft = await world.bulk(world.mod, file=("more.csv", csv_of(world, rows(world, 5))))
+        assert told in draft.text
+        award = await world.award(world.mod, members=world.members[0].mention, amount="5")
+        assert told in award.text and "Nothing was sent" not in award.text
+
+
 async def test_the_second_to_stop_reads_who_was_first(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         await batch(world, world.mod, "stop-all", reason="wrong amounts")

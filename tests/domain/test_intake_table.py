@@ -171,6 +171,8 @@ def test_every_message_is_a_cause_and_a_next_step_and_fits_its_card():
         "already-awarded",
         "self-award",
         "suspected-rounding",
+        "halted",
+        "in-doubt",
         "month-quota",
     }
     assert kinds(seen, "refusal") == {*REFUSAL_KINDS} - {"too-big", "too-many-rows", "unusable"}
