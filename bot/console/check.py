@@ -237,12 +237,17 @@ def _verdict_lines(name: str, verdict: Verdict) -> Sequence[str]:
         choice = preview.choice_words(verdict.refused.kind, verdict.refused.choices)
         return lines if choice is None else [*lines, choice]
     bad = {problem.line for problem in verdict.problems}
-    total = preview.amount_words(_total(verdict), verdict.unit.value)
-    lines.append(f"Good rows: {len(verdict.rows):,} of {len(verdict.rows) + len(bad):,}, {total} in all.")
+    lines.append(f"Good rows: {len(verdict.rows):,} of {len(verdict.rows) + len(bad):,}, {_sum_words(verdict)}.")
     lines += preview.warning_lines(warnings_json(verdict.warnings))
     lines += preview.problem_lines(problems_json(verdict.problems), len(bad), limit=None)
     choice = preview.choice_words("choose-recipient", _choices(verdict))
     return lines if choice is None else [*lines, choice]
+
+
+def _sum_words(verdict: Verdict) -> str:
+    given = sum(row.amount for row in verdict.rows if row.amount > 0)
+    taken = -sum(row.amount for row in verdict.rows if row.amount < 0)
+    return preview.sum_words(canonical(given, verdict.unit), canonical(taken, verdict.unit), verdict.unit.value)
 
 
 def _facts_words(facts: FileFacts | None) -> Json:

@@ -53,9 +53,9 @@ def _facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     plan = summary["plan"]
     yield "Programme", f"{summary['programme']} ({plan['pace']})"
     if summary["rows"]:
-        total = amount_words(summary["total"], summary["unit"])
         people = plural(summary["recipients"], "recipient")
-        yield "To send", f"{plural(summary['rows'], 'award')} to {people}, {total} in all"
+        amounts = sum_words(summary["given"], summary["taken"], summary["unit"])
+        yield "To send", f"{plural(summary['rows'], 'award')} to {people}, {amounts}"
         if summary["deductions"]:
             words = f"{plural(summary['deductions'], 'of them takes', 'of them take')} points away"
             yield "Deductions", f"{words}{TAKES_LESS if summary['may_take_less'] else ''}"
@@ -64,6 +64,14 @@ def _facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Calls", _plan_words(plan)
     if summary["label"]:
         yield "Period", str(summary["label"])
+
+
+def sum_words(given: str, taken: str, unit: str) -> str:
+    """What is taken is told apart from what is given: their difference would look like a small batch."""
+    if taken == "0":
+        return f"{amount_words(given, unit)} in all"
+    less = f"{amount_words(taken, unit)} taken"
+    return less if given == "0" else f"{amount_words(given, unit)} given, {less}"
 
 
 def file_words(facts: Mapping[str, Any]) -> str:

@@ -205,7 +205,7 @@ class Script:
         board, known = await self._board(batch_id), await self.stage.app.services.boards.get(batch_id)
         if board is None or known is None or not known.closed or not is_over(view):
             return False
-        return by_state(view.counts) in board.text and sums(view) in board.text
+        return by_state(view) in board.text and sums(view) in board.text
 
     async def _looked_up(self, call: Sequence[Doubt]) -> tuple[int, int]:
         """How many awards of a call Drip's own book has, and how many there are."""

@@ -60,6 +60,16 @@ class DraftTotals:
     may_take_less: bool = False
     """There are deductions, and the service may cut them down to what there is and report them as done."""
 
+    @property
+    def given(self) -> int:
+        """Sum of what would be added."""
+        return (self.total_absolute + self.total) // 2
+
+    @property
+    def taken(self) -> int:
+        """Sum of what would be deducted, as a positive number."""
+        return (self.total_absolute - self.total) // 2
+
 
 @dataclass(frozen=True, slots=True)
 class EarlierBatch:

@@ -63,8 +63,8 @@ class Halts:
         self._database = database
         self._clock = clock
 
-    async def in_force(self, server_id: str) -> Halt | None:
-        """The emergency stop of a server, if there is one."""
+    async def in_force(self, server_id: str | None) -> Halt | None:
+        """The emergency stop of a server, if there is one; for the command line (``None``) any server's."""
         return await self._database.read(lambda connection: find(connection, server_id))
 
     async def stopped(self) -> Sequence[Halt]:

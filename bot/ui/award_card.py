@@ -189,7 +189,7 @@ def award_receipt(
     rows = [_award_line(one, balances, unit) for one in awards]
     lines: list[Line] = [*(listing(rows, batch.awards) if batch.awards > 1 else rows)]
     if batch.awards > 1:
-        lines.append(batch_text.by_state(counts))
+        lines.append(batch_text.by_state(view))
     if doing := batch_text.doing(view):
         lines.append(doing)
     if batch.reason:
@@ -236,15 +236,15 @@ def _receipt_title(view: BatchView, awards: Sequence[Award], unit: Unit) -> str:
             return "Stopped, nothing was sent"
         return f"{amount} for {name}: under way"
     if counts.applied == counts.total:
-        taken = all(award.amount < 0 for award in awards)
-        return (
-            f"Took points from {count(counts.total, 'member')}" if taken else f"Sent to {count(counts.total, 'member')}"
-        )
+        taken = sum(1 for award in awards if award.amount < 0)
+        if taken == len(awards):
+            return f"Took points from {count(counts.total, 'member')}"
+        return f"Sent to {count(counts.total - taken, 'member')}" + (f", took from {taken:,}" if taken else "")
     return f"{counts.applied:,} of {count(counts.total, 'award')} sent"
 
 
 def _award_line(award: Award, balances: Mapping[int, int], unit: Unit) -> str:
-    line = f"{who(award.recipient)} · {points(award.amount, unit)} · {batch_text.STATE_WORDS[award.state]}"
+    line = f"{who(award.recipient)} · {points(award.amount, unit)} · {batch_text.became(award)}"
     if award.state is AwardState.APPLIED and award.id in balances:
         return f"{line} · new balance **{points(balances[award.id], unit)}**"
     if award.state is not AwardState.APPLIED and award.detail:

@@ -59,7 +59,8 @@ async def pause(interaction: Interaction, batch_id: int) -> None:
     view = await services.batches.view(batch_id, actor_of(interaction))
     if not steered.changed:
         return await _too_late(interaction, view, steered)
-    lines = [f"{count(view.counts.planned, 'award')} stay planned until somebody presses *Resume*."]
+    planned = count(view.counts.planned, "award stays", "awards stay")
+    lines = [f"{planned} planned until somebody presses *Resume*."]
     if view.counts.sending:
         lines.append(f"{count(view.counts.sending, 'award')} on the way: that call is finished and recorded.")
     return await _receipt(interaction, view, f"Batch {batch_id} is paused", lines, Tone.ATTENTION)
@@ -105,7 +106,7 @@ async def halt(interaction: Interaction, batch_id: int) -> None:
         lines = ["Nothing was sent."]
     else:
         lines = [f"{count(steered.awards, 'award')} cancelled, never sent."]
-        lines += [f"{batch_text.by_state(counts)}."]
+        lines += [f"{batch_text.by_state(view)}."]
     return await _receipt(interaction, view, f"Batch {batch_id} is stopped", lines, Tone.STOPPED)
 
 
@@ -169,7 +170,7 @@ async def send_file(interaction: Interaction, batch_id: int) -> None:
     view, _ = await visible(interaction, batch_id)
     services, actor = services_of(interaction), actor_of(interaction)
     result = await result_file(services.batches.result_file(batch_id, actor), batch_id, interaction.filesize_limit)
-    lines: list[str | discord.ui.Item[Any]] = [batch_text.by_state(view.counts)]
+    lines: list[str | discord.ui.Item[Any]] = [batch_text.by_state(view)]
     if result.file is not None:
         lines.append(discord.ui.File(f"attachment://{result.file.filename}"))
     if result.note is not None:

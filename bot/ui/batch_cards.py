@@ -87,7 +87,7 @@ def board_card(view: BatchView, facts: BoardFacts, *, practice: bool) -> discord
     lines: list[Line] = []
     if not over:
         lines.append(batch_text.bar(view.counts))
-    lines.append(batch_text.by_state(view.counts))
+    lines.append(batch_text.by_state(view))
     lines.append(batch_text.sums(view))
     doing = batch_text.doing(view)
     if doing:
@@ -119,7 +119,9 @@ def alert_card(batch: Batch, reason: str, next_step: str, planned: int, *, pract
         word="Somebody has to act",
         practice=practice,
         lines=[
-            f"{count(planned, 'award')} stay planned. None of them was sent, and none is lost.",
+            "1 award stays planned. It was not sent, and it is not lost."
+            if planned == 1
+            else f"{count(planned, 'award')} stay planned. None of them was sent, and none is lost.",
             f"Why: {reason}",
             f"Next: {next_step}",
         ],
@@ -140,7 +142,7 @@ def show_card(
     """Everything about one batch, privately."""
     batch = view.batch
     tone, word = batch_text.tone_and_word(view, by=facts.by)
-    lines: list[Line] = [batch_text.bar(view.counts), batch_text.by_state(view.counts), batch_text.sums(view)]
+    lines: list[Line] = [batch_text.bar(view.counts), batch_text.by_state(view), batch_text.sums(view)]
     lines += [line for line in (batch_text.doing(view),) if line]
     if batch.pause is not None and facts.by is None:
         lines.append(f"⚠️ {escape(batch.pause.cause, 300)}")

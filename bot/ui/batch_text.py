@@ -28,6 +28,8 @@ STATE_WORDS: Final = {
     AwardState.WRITTEN_OFF: "written off",
 }
 """What a person calls the states of awards, in the order in which cards name them."""
+TAKEN: Final = "taken"
+"""An applied deduction."""
 
 
 def title(batch: Batch) -> str:
@@ -83,8 +85,19 @@ def bar(counts: Counts) -> str:
     return f"{'▰' * cells}{'▱' * (BAR_CELLS - cells)} **{share} %** · {settled:,} of {count(counts.total, 'award')}"
 
 
-def by_state(counts: Counts) -> str:
+def became(award: Award) -> str:
+    """What became of an award, in one word or two."""
+    return TAKEN if award.state is AwardState.APPLIED and award.amount < 0 else STATE_WORDS[award.state]
+
+
+def takes(batch: Batch) -> bool:
+    """Whether the batch takes more than it gives."""
+    return batch.total < 0
+
+
+def by_state(view: BatchView) -> str:
     """``612 paid · 8 refused · 4 in doubt``; states without awards are left out."""
+    counts = view.counts
     numbers = {
         AwardState.APPLIED: counts.applied,
         AwardState.REJECTED: counts.rejected,
@@ -94,14 +107,15 @@ def by_state(counts: Counts) -> str:
         AwardState.CANCELLED: counts.cancelled,
         AwardState.WRITTEN_OFF: counts.written_off,
     }
-    return " · ".join(f"{numbers[state]:,} {word}" for state, word in STATE_WORDS.items() if numbers[state])
+    words = {**STATE_WORDS, AwardState.APPLIED: TAKEN} if takes(view.batch) else STATE_WORDS
+    return " · ".join(f"{numbers[state]:,} {word}" for state, word in words.items() if numbers[state])
 
 
 def sums(view: BatchView) -> str:
-    """What was paid, of what the batch asks for."""
-    unit = view.batch.destination.unit
-    paid = display(view.sums.get(AwardState.APPLIED, 0), unit)
-    return f"**{paid} of {points(view.batch.total, unit)}** paid"
+    """What was paid, of what the batch asks for; or taken."""
+    unit, sign = view.batch.destination.unit, -1 if takes(view.batch) else 1
+    done = display(sign * view.sums.get(AwardState.APPLIED, 0), unit)
+    return f"**{done} of {points(abs(view.batch.total), unit)}** {TAKEN if sign < 0 else 'paid'}"
 
 
 def doing(view: BatchView) -> str | None:
@@ -205,7 +219,7 @@ def award_lines(awards: Sequence[Award], batch: Batch) -> list[str]:
     lines = []
     for award in awards:
         cause = _cause(award, batch)
-        said = f"- {who(award.recipient)} · {points(award.amount, batch.destination.unit)} · {STATE_WORDS[award.state]}"
+        said = f"- {who(award.recipient)} · {points(award.amount, batch.destination.unit)} · {became(award)}"
         lines.append(f"{said}: {escape(cause[1], 150)}" if cause is not None and causes[cause] == 1 else said)
     shared = [cause for cause, times in causes.items() if times > 1]
     return [*lines, *(f"{STATE_WORDS[state].capitalize()}: {escape(detail, 200)}" for state, detail in shared)]

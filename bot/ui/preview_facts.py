@@ -44,12 +44,16 @@ _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipe
 
 
 def totals_line(preview: Preview) -> str:
-    """``**1,203 awards** to 1,198 recipients · **60,150 points** in total``."""
+    """``**1,203 awards** to 1,198 recipients · **60,150 points** in total``. What is taken is told apart from what is
+    given: their difference would look like a small batch."""
     totals, unit = preview.totals, preview.programme.unit
-    line = (
-        f"**{count(totals.rows, 'award')}** to {count(totals.recipients, 'recipient')}"
-        f" · **{points(totals.total, unit)}** in total"
-    )
+    line = f"**{count(totals.rows, 'award')}** to {count(totals.recipients, 'recipient')}"
+    if not totals.deductions:
+        line += f" · **{points(totals.total, unit)}** in total"
+    elif totals.given:
+        line += f" · **{points(totals.given, unit)}** given, **{points(totals.taken, unit)}** taken"
+    else:
+        line += f" · **{points(totals.taken, unit)}** taken in total"
     if totals.lines > totals.rows:
         line += f" · from {count(totals.lines, 'row')}"
     if totals.deductions:

@@ -106,7 +106,7 @@ def _batch_receipt(interaction: Interaction, seen: Look, view: BatchView, record
     counts = view.counts
     lines: list[Line] = [f"**{count(view.batch.awards, 'award')}** recorded · {batch_text.sums(view)}"]
     if counts.total > counts.planned:
-        lines.append(batch_text.by_state(counts))
+        lines.append(batch_text.by_state(view))
     if recorded.skipped:
         lines.append(f"{count(recorded.skipped, 'row was', 'rows were')} left out: an earlier batch has the same.")
     if seen.preview.totals.problems:

@@ -54,7 +54,7 @@ def receipt_card(
     batch = view.batch
     lines: list[Line] = []
     if whole:
-        lines += [batch_text.by_state(view.counts), batch_text.sums(view)]
+        lines += [batch_text.by_state(view), batch_text.sums(view)]
     lines += listing([_award_line(one, view, whole=whole) for one in awards[:SHOWN_AWARDS]], len(awards))
     lines += [RULE, *_place_lines(place)]
     title = f"Receipt {receipt.code} · " + (batch_text.title(batch) if whole else "your awards in it")
@@ -68,7 +68,7 @@ def receipt_card(
 def _award_line(award: Award, view: BatchView, *, whole: bool) -> str:
     """What the staff noted about an award is not for the member."""
     amount = points(award.amount, view.batch.destination.unit)
-    said = f"{who(award.recipient)} · {amount} · {batch_text.STATE_WORDS[award.state]} · {when(award.changed_at)}"
+    said = f"{who(award.recipient)} · {amount} · {batch_text.became(award)} · {when(award.changed_at)}"
     return f"{said}: {escape(award.detail, 150)}" if whole and award.detail else said
 
 

@@ -113,6 +113,17 @@ async def test_the_receipt_of_deductions_says_that_points_were_taken(tmp_path: P
         card = await world.award(world.mod, members=f"{ada.mention} {grace.mention}", amount="-50")
         receipt = await world.press(world.mod, card, "Take points from 2 members")
         assert "Took points from 2 members" in receipt.text
+        assert "2 taken" in receipt.text and "paid" not in receipt.text
+
+
+async def test_what_is_given_and_what_is_taken_are_told_apart(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        ada, grace = world.members[:2]
+        card = await world.award(world.mod, members=f"{ada.mention} 55 {grace.mention} -20")
+        assert "**55 points** given, **20 points** taken" in card.text and "35" not in card.text
+        receipt = await world.press(world.mod, card, "Send and take points: 2 members")
+        assert "Sent to 1 member, took from 1" in receipt.text
+        assert f"<@{grace.id}> · -20 points · taken" in receipt.text
 
 
 async def test_the_second_of_two_devices_reads_who_was_first_and_sends_nothing(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ async def test_people_read_a_preview_and_an_end(shell: Shell):
     )
     done = await shell("bulk", file, "--programme", "gameball", "--yes")
     assert done.status == 0, done.err
-    assert "To send     3 awards to 3 recipients, 2,395 points in all\n" in done.out
+    assert "To send     3 awards to 3 recipients, 2,400 points given, 5 points taken\n" in done.out
     less = "(no more than there is: the result says where it was less)"
     assert f"Deductions  1 of them takes points away {less}\n" in done.out
     assert "who: discord_id; how much: amount; ignored: team\n" in done.out

@@ -251,3 +251,10 @@ async def test_dangerous_times_are_warned_of_beside_the_file(tmp_path: Path):
     for command in (["resume", "--json"], ["bulk", str(file), "--programme", "gameball", "--json"]):
         done = await bursar(*command, directory=tmp_path, variables=times)
         assert "BURSAR_SETTLE_AFTER (10 s) is below BURSAR_HTTP_TIMEOUT (30 s)" in done.err
+
+
+async def test_deductions_are_told_apart_from_what_is_given(tmp_path: Path):
+    one, two = members(2)
+    file = write_csv(tmp_path / "p.csv", "discord_id,amount", f"{one},10", f"{two},-5")
+    done = await bursar("check", str(file), directory=tmp_path)
+    assert "Good rows: 2 of 2, 10 points given, 5 points taken." in done.out

@@ -146,7 +146,15 @@ def test_the_bar_is_full_only_when_everything_is_settled() -> None:
 
 
 def test_counts_leave_out_what_is_nothing() -> None:
-    assert batch_text.by_state(Counts(applied=612, rejected=8, planned=3)) == "612 paid · 8 refused · 3 not sent yet"
+    shown = view(Counts(applied=612, rejected=8, planned=3))
+    assert batch_text.by_state(shown) == "612 paid · 8 refused · 3 not sent yet"
+
+
+def test_a_batch_that_takes_points_is_not_said_to_have_paid_them() -> None:
+    counts = Counts(applied=2, rejected=1)
+    shown = dataclasses.replace(view(counts, total=-150), sums={AwardState.APPLIED: -100})
+    assert batch_text.by_state(shown) == "2 taken · 1 refused"
+    assert batch_text.sums(shown) == "**100 of 150 points** taken"
 
 
 @pytest.mark.parametrize(

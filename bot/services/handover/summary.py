@@ -36,6 +36,8 @@ def preview_json(preview: Preview, problems: Sequence[Problem]) -> Json:
         "deductions": totals.deductions,
         "may_take_less": totals.may_take_less,
         "total": canonical(totals.total, unit),
+        "given": canonical(totals.given, unit),
+        "taken": canonical(totals.taken, unit),
         "pending": totals.pending,
         "unresolved_rows": totals.unresolved,
         "unresolved": _rows(preview.unresolved, unit),
