@@ -10,9 +10,9 @@ from bot.domain.lanes import LaneKind
 from bot.errors import SettingsError
 from bot.providers.base import Health
 from bot.services.proving import plan_of
+from tests.services.lane_office import OTHER, OWN, THIRD, check, lay, opened, rows_of, variables
+from tests.services.lane_office import resumed as resumed_on_a_lane
 from tests.services.office import Door, Office, file_of, members, paying
-from tests.services.test_lanes import OTHER, OWN, THIRD, check, lay, opened, rows_of, variables
-from tests.services.test_lanes import resumed as resumed_on_a_lane
 
 MEMBERS, CREDENTIALS, GAMEBALL = "drip-members", "drip-credentials", "gameball"
 MEMBERS_CALL = {"method": "PATCH", "path": "/members/transaction"}

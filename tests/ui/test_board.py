@@ -17,7 +17,7 @@ from bot.ui.board import StaffBoard
 from bot.ui.board_message import ALERTED
 from bot.ui.results import result_file
 from bot.ui.staff import nonce_of
-from tests.services.test_lanes import MEMBERS, OTHER, OWN, lay
+from tests.services.lane_office import MEMBERS, OTHER, OWN, lay
 from tests.support.batches import alerts, board_says, record, record_file, view, without_board
 from tests.support.discord import discord_world
 from tests.support.patience import PATIENCE, until

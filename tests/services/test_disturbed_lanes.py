@@ -1,0 +1,114 @@
+"""Lanes whose places do not stand where this ledger expects them: nothing more is paid, and nothing is guessed."""
+
+from __future__ import annotations
+
+from bot.clock import milliseconds
+from bot.domain.lanes import LaneKind
+from bot.domain.model import Decision
+from bot.ledger import copying
+from bot.providers.base import Health
+from tests.services.lane_office import (
+    MEMBERS,
+    OTHER,
+    OWN,
+    check,
+    health,
+    lay,
+    moved,
+    opened,
+    resumed,
+    variables,
+)
+from tests.services.office import MOD, Door, members, pauses, paying
+
+
+async def test_a_ring_that_somebody_moved_stops_the_batch_instead_of_paying(door: Door) -> None:
+    ids = members(3)
+    async with opened(door, LaneKind.RING, ids) as office:
+        await office.send(paying(ids[:1]), MEMBERS)
+        await moved(office, (OTHER, -1), (OWN, 1))
+        batch_id = await office.send(paying(ids[1:]), MEMBERS)
+        assert await office.state(batch_id) == "paused:disturbed"
+        assert pauses(office.told) == [(batch_id, "disturbed")]
+        assert await office.states(batch_id) == "PP"
+        await check(office)
+        assert await health(office) is Health.FAILED
+        destination = (await office.batch(batch_id)).destination
+        assert "the ring is disturbed" in (await office.app.services.promises.of(destination)).text
+        assert await lay(office.app, MEMBERS) == [Health.OK]
+        assert "sent again on a token ring" in (await office.app.services.promises.of(destination)).text
+        await office.app.services.batches.resume(batch_id, MOD)
+        await office.quiet()
+        assert await office.states(batch_id) == "AA"
+        await check(office)
+        assert await health(office) is Health.OK
+
+
+async def test_a_ring_that_is_disturbed_after_a_lost_answer_leaves_the_call_to_a_person(door: Door) -> None:
+    ids = members(3)
+    async with opened(door, LaneKind.RING, ids) as office:
+        await office.send(paying(ids[:1]), MEMBERS)
+        await office.sandbox.faults({"match": {"method": "PATCH", "nth": 1}, "kind": "reset-before-apply"})
+        await moved(office, (OWN, 1))
+        batch_id = await office.send(paying(ids[1:]), MEMBERS)
+        assert await office.state(batch_id) == "paused:disturbed"
+        assert await office.states(batch_id) == "UU"
+        assert await lay(office.app, MEMBERS) == [Health.FAILED]  # a call on it is in doubt
+        awards = [award.id for award in await office.awards(batch_id)]
+        await office.app.services.batches.resolve(batch_id, awards, Decision.LANDED, MOD, reason="looked")
+        await check(office)
+        assert await lay(office.app, MEMBERS) == [Health.FAILED]  # it holds two points
+        await moved(office, (OWN, -1))
+        assert await lay(office.app, MEMBERS) == [Health.OK]
+
+
+async def test_an_old_copy_of_the_ledger_stops_at_the_start(door: Door) -> None:
+    ids = members(4)
+    ledger, copy = door.directory / "bursar.db", door.directory / "copy.db"
+    async with opened(door, LaneKind.RING, ids) as office:
+        await office.send(paying(ids[:1]), MEMBERS)
+        await office.app.ledger.database.write_bare(lambda c: c.execute("VACUUM INTO ?", (str(copy),)))
+        await office.send(paying(ids[1:2]), MEMBERS)
+    for name in ("bursar.db", "bursar.db-wal", "bursar.db-shm"):
+        (door.directory / name).unlink(missing_ok=True)
+    copy.rename(ledger)
+    async with door.open(**variables(LaneKind.RING, door)) as office:
+        batch_id = await office.send(paying(ids[2:]), MEMBERS)
+        assert await office.state(batch_id) == "paused:disturbed"
+        assert await office.states(batch_id) == "PP"
+        pause = (await office.batch(batch_id)).pause
+        assert pause is not None
+        assert "this ledger expects" in pause.message
+
+
+async def test_a_doubt_of_a_restored_ledger_is_not_settled_by_where_the_ring_stands_now(door: Door) -> None:
+    """The ring may be where it was because it was moved on twice: by the call in doubt, and by another one."""
+    ids = members(4)
+    ledger, copy = door.directory / "bursar.db", door.directory / "copy.db"
+    async with opened(door, LaneKind.RING, ids) as office:
+        await office.sandbox.faults({"match": {"method": "PATCH", "every": 1}, "kind": "reset-before-apply"})
+        door.calendar.speed = 20.0
+        batch_id = await office.send(paying(ids[:2]), MEMBERS)
+        assert await office.states(batch_id) == "UU"
+        await office.sandbox.faults()
+    door.calendar.speed = 1.0
+    copying.copy(ledger, copy)
+    assert await resumed(door, LaneKind.RING) == {"applied": 2}
+    async with door.open(**variables(LaneKind.RING, door)) as office:
+        await office.send(paying(ids[2:]), MEMBERS)
+        sent = len(await office.writes())
+    copying.restore(copy, ledger, milliseconds(door.calendar.now()))
+    async with door.open(settling=True, **variables(LaneKind.RING, door)) as office:
+        assert await office.app.ledger.restorations.sign_off("Ada")
+        office.app.services.dispatcher.wake()
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        assert await office.states(batch_id) == "UU"
+        assert len(await office.writes()) == sent
+        another = await office.send(paying(ids[2:], 7), MEMBERS)
+        assert await office.state(another) == "paused:disturbed"
+        awards = [award.id for award in await office.awards(batch_id)]
+        await office.app.services.batches.resolve(batch_id, awards, Decision.LANDED, MOD, reason="its balance")
+        assert await lay(office.app, MEMBERS) == [Health.OK]
+        await office.app.services.batches.resume(another, MOD)
+        await office.quiet()
+        assert await office.states(another) == "AA"
