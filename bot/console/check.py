@@ -6,7 +6,7 @@ import asyncio
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -253,5 +253,4 @@ def _sum_words(verdict: Verdict) -> str:
 def _facts_words(facts: FileFacts | None) -> Json:
     if facts is None:
         return {}
-    names = ("encoding", "delimiter", "header_line", "recipient_column", "amount_column", "reason_column", "ignored")
-    return {name: getattr(facts, name) for name in names}
+    return asdict(facts)

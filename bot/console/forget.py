@@ -22,7 +22,7 @@ def run(options: Namespace) -> int:
         settings = load_settings(options)
         person = options.person.strip()
         if not (person.isascii() and person.isdigit() and len(person) <= 20):
-            raise UsageError(f"{person or 'nothing'} is no Discord id", hint="It has 17 to 20 digits.")
+            raise UsageError(f"{person or 'nothing'} is no Discord id", hint="It has 17 to 19 digits.")
         done = asyncio.run(_blanked(options, settings, person))
     except BursarError as error:
         return output.failed(options.json, error, FAILED, failure)

@@ -281,6 +281,15 @@ def _doctor(commands: _Commands[Parser]) -> None:
     )
 
 
+_DUPLICATES: Final = {
+    Duplicates.SUM: "one award with the sum (sum, the default)",
+    Duplicates.APART: "one award for each row (apart)",
+    Duplicates.ONCE: "equal amounts once (once)",
+    Duplicates.REFUSE: "none of them (refuse)",
+}
+"""What becomes of several rows for one recipient."""
+
+
 def _reading_options(command: Parser, policies: Sequence[Duplicates] = tuple(Duplicates)) -> None:
     group = command.add_argument_group("reading the file")
     group.add_argument("--amount", metavar="N", help="for a file without an amount column")
@@ -288,8 +297,7 @@ def _reading_options(command: Parser, policies: Sequence[Duplicates] = tuple(Dup
         "--duplicates",
         choices=[policy.value for policy in policies],
         default=Duplicates.SUM.value,
-        help="several rows for one recipient: one award with the sum (default), one award each, equal amounts once, "
-        "or none",
+        help=f"several rows for one recipient: {', '.join(_DUPLICATES[policy] for policy in policies)}",
     )
     group.add_argument("--recipient-column", metavar="NAME", help="the column that says who")
     group.add_argument("--amount-column", metavar="NAME", help="the column that says how much")

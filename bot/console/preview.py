@@ -80,7 +80,8 @@ def file_words(facts: Mapping[str, Any]) -> str:
         return ""
     delimiter = _DELIMITERS.get(facts["delimiter"], repr(facts["delimiter"]))
     encoding = _ENCODINGS.get(facts["encoding"], facts["encoding"])
-    words = f": {encoding}, {delimiter}, header in line {facts['header_line']}; who: {facts['recipient_column']}"
+    who = " or ".join((facts["recipient_column"], *facts.get("other_recipient_columns", ())))
+    words = f": {encoding}, {delimiter}, header in line {facts['header_line']}; who: {who}"
     if facts["amount_column"]:
         words += f"; how much: {facts['amount_column']}"
     if facts.get("reason_column"):
@@ -144,6 +145,9 @@ def _matched_lines(matched: Mapping[str, Any]) -> Iterator[str]:
             for one in matched["batches"]
         ]
     )
+    lines = matched["lines"]
+    more = f" and {matched['rows'] - SHOWN_LINES:,} more" if matched["rows"] > SHOWN_LINES else ""
+    yield f"  in line{'' if len(lines) == 1 else 's'} {', '.join(str(line) for line in lines[:SHOWN_LINES])}{more}"
 
 
 def _unsettled(earlier: Mapping[str, Any]) -> str:
@@ -169,7 +173,7 @@ def _plan_words(plan: Mapping[str, Any]) -> str:
     if plan["lookups"]:
         words += f" after {plural(plan['lookups'], 'look-up')}"
     if plan["reads"]:
-        words += f", up to {plural(plan['reads'], 'request')} to read balances before them"
+        words += f", before that up to {plural(plan['reads'], 'request')} to read balances"
     words += f", at least {duration(plan['seconds'])}" if plan["seconds"] >= FEW_SECONDS else ", a few seconds"
     if plan["month_share"] and plan["month_share"] >= SMALLEST_SHARE:
         words += f", {plan['month_share']:.2%} of the month's requests"

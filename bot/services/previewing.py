@@ -158,7 +158,10 @@ async def _about_oneself(ledger: Ledger, draft: Draft, limits: Limits) -> tuple[
     if not others:
         return ()
     named = " and ".join(sorted(_SPOKEN[one] for one in others))
-    message = f"{named} cannot be compared with whoever confirms, who may not award themselves; make sure of those rows"
+    message = (
+        f"nobody may award themselves, and of {named} Bursar cannot tell whose they are: make sure that none of those"
+        " rows is for whoever sends this"
+    )
     return (Notice("self-award", message),)
 
 
@@ -229,7 +232,10 @@ async def _spent(ledger: Ledger, batches: Sequence[Batch], since: int) -> Batch 
 def _over_limit(totals: DraftTotals, largest: Sequence[StagedRow], programme: Programme, limits: Limits) -> str | None:
     if limits.max_batch is not None and totals.total_absolute > limits.max_batch:
         asked, allowed = (display(amount, programme.unit) for amount in (totals.total_absolute, limits.max_batch))
-        return f"the batch moves {asked} in total, above the limit of {allowed} for one batch"
+        return (
+            f"the batch moves {asked} in total, above the limit of {allowed} for one batch; send it in parts or have"
+            " the limit raised"
+        )
     return over_award_limit(largest, programme, limits)
 
 
@@ -239,7 +245,10 @@ def over_award_limit(largest: Sequence[StagedRow], programme: Programme, limits:
     if limits.max_award is None or not largest or abs(largest[0].amount) <= limits.max_award:
         return None
     asked, allowed = (display(amount, programme.unit) for amount in (abs(largest[0].amount), limits.max_award))
-    return f"the award in line {largest[0].line} moves {asked}, above the limit of {allowed} for one award"
+    return (
+        f"the award in line {largest[0].line} moves {asked}, above the limit of {allowed} for one award; lower it or"
+        " have the limit raised"
+    )
 
 
 def matched_words(matches: Matches) -> str:

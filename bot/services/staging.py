@@ -266,7 +266,7 @@ def _limit_problem(row: Row, unit: Unit, limits: Limits) -> Problem | None:
     if limits.max_award is None or abs(row.amount) <= limits.max_award:
         return None
     limit = display(limits.max_award, unit)
-    message = f"{canonical(row.amount, unit)} is above the limit of {limit} for one award"
+    message = f"{canonical(row.amount, unit)} is above the limit of {limit} for one award; lower it or have it raised"
     return Problem(row.line, None, "over-limit", message)
 
 

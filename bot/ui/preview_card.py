@@ -107,6 +107,8 @@ def preview_card(preview: Preview, frame: Frame, step: Step = Step.MAIN) -> disc
             lines.extend([RULE, *group])
         if facts is problem_lines and group and frame.problems_file is not None:
             lines.append(discord.ui.File(f"attachment://{frame.problems_file}"))
+    if preview.totals.problems and not preview.totals.rows:
+        lines.extend([RULE, "**No row can be sent**: correct them in the file, then send it with `/bulk` again."])
     if preview.good_rows:
         lines.extend([RULE, *budget_lines(preview), plan_line(preview), _where(frame)])
     if preview.good_rows and preview.start_delay_seconds > 0:

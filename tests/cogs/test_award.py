@@ -247,7 +247,7 @@ async def test_above_the_limit_of_a_batch_nothing_can_be_sent(tmp_path: Path) ->
         await world.setting("max_batch", "150")
         text = " ".join(member.mention for member in world.members[:2])
         card = await world.award(world.mod, members=text, amount="100")
-        assert "above the limit of 150 for one batch" in card.text
+        assert "above the limit of 150 for one batch; send it in parts or have the limit raised" in card.text
         assert card.buttons == ["Cancel"]
 
 

@@ -172,7 +172,8 @@ class TestRefused:
         ).status == 0
         other = payout(shell.directory / "b.csv", 3, first=1)
         done = await shell("bulk", other, "--programme", "gameball", "--yes", "--json")
-        assert (done.status, done.json["matched"]["rows"]) == (5, 1)
+        assert (done.status, done.json["matched"]["rows"], done.json["matched"]["lines"]) == (5, 1, [2])
+        assert "  in line 2\n" in done.err
 
     async def test_a_batch_above_the_limit_is_5(self, shell: Shell, sandbox: Sandbox):
         file = payout(shell.directory / "p.csv", 3)

@@ -258,3 +258,19 @@ async def test_deductions_are_told_apart_from_what_is_given(tmp_path: Path):
     file = write_csv(tmp_path / "p.csv", "discord_id,amount", f"{one},10", f"{two},-5")
     done = await bursar("check", str(file), directory=tmp_path)
     assert "Good rows: 2 of 2, 10 points given, 5 points taken." in done.out
+
+
+async def test_every_column_that_says_who_is_named(tmp_path: Path):
+    (one,) = members(1)
+    rows = (f"{one},,10", ",0x52908400098527886E0F7030069857D2E4169EE7,10")
+    file = write_csv(tmp_path / "p.csv", "discord_id,wallet,amount", *rows)
+    done = await bursar("check", str(file), directory=tmp_path)
+    assert "who: discord_id or wallet; how much: amount\n" in done.out
+
+
+async def test_a_file_with_two_signs_between_its_cells_is_told_what_to_look_at(tmp_path: Path):
+    (one,) = members(1)
+    file = write_csv(tmp_path / "p.csv", "discord_id;amount", f"{one},10")
+    done = await bursar("check", str(file), directory=tmp_path)
+    assert done.status == 2
+    assert "let the same sign (a comma, for example) stand between the cells of every row" in done.out

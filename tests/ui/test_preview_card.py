@@ -106,6 +106,16 @@ def test_rows_that_may_never_be_paid_are_not_called_paid() -> None:
     assert "may get the points a second time" in text_of(preview_card(preview(matches=none), FRAME, Step.AGAIN))
 
 
+def test_a_file_of_bad_rows_only_says_what_to_do_next() -> None:
+    none = preview(problems=BAD_ROWS, totals=totals(0, problems=7), sample=(), largest=())
+    assert "**No row can be sent**: correct them in the file, then send it with `/bulk` again." in text_of(
+        preview_card(none, FRAME)
+    )
+    assert not [label for label in labels(none) if label.startswith("Send")]
+    some = preview(problems=BAD_ROWS, totals=totals(1198, problems=7))
+    assert "No row can be sent" not in text_of(preview_card(some, FRAME))
+
+
 def test_a_repeat_under_another_period_is_one_line_and_no_question() -> None:
     matches = Matches(1203, 60_150, (EarlierBatch(41, "Ada", NOW_MS - 7 * 86_400_000, "Week 30", 1203),))
     shown = preview(matches=matches, matches_harmless=True)

@@ -63,7 +63,11 @@ def _wrong_total(tally: Tally, unit: Unit) -> Refusal | None:
 def _nothing_to_send(tally: Tally) -> Refusal | None:
     if tally.rows or tally.problems:
         return None
-    return Refusal("no-rows", "There is nothing to pay: no row has an amount other than zero. Fill in the amounts.")
+    return Refusal(
+        "no-rows",
+        "There is nothing to pay: no row has an amount other than zero. Fill in the amounts, and let the same sign"
+        " (a comma, for example) stand between the cells of every row.",
+    )
 
 
 def _about_recipients(settled: Settled) -> Sequence[Notice]:

@@ -18,8 +18,11 @@ MAX_PROBLEMS: Final = 10_000
 """Problems that are listed one by one; ``problem_rows`` counts them all."""
 
 
-def preview_json(preview: Preview, problems: Sequence[Problem]) -> Json:
-    """Everything that a person has to see before confirming. Ids are strings, amounts canonical strings."""
+def preview_json(preview: Preview, problems: Sequence[Problem], matched: Sequence[int]) -> Json:
+    """Everything that a person has to see before confirming. Ids are strings, amounts canonical strings.
+
+    ``matched``: the lines of the rows that earlier batches have.
+    """
     unit, totals, draft = preview.programme.unit, preview.totals, preview.draft
     return {
         "draft": str(draft.id),
@@ -45,7 +48,7 @@ def preview_json(preview: Preview, problems: Sequence[Problem]) -> Json:
         "problem_rows": totals.problems,
         "problems": problems_json(problems[:MAX_PROBLEMS]),
         "warnings": warnings_json(preview.warnings),
-        "matched": _matched(preview),
+        "matched": {**_matched(preview), "lines": list(matched[:MAX_PROBLEMS])},
         "plan": _plan(preview),
     }
 
