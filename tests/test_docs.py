@@ -81,3 +81,14 @@ def test_what_the_code_names_of_the_services_page_is_on_it() -> None:
             named |= set(re.findall(r"docs/services\.md, ([A-Z][A-Za-z' ]*)", text))
     assert named
     assert named <= headings
+
+
+def test_what_the_maintainers_page_points_at_is_there() -> None:
+    """Files as they are named from the root, or from ``bot/``; what stands behind a colon is defined in that file."""
+    text = (DOCS / "docs/maintaining.md").read_text(encoding="utf-8")
+    pointed = re.findall(r"`([\w/]+\.(?:py|txt))`(?:: ((?:`\w+`(?:, )?)+))?", text)
+    assert len(pointed) > 40
+    for name, defined in pointed:
+        (source,) = [path for path in (DOCS / name, DOCS / "bot" / name) if path.exists()]
+        for one in re.findall(r"\w+", defined):
+            assert re.search(rf"(?:def|class) {one}\b|^{one}\b", source.read_text(encoding="utf-8"), re.M), one
