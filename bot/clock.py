@@ -1,4 +1,5 @@
-"""Time, passed in. Nothing else in Bursar reads a clock or sleeps."""
+"""Time, passed in. Nothing else that sends, records or shows reads a clock or sleeps; the demo has the real time's, and
+the stand-ins have a clock of their own."""
 
 from __future__ import annotations
 

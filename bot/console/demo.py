@@ -1,4 +1,4 @@
-"""``demo``: the whole job on the stand-ins. All of it is in ``bot.demo``, which needs the `demo` extra."""
+"""``demo``: the whole job on the stand-ins. All of it is in ``bot.demo``, which needs SimCord (`make demo`)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ FAILED: Final = "The demo did not start"
 def run(options: Namespace) -> int:
     """The command."""
     if importlib.util.find_spec("simcord") is None:
-        extra = "browser" if options.browser else "demo"
-        raise UsageError("the simulated Discord is not installed", hint=f"Install it: pip install 'bursar[{extra}]'.")
+        target = "demo-browser" if options.browser else "demo"
+        raise UsageError("the simulated Discord is not installed", hint=f"Run: make {target}.")
     status: int = importlib.import_module("bot.demo").main(["--browser"] if options.browser else [])
     return status
 

@@ -20,7 +20,7 @@ from bot.domain.probing import Leg, Purse
 from bot.domain.ring import FEWEST, Flight, Ring, Step
 
 START_WITHIN: Final = 5.0
-"""Seconds after it was recorded within which a call on a lane begins to be sent, or is not sent at all: what is
+"""Seconds after its record within which a call, on a lane or not, begins to be sent, or is not sent at all: what is
 recorded about its longest life would not be true otherwise."""
 
 

@@ -282,7 +282,7 @@ class Batch:
 
     id: int
     source: str
-    """``award``, ``file``, ``paste``, ``retry``, ``undo``, ``cli``."""
+    """``award``, ``file``, ``paste``, ``retry``, ``undo``, ``cli``, ``history`` (taken in from a lost ledger)."""
     state: BatchState
     pause: Pause | None
     recorded_at: int

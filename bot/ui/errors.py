@@ -155,7 +155,7 @@ class Form(discord.ui.Modal):
     """A form whose errors end in ``handle``.
 
     Forms live in memory only. ``run`` is new at every start of the program, so that one that was opened before a
-    restart is recognised and answered (``is_lost``) instead of failing silently.
+    restart is recognised and answered (``is_lost_form``) instead of failing silently.
     """
 
     def __init__(self, title: str, run: str, name: str) -> None:
