@@ -21,6 +21,7 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "bot.clock": (),
     "bot.checkpoints": (),
     "bot.log": (),
+    "bot.standins": (),
     "bot.variables": (),
     "bot.customer_map": (),
     "bot.reader": ("bot.domain", "bot.variables"),
@@ -35,10 +36,32 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "bot.client": ("bot.services", "bot.ui"),
     # The composition root and the command line put everything together; they import no cog and nothing of Discord.
     "bot.app": ("bot.domain", "bot.ledger", "bot.providers", "bot.services"),
-    "bot.console": ("bot.app", "bot.client", "bot.domain", "bot.ledger", "bot.providers", "bot.services", "bot.ui"),
+    "bot.console": (
+        *(
+            "bot.app",
+            "bot.client",
+            "bot.domain",
+            "bot.ledger",
+            "bot.providers",
+            "bot.services",
+            "bot.standins",
+            "bot.ui",
+        ),
+    ),
     "bot.__main__": ("bot.console",),
     # The demo plays operator, moderator and both services.
-    "bot.demo": ("bot.app", "bot.client", "bot.domain", "bot.ledger", "bot.providers", "bot.services", "bot.ui"),
+    "bot.demo": (
+        *(
+            "bot.app",
+            "bot.client",
+            "bot.domain",
+            "bot.ledger",
+            "bot.providers",
+            "bot.services",
+            "bot.standins",
+            "bot.ui",
+        ),
+    ),
     # Names without a rule of their own: the packages themselves, whose __init__ is empty.
     "bot": (),
 }

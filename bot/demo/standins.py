@@ -1,51 +1,30 @@
-"""The stand-ins for Drip and Gameball: a process of their own, asked through their control port."""
+"""The stand-ins for Drip and Gameball as the demo asks them, through their control port."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import urllib.request
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.error import URLError
 
+from bot import standins
 from bot.demo.failures import DemoFailed
 
-START_SECONDS: Final = 30
-STOP_SECONDS: Final = 10
 ANSWER_SECONDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class StandIns:
-    """The running stand-ins: where they are, what they know."""
-
-    info: Mapping[str, Any]
-    """The JSON line that they print at their start."""
-    process_id: int
+class StandIns(standins.Running):
+    """What they know, and what can be made of them."""
 
     @property
     def currency(self) -> str:
         """The id of Drip's currency that the demo pays in."""
         return str(self.info["drip"]["currency_id"])
-
-    def variables(self) -> dict[str, str]:
-        """Addresses and keys as the variables of the settings."""
-        drip, gameball = self.info["drip"], self.info["gameball"]
-        return {
-            "DRIP_API_KEY": drip["api_key"],
-            "DRIP_REALM_ID": drip["realm_id"],
-            "DRIP_CURRENCY_ID": drip["currency_id"],
-            "DRIP_BASE_URL": self.info["drip_url"],
-            "DRIP_RATE_PLAN": "pro",
-            "GAMEBALL_API_KEY": gameball["api_key"],
-            "GAMEBALL_SECRET_KEY": gameball["secret_key"],
-            "GAMEBALL_BASE_URL": self.info["gameball_url"],
-            "GAMEBALL_AMOUNT_UNIT": "points",
-        }
 
     async def seed(self, discord_ids: Sequence[str], *, balance: int) -> None:
         """Make these Discord accounts members at Drip and customers at Gameball."""
@@ -89,38 +68,6 @@ class StandIns:
 
 @asynccontextmanager
 async def standing_in() -> AsyncIterator[StandIns]:
-    """Start them, on free ports of this machine; they end with the block, or with this process however it ends."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "bot.sandbox", "--die-with-parent", "--drip-plan", "pro"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        # Ctrl+C goes to every process of a terminal's group; the stand-ins have to answer the call in flight first.
-        start_new_session=True,
-    )
-    try:
-        yield StandIns(await _first_line(process), process.pid)
-    finally:
-        await _stop(process)
-
-
-async def _first_line(process: asyncio.subprocess.Process) -> Mapping[str, Any]:
-    assert process.stdout is not None  # it was asked for
-    with suppress(TimeoutError, ValueError):
-        async with asyncio.timeout(START_SECONDS):
-            line: Mapping[str, Any] = json.loads(await process.stdout.readline())
-            return line
-    raise DemoFailed("the stand-ins for Drip and Gameball did not start; the lines above say why")
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    """The end of its input ends it; a stuck one is ended."""
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await process.communicate()
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+    """Start them; they end with the block."""
+    async with standins.running() as started:
+        yield StandIns(started.info, started.process_id)
