@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 OPEN_TO_ALL = ("bot.settings", "bot.errors", "bot.clock", "bot.checkpoints", "bot.log", "bot.spool")
 
+WHOLE_BOT = ("bot.app", "bot.client", "bot.domain", "bot.ledger", "bot.providers", "bot.services", "bot.ui")
+
 ARROWS: Mapping[str, tuple[str, ...]] = {
     # What stands on the left may import what stands on the right, itself, and what is open to all. The longest name
     # that fits a module is its rule.
@@ -36,32 +38,10 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "bot.client": ("bot.services", "bot.ui"),
     # The composition root and the command line put everything together; they import no cog and nothing of Discord.
     "bot.app": ("bot.domain", "bot.ledger", "bot.providers", "bot.services"),
-    "bot.console": (
-        *(
-            "bot.app",
-            "bot.client",
-            "bot.domain",
-            "bot.ledger",
-            "bot.providers",
-            "bot.services",
-            "bot.standins",
-            "bot.ui",
-        ),
-    ),
+    "bot.console": (*WHOLE_BOT, "bot.standins"),
     "bot.__main__": ("bot.console",),
     # The demo plays operator, moderator and both services.
-    "bot.demo": (
-        *(
-            "bot.app",
-            "bot.client",
-            "bot.domain",
-            "bot.ledger",
-            "bot.providers",
-            "bot.services",
-            "bot.standins",
-            "bot.ui",
-        ),
-    ),
+    "bot.demo": (*WHOLE_BOT, "bot.standins"),
     # Names without a rule of their own: the packages themselves, whose __init__ is empty.
     "bot": (),
 }
