@@ -14,6 +14,7 @@ from bot.errors import BursarError, UsageError
 from bot.ui import batch_buttons, doubts, halting
 from bot.ui.answers import Interaction
 from bot.ui.batch_cards import choice_label
+from bot.ui.errors import changes_nothing
 from bot.ui.parts import Parts
 from bot.ui.permissions import actor_of, services_of, sight
 from bot.ui.text import plain
@@ -32,6 +33,11 @@ def batch_id_of(text: str) -> int:
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
         raise UsageError(f"“{plain(text, 60)}” is no batch.", hint="Choose one from the list, or type its number.")
     return int(digits)
+
+
+def _batch_id(interaction: Interaction, text: str) -> int:
+    changes_nothing(interaction)
+    return batch_id_of(text)
 
 
 Wanted = Callable[[Batch, Counts], bool]
@@ -81,31 +87,31 @@ class BatchCommands(app_commands.Group):
     @app_commands.describe(batch="Which batch")
     @app_commands.autocomplete(batch=_any)
     async def show(self, interaction: Interaction, batch: str) -> None:
-        await batch_buttons.show(interaction, batch_id_of(batch))
+        await batch_buttons.show(interaction, _batch_id(interaction, batch))
 
     @app_commands.command(name="pause", description="Make no further call; what is not sent stays planned")
     @app_commands.describe(batch="Which batch")
     @app_commands.autocomplete(batch=_running)
     async def pause(self, interaction: Interaction, batch: str) -> None:
-        await batch_buttons.pause(interaction, batch_id_of(batch))
+        await batch_buttons.pause(interaction, _batch_id(interaction, batch))
 
     @app_commands.command(name="resume", description="Go on with a paused batch")
     @app_commands.describe(batch="Which batch")
     @app_commands.autocomplete(batch=_paused)
     async def resume(self, interaction: Interaction, batch: str) -> None:
-        await batch_buttons.resume(interaction, batch_id_of(batch))
+        await batch_buttons.resume(interaction, _batch_id(interaction, batch))
 
     @app_commands.command(name="stop", description="Cancel for good what is not sent yet")
     @app_commands.describe(batch="Which batch")
     @app_commands.autocomplete(batch=_unfinished)
     async def stop(self, interaction: Interaction, batch: str) -> None:
-        await batch_buttons.stop(interaction, batch_id_of(batch))
+        await batch_buttons.stop(interaction, _batch_id(interaction, batch))
 
     @app_commands.command(name="retry", description="Send the refused rows of a batch again, as a batch of their own")
     @app_commands.describe(batch="Which batch")
     @app_commands.autocomplete(batch=_with_refused)
     async def retry(self, interaction: Interaction, batch: str) -> None:
-        await batch_buttons.retry(interaction, batch_id_of(batch))
+        await batch_buttons.retry(interaction, _batch_id(interaction, batch))
 
     @app_commands.command(name="stop-all", description="Emergency: pause everything, and let nothing new be sent")
     @app_commands.describe(reason="Why; kept, and shown to the staff")
@@ -116,13 +122,13 @@ class BatchCommands(app_commands.Group):
     @app_commands.describe(batch="Which batch")
     @app_commands.autocomplete(batch=_landed)
     async def undo(self, interaction: Interaction, batch: str) -> None:
-        await batch_buttons.undo(interaction, batch_id_of(batch))
+        await batch_buttons.undo(interaction, _batch_id(interaction, batch))
 
     @app_commands.command(name="resolve", description="Settle rows of which nobody knows whether they landed")
     @app_commands.describe(batch="Which batch")
     @app_commands.autocomplete(batch=_in_doubt)
     async def resolve(self, interaction: Interaction, batch: str) -> None:
-        await doubts.show_doubts(interaction, batch_id_of(batch))
+        await doubts.show_doubts(interaction, _batch_id(interaction, batch))
 
 
 async def setup(client: Parts) -> None:

@@ -74,10 +74,15 @@ class SettingsCommands(app_commands.Group):
         if currency == OPERATORS_OWN:
             await settings_changes.change_currency(interaction, programme, None, "as the operator set it")
             return
-        found = next((one for one in await self._currencies.of(programme) if currency in (one.id, one.name)), None)
+        listed = await self._currencies.of(programme)
+        if not listed:
+            raise UsageError(
+                f"the programme {escape(programme)} has no currency to choose.", hint="Only those of Drip have."
+            )
+        found = next((one for one in listed if currency in (one.id, one.name)), None)
         if found is None:
             raise UsageError(
-                f"{escape(programme)} has no currency “{escape(currency)}”.",
+                f"the programme {escape(programme)} has no currency “{escape(currency)}”.",
                 hint="Choose one from the list that opens while typing.",
             )
         if found.archived:

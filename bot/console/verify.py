@@ -25,7 +25,7 @@ from bot.ledger import events, verifying
 from bot.ledger.ledger import Ledger
 from bot.ledger.receipts import Entry, Place
 from bot.ledger.verifying import Verified
-from bot.services.receipts import Receipts
+from bot.services.receipts import Receipts, no_such_row
 from bot.settings import Settings
 
 FAILED: Final = "Nothing was verified"
@@ -147,9 +147,12 @@ async def _asked(settings: Settings, code: str | None, head: str | None) -> _Ask
             try:
                 receipts = Receipts(ledger)
                 receipt = await receipts.find(code, None)
-                place = await receipts.place(receipt)
                 awards = tuple(await receipts.awards(receipt, member=None))
                 unit = receipt.batch.destination.unit
+                if awards or receipt.code.line is None:
+                    place = await receipts.place(receipt)
+                else:
+                    missing.append(output.sentence(no_such_row(receipt).message.capitalize()))
             except NotFound:
                 missing.append(f"No batch of this ledger has the receipt {code}. Compare it letter by letter.")
         if head is not None:

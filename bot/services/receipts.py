@@ -45,8 +45,6 @@ class Receipts:
             batch = await self._ledger.queries.batch(batch_id, server_id)
         except NotFound:
             raise unknown() from None
-        if code.line is not None and not await self._ledger.receipts.awards_of(batch_id, line=code.line):
-            raise unknown()
         return Receipt(batch, code)
 
     async def awards(self, receipt: Receipt, *, member: str | None) -> list[Award]:
@@ -60,6 +58,14 @@ class Receipts:
         """Where the batch stands in the history, recomputed now."""
         async with self._one_at_a_time:
             return await self._ledger.receipts.place(receipt.batch.id)
+
+
+def no_such_row(receipt: Receipt) -> NotFound:
+    """For who may look at the batch: the code is right up to the row behind it."""
+    return NotFound(
+        f"batch {receipt.batch.id} has this receipt, but no award from row {receipt.code.line}",
+        hint="The number behind the dot is a row of the file; without it the receipt shows the whole batch.",
+    )
 
 
 def unknown() -> NotFound:

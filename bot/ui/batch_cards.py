@@ -286,7 +286,7 @@ def state_word(batch: Batch, counts: Counts) -> str:
     """A few words for lists and autocompletion."""
     doubt = f", {counts.unknown:,} in doubt" if counts.unknown else ""
     if batch.state is BatchState.OPEN:
-        return "starting" if counts.planned == counts.total else f"running{doubt}"
+        return "nothing sent yet" if counts.planned == counts.total else f"running{doubt}"
     refused = f", {counts.rejected:,} refused" if counts.rejected else ""
     return f"{batch.state.value}{doubt}{refused}"
 

@@ -16,7 +16,7 @@ from bot.services.rules import Capability
 from bot.ui import answers
 from bot.ui.answers import Interaction
 from bot.ui.batch_buttons import begin
-from bot.ui.doubts_card import DONE, RISKS, Call, doubts_card, verb
+from bot.ui.doubts_card import DONE, Call, doubts_card, risks, verb
 from bot.ui.errors import Form, Guarded, changes_nothing
 from bot.ui.parts import parts_of
 from bot.ui.permissions import actor_of, require, services_of
@@ -90,7 +90,7 @@ class ReasonForm(Form):
         self._batch_id = batch_id
         self._decision = decision
         self._ids = [award.id for award in awards]
-        self.add_item(discord.ui.TextDisplay(f"**{verb(decision, len(awards))}**: {RISKS[decision]}"))
+        self.add_item(discord.ui.TextDisplay(f"**{verb(decision, len(awards))}**: {risks(awards)[decision]}"))
         self.reason: discord.ui.TextInput[Any] = discord.ui.TextInput(
             custom_id="reason", style=discord.TextStyle.paragraph, min_length=3, max_length=REASON_MAX
         )

@@ -22,10 +22,16 @@ from bot.ui.text import count, escape, plain, points, when, who
 NAMED: Final = 10
 """Rows of a call that are named on the card."""
 
-RISKS: Final = {
+_RISKS: Final = {
     Decision.LANDED: "counted as paid. If it did not arrive after all, they never get it.",
     Decision.SEND_AGAIN: "sent once more. If the first one arrived, they get it twice.",
     Decision.WRITE_OFF: "given up: not counted as paid, never sent again. They may or may not have it.",
+}
+
+_RISKS_TAKEN: Final = {
+    Decision.LANDED: "counted as taken. If it did not arrive after all, they keep the points.",
+    Decision.SEND_AGAIN: "sent once more. If the first one arrived, it is taken from them twice.",
+    Decision.WRITE_OFF: "given up: not counted as taken, never sent again. They may or may not have lost it.",
 }
 
 _VERBS: Final = {
@@ -91,11 +97,11 @@ def doubts_card(
     if call.whole and len(awards) > 1:
         lines.append("This call was all or nothing: either every row landed or none. One answer counts for all.")
     lines.append("Look at the members' balances in the programme, then say what is true:")
-    lines += [f"- **{verb(decision, len(awards))}**: {risk}" for decision, risk in RISKS.items()]
+    lines += [f"- **{verb(decision, len(awards))}**: {risk}" for decision, risk in risks(awards).items()]
     if batch.state is BatchState.STOPPED:
         lines.append("-# The batch was stopped, so nothing of it is sent again: use a new award where one is due.")
     target = f"a{awards[0].id}" if only is not None else f"c{call.attempt.id}"
-    rows: list[list[discord.ui.Item[Any]]] = [[_decide(batch, decision, target, len(awards)) for decision in RISKS]]
+    rows: list[list[discord.ui.Item[Any]]] = [[_decide(batch, decision, target, len(awards)) for decision in _VERBS]]
     if only is None and not call.whole and len(call.awards) > 1:
         rows.append([_pick_menu(batch, call)])
     pager = _pager(batch.id, at, len(calls), only)
@@ -161,6 +167,11 @@ def _row(award: Award, batch: Batch, numbers: Numbers, *, apart: bool) -> str:
     if award.attempts > 1:
         parts.append(f"{award.attempts} calls so far")
     return " · ".join(parts)
+
+
+def risks(awards: Sequence[Award]) -> Mapping[Decision, str]:
+    """What each answer means for those who got, or lost, the points."""
+    return _RISKS_TAKEN if all(award.amount < 0 for award in awards) else _RISKS
 
 
 def verb(decision: Decision, rows: int) -> str:

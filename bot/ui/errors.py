@@ -109,7 +109,10 @@ async def _gone_card(interaction: Interaction, error: DraftGone) -> discord.ui.L
     if error.batch_id is not None:
         try:
             view = await services.batches.view(error.batch_id, actor_of(interaction))
-            lines = [first_words(view.batch), f"`/batch show` with {error.batch_id} tells how it stands."]
+            lines = [
+                first_words(view.batch, interaction.user.id),
+                f"`/batch show` with {error.batch_id} tells how it stands.",
+            ]
         except BursarError:
             lines.append(f"It became batch {error.batch_id}.")
     elif error.hint:
@@ -119,9 +122,11 @@ async def _gone_card(interaction: Interaction, error: DraftGone) -> discord.ui.L
     )
 
 
-def first_words(batch: Batch) -> str:
+def first_words(batch: Batch, reader_id: int) -> str:
     """Who turned a draft into a batch, and when."""
     name = f"<@{batch.actor.id}>" if batch.actor.id.isdigit() else escape(batch.actor.name)
+    if batch.actor.id == str(reader_id):
+        name = "You"
     return f"{name} already sent it {when(batch.recorded_at, 'R')}, as **batch {batch.id}**."
 
 

@@ -120,7 +120,7 @@ def _batch_receipt(interaction: Interaction, seen: Look, view: BatchView, record
     else:
         lines.append(f"⚠ **No progress message** {why_not}")
     lines.append(f"-# batch {view.batch.id} · {escape(seen.title, 60)}")
-    lines += [batch_text.receipt(view), f"-# for one award of the file, with its row behind it: `{view.code}.2`"]
+    lines += [batch_text.receipt(view), f"-# for one award, with its row behind it: `{view.code}.2`"]
     return card(
         batch_text.title(view.batch),
         tone=tone,

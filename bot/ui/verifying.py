@@ -12,7 +12,7 @@ from bot.domain.model import Award
 from bot.errors import NotAllowed, NotFound
 from bot.ledger.receipts import Place
 from bot.services.batches import BatchView
-from bot.services.receipts import Receipt, unknown
+from bot.services.receipts import Receipt, no_such_row, unknown
 from bot.ui import answers, batch_text
 from bot.ui.answers import Interaction
 from bot.ui.cards import RULE, Line, Tone, card
@@ -32,8 +32,10 @@ async def show_place(interaction: Interaction, text: str) -> None:
     whole = await _sees_the_batch(interaction, receipt)
     mine = None if whole else str(interaction.user.id)
     awards = await services.receipts.awards(receipt, member=mine)
-    if not whole and not awards:
+    if not awards and not whole:
         raise unknown()
+    if not awards and receipt.code.line is not None:
+        raise no_such_row(receipt)
     view = await services.batches.view(receipt.batch.id, actor_of(interaction))
     place = await services.receipts.place(receipt)
     await answers.show(interaction, receipt_card(view, receipt, place, awards, whole, practice=services.practice))

@@ -126,6 +126,17 @@ async def test_what_is_given_and_what_is_taken_are_told_apart(tmp_path: Path) ->
         assert f"<@{grace.id}> · -20 points · taken" in receipt.text
 
 
+async def test_a_second_press_of_ones_own_is_told_as_such(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        phone = await world.award(world.mod, members=world.members[0].mention, amount="50")
+        listed = world.answer(await world.mod.slash(world.general, "batch list"))
+        desk = await world.pick(world.mod, listed, "1")
+        await world.press(world.mod, phone, "Send 50 points to @Ada")
+        late = await world.press(world.mod, desk, "Send 50 points to @Ada")
+        assert "You already sent it" in late.text and "**batch 1**" in late.text
+        assert list((await world.paid()).values()) == [50]
+
+
 async def test_the_second_of_two_devices_reads_who_was_first_and_sends_nothing(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         phone = await world.award(world.mod, members=world.members[0].mention, amount="50")

@@ -97,7 +97,7 @@ async def test_autocompletion_names_batches_that_the_command_can_do_something_wi
         waiting = await record(world, [20, 30], delay=600)
         everything = await world.mod.autocomplete(world.general, "batch show", "batch", "")
         assert [choice["value"] for choice in everything] == [str(waiting), str(done)]
-        assert everything[0]["name"] == f"Batch {waiting} · 2 awards · starting · Weekly quest"
+        assert everything[0]["name"] == f"Batch {waiting} · 2 awards · nothing sent yet · Weekly quest"
         to_pause = await world.mod.autocomplete(world.general, "batch pause", "batch", "")
         assert [choice["value"] for choice in to_pause] == [str(waiting)]
         typed = await world.mod.autocomplete(world.general, "batch show", "batch", "finished")
@@ -193,7 +193,7 @@ async def test_a_server_that_is_not_bound_learns_nothing_of_the_command_lines_ba
 async def test_what_is_no_batch_is_named(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         shown = await batch(world, world.mod, "show", batch="last one")
-        assert "“last one” is no batch" in shown.text
+        assert "“last one” is no batch" in shown.text and "Nothing was changed." in shown.text
         shown = await batch(world, world.mod, "show", batch="4711")
         assert "no batch 4711 here" in shown.text
 

@@ -247,7 +247,10 @@ async def test_the_currency_is_chosen_from_drips_own_list(tmp_path: Path) -> Non
         wrong = {"programme": "drip-members", "currency": "f" * 24}
         refused = world.answer(await world.admin.slash(world.general, "settings currency", **wrong))
         assert "Nothing was changed." in refused.text
-        assert "has no currency" in refused.text
+        assert "The programme drip-members has no currency" in refused.text
+        none = {"programme": "gameball", "currency": second}
+        refused = world.answer(await world.admin.slash(world.general, "settings currency", **none))
+        assert "The programme gameball has no currency to choose." in refused.text
         back = {"programme": "drip-members", "currency": "-"}
         await world.admin.slash(world.general, "settings currency", **back)
         assert (await rules(world)).currencies == {}

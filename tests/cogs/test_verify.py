@@ -48,13 +48,15 @@ async def test_a_code_that_is_wrong_foreign_or_not_ones_own_gets_the_same_plain_
         code = (await view(world, batch_id)).code
         answers = {
             (await verify(world, world.mod, "00000-00000")).text,
-            (await verify(world, world.mod, f"{code}.9")).text,
+            (await verify(world, world.members[0], f"{code}.9")).text,
             (await verify(world, world.members[0], f"{code}.2")).text,
             (await verify(world, world.members[4], code)).text,
         }
         (said,) = answers
         assert "Nothing was changed." in said
         assert "No batch of this server has that code." in said
+        row = await verify(world, world.mod, f"{code}.9")
+        assert f"Batch {batch_id} has this receipt, but no award from row 9." in row.text
         nonsense = await verify(world, world.mod, "batch twelve")
         assert "This is no receipt code" in nonsense.text
 

@@ -67,7 +67,9 @@ async def test_a_receipt_and_an_earlier_head_are_looked_for(shell: Shell):
     row = await shell("verify", f"{code}.3", "--json")
     assert (row.status, row.json["receipt"]["awards"]) == (0, ["2"])
     assert "Its row is award 2: 10 points to discord-id" in row.err
-    assert (await shell("verify", f"{code}.9")).status == 1
+    missing = await shell("verify", f"{code}.9")
+    assert missing.status == 1
+    assert "Batch 1 has this receipt, but no award from row 9." in missing.out
     short = await shell("verify", "--head", head[:16])
     assert (short.status, "The head is entry" in short.out) == (0, True)
 

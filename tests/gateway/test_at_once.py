@@ -115,5 +115,6 @@ async def _sent_once(bot: Bot, presses: Iterable[Asked]) -> None:
             assert press.who.id == int(batch.actor.id)
         else:
             assert "You sent nothing with this." in press.text
-            assert f"<@{batch.actor.id}> already sent it" in press.text and f"batch {batch.id}" in press.text
+            first = "You" if press.who.id == int(batch.actor.id) else f"<@{batch.actor.id}>"
+            assert f"{first} already sent it" in press.text and f"batch {batch.id}" in press.text
     assert receipts == 1

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bot.domain.judging import Numbers
-from bot.domain.model import Award, Counts, Recipient, RecipientType
+from bot.domain.model import Award, Counts, Decision, Recipient, RecipientType
 from bot.domain.states import AwardState
 from bot.ledger.queries import Attempt
-from bot.ui.doubts_card import Call, doubts_card
+from bot.ui.doubts_card import Call, doubts_card, risks
 from tests.ui.test_batch_text import DESTINATION, NOW_MS, view
 
 SHORT = "The reason of a transaction of theirs is cut off, so it could be this one."
@@ -38,6 +39,12 @@ def test_what_was_found_of_rows_without_a_balance_stands_beside_each() -> None:
     assert SHORT in text
     assert GONE in text
     assert "balance says" not in text
+
+
+def test_the_answers_about_deductions_say_what_they_mean_for_who_lost_the_points() -> None:
+    taken = replace(award(1), amount=-5)
+    assert "taken from them twice" in risks([taken])[Decision.SEND_AGAIN]
+    assert "they get it twice" in risks([taken, award(2)])[Decision.SEND_AGAIN]
 
 
 def test_what_is_so_of_all_rows_is_said_once() -> None:
