@@ -51,7 +51,7 @@ _WAITS_FOR_CALL: Final = (
 
 
 def claim(
-    connection: sqlite3.Connection, batch_id: int, plan: Plan, build: BuildBody, token: str, now: int
+    connection: sqlite3.Connection, batch_id: int, plan: Plan, build: BuildBody, token: str, now: int, passed: int
 ) -> Claim | NoLane | Beside | None:
     """``Claims.claim``."""
     batch = connection.execute(
@@ -67,7 +67,7 @@ def claim(
         # Told by this transaction: a call that ends after it is heard of after it, too.
         waits = connection.execute(_WAITS_FOR_CALL, (batch_id, account)).fetchone() is not None
         return Beside() if waits else None
-    passage = _passage(connection, items, plan, now)
+    passage = _passage(connection, items, plan, passed)
     if isinstance(passage, NoLane):
         return passage
     body = build(items, token) if passage is None else build(items, token, passage.legs)
@@ -136,12 +136,12 @@ def _begin(connection: sqlite3.Connection, call: _Intent, now: int) -> Claim:
     return Claim(attempt_id, call.batch_id, call.token, call.items, call.body, call.passage)
 
 
-def _passage(connection: sqlite3.Connection, items: Sequence[Item], plan: Plan, now: int) -> Passage | NoLane | None:
+def _passage(connection: sqlite3.Connection, items: Sequence[Item], plan: Plan, passed: int) -> Passage | NoLane | None:
     """The lane for a call; ``None``: it goes without, because the plan has none, or none for credentials that a members
     programme pays."""
     if not plan.lanes or items[0].target.startswith(CREDENTIAL_TARGET):
         return None
-    return _lanes.pick(connection, plan.lanes, now)
+    return _lanes.pick(connection, plan.lanes, passed)
 
 
 def claimable(connection: sqlite3.Connection, batch_id: int, kind: str, account: str, limit: int) -> tuple[Item, ...]:

@@ -42,8 +42,8 @@ def of_attempt(connection: sqlite3.Connection, attempt_id: int) -> Passage | Non
     return None if row is None else passage(row)
 
 
-def pick(connection: sqlite3.Connection, lanes: Sequence[int], now: int) -> Passage | NoLane:
-    """The first of these lanes that can take a call now."""
+def pick(connection: sqlite3.Connection, lanes: Sequence[int], passed: int) -> Passage | NoLane:
+    """The first of these lanes that can take a call, now that requests which could live until ``passed`` are dead."""
     waits: list[float] = []
     troubles: list[str] = []
     taken = False
@@ -55,7 +55,7 @@ def pick(connection: sqlite3.Connection, lanes: Sequence[int], now: int) -> Pass
             troubles.append(trouble)
         elif attempt_id is not None:
             taken = True
-        elif (free := lane(row)).starts_at * 1000 <= now:
+        elif (free := lane(row)).starts_at * 1000 <= passed:
             return Passage(free)
         else:
             waits.append(free.starts_at)

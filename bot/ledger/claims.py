@@ -37,19 +37,23 @@ class Claims:
         self._clock = clock
         self._randomness = randomness
 
-    async def claim(self, batch_id: int, plan: Plan, build: BuildBody) -> Claim | NoLane | Beside | None:
+    async def claim(
+        self, batch_id: int, plan: Plan, build: BuildBody, *, passed: float | None = None
+    ) -> Claim | NoLane | Beside | None:
         """Move planned awards of one lot to ``sending`` under a new attempt, committed before return: as many as
         ``plan`` has room for, on the first of its lanes that is free (``NoLane``: none is).
 
         The lowest lot that has something to send comes first, awards in order of id. Awards whose recipient (key or
         target) has an award in doubt or in a call under way at the same account stay planned (``Beside``: nothing is
         left but such ones, and a call under way is why). ``build`` makes the exact
-        body inside the transaction, so that its hash is recorded with the intent. ``None``: the batch is not open, its
-        start is not reached, or nothing can be claimed.
+        body inside the transaction, so that its hash is recorded with the intent. ``passed`` (Unix seconds): requests
+        that could live until then are dead; by itself now. ``None``: the batch is not open, its start is not reached,
+        or nothing can be claimed.
         """
         now = self._now()
+        dead = now if passed is None else milliseconds(passed)
         token = short_name(self._randomness, TOKEN_LENGTH)
-        return await self._database.write_shared(lambda c: _calls.claim(c, batch_id, plan, build, token, now))
+        return await self._database.write_shared(lambda c: _calls.claim(c, batch_id, plan, build, token, now, dead))
 
     async def claim_again(self, attempt_id: int, build: BuildBody) -> Claim | None:
         """Move the one award in doubt of a call that went under a transaction id to ``sending`` under a new attempt

@@ -23,6 +23,7 @@ from bot.services.following import Follower
 from bot.services.foresight import look_ahead
 from bot.services.gate import Gate
 from bot.services.programmes import Programmes
+from bot.services.quarantine import Quarantine
 from bot.services.sending import CallResult, make_call
 from bot.services.settling import Settler
 from bot.services.standing import Standing
@@ -75,8 +76,9 @@ class AccountWorker:
             job_wait_seconds=job_wait_seconds,
             stop_after_seconds=settle_after_seconds,
         )
+        self._quarantine = Quarantine(clock, max(linger_seconds, settle_after_seconds or 0.0))
         self._settler = Settler(
-            *(ledger, clock, account, self._doubts_looked_at, self._job_paused, self._is_going),
+            *(ledger, clock, self._quarantine, account, self._doubts_looked_at, self._job_paused, self._is_going),
             settle_after_seconds=settle_after_seconds,
             patient=patient,
         )
@@ -345,7 +347,7 @@ class AccountWorker:
         try:
             with self._standing.calling():
                 called = await make_call(
-                    *(self._ledger, flight.provider, self._clock, work.batch, flight.plan, flight),
+                    *(self._ledger, flight.provider, self._clock, self._quarantine, work.batch, flight.plan, flight),
                     for_ever=self._patient,
                     going=self._is_going,
                     again=flight.again,

@@ -23,6 +23,7 @@ from bot.ledger.ledger import Ledger
 from bot.providers.base import Provider
 from bot.providers.drip_reading import NOT_NAMED
 from bot.services.proving import disturbed, own_row_refused
+from bot.services.quarantine import Quarantine
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Flying:
     ledger: Ledger
     provider: Provider
     clock: Clock
+    quarantine: Quarantine
     attempt_id: int
     items: tuple[Item, ...]
     linger: float
@@ -130,7 +132,7 @@ async def _step(flying: Flying, passage: Passage, verdict: Verdict) -> tuple[Ste
         return Step.GONE, ()
     # A refusal may be of the lane's own rows: the point is spent, or a place is gone. What the places hold tells which,
     # also for the first send: a ledger that is not the newest would take it for a refusal of its awards.
-    began = flying.clock.now()
+    began = flying.quarantine.passed()
     seen = tuple(await flying.provider.places(passage.lane.places))
     return passage.looked(seen, began), seen
 
@@ -200,11 +202,11 @@ def _all(flying: Flying, verdict: Verdict, kind: OutcomeKind, detail: str | None
 # --- doubts ----------------------------------------------------------------------------------------------------------
 
 
-async def look(provider: Provider, clock: Clock, doubted: Doubted) -> tuple[Judgements, Step]:
+async def look(provider: Provider, quarantine: Quarantine, doubted: Doubted) -> tuple[Judgements, Step]:
     """What the places say of a call in doubt."""
     passage = doubted.passage
     assert passage is not None  # that is what it is asked for
-    began = clock.now()
+    began = quarantine.passed()
     seen = tuple(await provider.places(passage.lane.places))
     step = passage.looked(seen, began)
     trouble = None

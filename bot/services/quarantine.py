@@ -1,4 +1,4 @@
-"""How long calls without an answer are left alone, also where the machine's clock is set ahead."""
+"""How long calls without an answer are taken to be alive, also where the machine's clock is set ahead."""
 
 from __future__ import annotations
 
@@ -16,23 +16,30 @@ JUMP_SECONDS: Final = 1.0
 class Quarantine:
     """Ages of calls are counted by the clock on the wall, since they have to outlive the process. One that is set ahead
     makes every call older than it is, so from then on all of them are left alone for the whole time once more, counted
-    by a clock that nobody sets. After a restart only the wall's is there."""
+    by a clock that nobody sets: no doubt is judged, no lane is given to a next call, and no lost send of a call that is
+    being sent again is taken for dead. After a restart only the wall's is there."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
         self.seconds = seconds
         self._gained = self._gain()
         self._over_at = clock.monotonic()
+        self._ahead = 0.0
 
     def left(self) -> float:
         """Seconds for which no age may be believed; 0 where the clock was not set ahead lately."""
         gained = self._gain()
         if gained > self._gained + JUMP_SECONDS:
             ahead = gained - self._gained
-            log.warning("the clock was set ahead by %.0f s: no call is judged for %g s", ahead, self.seconds)
+            log.warning("the clock was set ahead by %.0f s: no call is taken for dead for %g s", ahead, self.seconds)
+            self._ahead = ahead + (self._ahead if self._clock.monotonic() < self._over_at else 0.0)
             self._over_at = self._clock.monotonic() + self.seconds
         self._gained = gained
         return max(0.0, self._over_at - self._clock.monotonic())
+
+    def passed(self) -> float:
+        """Unix seconds: what was to be over by then surely is, by whichever clock that was written down."""
+        return self._clock.now() - (self._ahead if self.left() else 0.0)
 
     def _gain(self) -> float:
         return self._clock.now() - self._clock.monotonic()

@@ -25,6 +25,7 @@ from bot.ledger.ledger import Ledger
 from bot.log import about
 from bot.providers.base import Provider
 from bot.services.flying import Flying, fly, judgements_of
+from bot.services.quarantine import Quarantine
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ async def make_call(
     ledger: Ledger,
     provider: Provider,
     clock: Clock,
+    quarantine: Quarantine,
     batch: Batch,
     plan: Plan,
     observer: Observer = NOBODY,
@@ -102,7 +104,7 @@ async def make_call(
     # rate limit wait meanwhile, and what leaves later than that would be judged too early.
     begin_by = clock.now() + START_WITHIN
     if again is None:
-        claim = await ledger.claims.claim(batch.id, plan, provider.build)
+        claim = await ledger.claims.claim(batch.id, plan, provider.build, passed=quarantine.passed())
     else:
         claim = await ledger.claims.claim_again(again, provider.build)
     if claim is None:
@@ -110,12 +112,16 @@ async def make_call(
     if isinstance(claim, Beside):
         return Called(CallResult.BESIDE)
     if isinstance(claim, NoLane):
+        if claim.until is not None:
+            claim = replace(claim, until=max(claim.until, clock.now() + quarantine.left()))
         return Called(CallResult.NO_LANE, no_lane=claim)
     checkpoints.reached("claimed")
     observer.claimed()
     with about(batch=batch.id, attempt=claim.attempt_id):
         verdict, landing = await _sent(
-            Flying(ledger, provider, clock, claim.attempt_id, claim.items, plan.linger, going), claim, begin_by
+            Flying(ledger, provider, clock, quarantine, claim.attempt_id, claim.items, plan.linger, going),
+            claim,
+            begin_by,
         )
         if again is not None:
             verdict = _only_landings(verdict)

@@ -50,6 +50,7 @@ class Settler:
         self,
         ledger: Ledger,
         clock: Clock,
+        quarantine: Quarantine,
         account: str,
         changed: Callable[[int, bool], None],
         paused: Callable[[int, Pause], Awaitable[None]],
@@ -70,7 +71,7 @@ class Settler:
         self._paused = paused
         self._going = going
         self._settle_after = settle_after_seconds
-        self._quarantine = Quarantine(clock, settle_after_seconds or 0.0)
+        self._quarantine = quarantine
         self._looks = LOOKS_PATIENT if patient else LOOKS
         self._waiting: Sequence[Waiting] = ()
         self._version = 1
@@ -190,7 +191,7 @@ class Settler:
         if not self._going() or await contradicted(self._ledger, provider.programme, doubted.passage.lane):
             return None
         flying = Flying(
-            *(self._ledger, provider, self._clock, doubted.attempt_id, doubted.items),
+            *(self._ledger, provider, self._clock, self._quarantine, doubted.attempt_id, doubted.items),
             linger=self._settle_after,
             going=self._going,
             doubted=True,
@@ -213,7 +214,7 @@ class Settler:
     async def _judge(self, provider: Provider, doubted: Doubted) -> tuple[Judgements, Step | None]:
         try:
             if doubted.passage is not None:
-                return await look(provider, self._clock, doubted)
+                return await look(provider, self._quarantine, doubted)
             return await provider.judge(doubted), None
         except Exception:
             # A defect of ours in reading must not stop the account; it ends like evidence that cannot be had.
