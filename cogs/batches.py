@@ -11,7 +11,7 @@ from discord import app_commands
 from bot.domain.model import Batch, Counts
 from bot.domain.states import BatchState
 from bot.errors import BursarError, UsageError
-from bot.ui import batch_buttons, doubts, halting
+from bot.ui import batch_buttons, doubts, halting, suggestions
 from bot.ui.answers import Interaction
 from bot.ui.batch_cards import choice_label
 from bot.ui.errors import changes_nothing
@@ -19,12 +19,8 @@ from bot.ui.parts import Parts
 from bot.ui.permissions import actor_of, services_of, sight
 from bot.ui.text import plain
 
-SUGGESTED: Final = 25
-"""Choices of an autocompletion (Discord's limit)."""
 LOOKED_AT: Final = 50
 """The newest batches, among which suggestions are looked for."""
-ANSWER_WITHIN_SECONDS: Final = 2.0
-"""Discord drops an autocompletion after 3."""
 
 
 def batch_id_of(text: str) -> int:
@@ -51,13 +47,11 @@ def _suggest(wanted: Wanted) -> Callable[[Interaction, str], Any]:
             seen = await sight(interaction)
             batches = services_of(interaction).batches
             looking = batches.brief(actor_of(interaction), limit=LOOKED_AT, only_of=seen.only_of)
-            found = await asyncio.wait_for(looking, ANSWER_WITHIN_SECONDS)
+            found = await asyncio.wait_for(looking, suggestions.ANSWER_WITHIN_SECONDS)
         except (BursarError, TimeoutError):
             return []
-        typed = current.strip().lower()
-        labels = [(plain(choice_label(batch, counts)), batch.id) for batch, counts in found if wanted(batch, counts)]
-        fitting = [(label, batch_id) for label, batch_id in labels if typed in label.lower()]
-        return [app_commands.Choice(name=label, value=str(batch_id)) for label, batch_id in fitting[:SUGGESTED]]
+        choices = [(choice_label(batch, counts), str(batch.id)) for batch, counts in found if wanted(batch, counts)]
+        return suggestions.fitting(choices, current)
 
     return suggest
 

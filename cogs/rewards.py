@@ -12,14 +12,13 @@ from bot.domain.model import Notice
 from bot.errors import UsageError
 from bot.services.rules import Capability, ServerRules
 from bot.services.submitting import Choice, Upload, Wish
-from bot.ui import answers, approvals, drafts, upload
+from bot.ui import answers, approvals, drafts, suggestions, upload
 from bot.ui.answers import Interaction
 from bot.ui.looking import Look, limits_for, settled
 from bot.ui.members_text import read_members
 from bot.ui.parts import Parts, Typed, parts_of
 from bot.ui.people import Person, Standing
 from bot.ui.permissions import actor_of, may, programme_title, require, server_of, services_of
-from bot.ui.text import plain
 
 STAFF = discord.Permissions(manage_guild=True)
 """Who sees the commands until the server decides otherwise; the bot's own rules decide who may use them."""
@@ -40,12 +39,8 @@ async def programmes(interaction: Interaction, current: str) -> list[app_command
     if not (may(interaction, rules, Capability.AWARD) or may(interaction, rules, Capability.BULK)):
         return []
     titles = {name: programme_title(rules, name) for name in services.programmes.names()}
-    wanted = current.lower()
-    return [
-        app_commands.Choice(name=plain(title if title == name else f"{title} ({name})", 100), value=name)
-        for name, title in titles.items()
-        if wanted in name.lower() or wanted in title.lower()
-    ][:25]
+    choices = [(title if title == name else f"{title} ({name})", name) for name, title in titles.items()]
+    return suggestions.fitting(choices, current)
 
 
 # --- /award ---------------------------------------------------------------------------------------------------------

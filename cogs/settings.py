@@ -12,17 +12,13 @@ from bot.clock import Clock
 from bot.errors import BursarError, UsageError
 from bot.providers.base import Currency
 from bot.services.programmes import Programmes
-from bot.ui import answers, settings_budgets, settings_changes, settings_menus, settings_titles
+from bot.ui import answers, settings_budgets, settings_changes, settings_menus, settings_titles, suggestions
 from bot.ui.answers import Interaction
 from bot.ui.errors import changes_nothing
 from bot.ui.parts import Parts
 from bot.ui.permissions import programme_title, require_settings, services_of
-from bot.ui.text import escape, plain
+from bot.ui.text import escape
 
-SUGGESTED: Final = 25
-"""Choices of an autocompletion (Discord's limit)."""
-ANSWER_WITHIN_SECONDS: Final = 2.0
-"""Discord drops an autocompletion after 3."""
 KEPT_SECONDS: Final = 60.0
 """How long a list of currencies is used without asking again."""
 OPERATORS_OWN: Final = "-"
@@ -96,24 +92,20 @@ class SettingsCommands(app_commands.Group):
         except BursarError:
             return []
         names = [name for name in services_of(interaction).programmes.names() if name.startswith("drip")]
-        titles = {name: f"{programme_title(rules, name)} ({name})" for name in names}
-        fitting = [name for name, title in titles.items() if current.strip().lower() in title.lower()]
-        return [app_commands.Choice(name=plain(titles[name]), value=name) for name in fitting[:SUGGESTED]]
+        return suggestions.fitting([(f"{programme_title(rules, name)} ({name})", name) for name in names], current)
 
     @currency.autocomplete("currency")
     async def _choices(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
         programme = str(interaction.namespace["programme"] or "")
         try:
             rules = await require_settings(interaction)
-            listed = await asyncio.wait_for(self._currencies.of(programme), ANSWER_WITHIN_SECONDS)
+            listed = await asyncio.wait_for(self._currencies.of(programme), suggestions.ANSWER_WITHIN_SECONDS)
         except (BursarError, TimeoutError):
             return []
         choices = [(_named(one), one.id) for one in listed if not one.archived]
         if programme in rules.currencies:
             choices.append(("Back to the operator's setting", OPERATORS_OWN))
-        typed = current.strip().lower()
-        fitting = [(name, value) for name, value in choices if typed in name.lower()]
-        return [app_commands.Choice(name=plain(name), value=value) for name, value in fitting[:SUGGESTED]]
+        return suggestions.fitting(choices, current)
 
 
 def _named(currency: Currency) -> str:
