@@ -1,0 +1,72 @@
+"""A clock that is set ahead: nothing that was given up is taken for dead any earlier, on a lane either."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bot import checkpoints
+from bot.domain.lanes import LaneKind
+from bot.services.watching import Doing
+from tests.services.lane_office import MEMBERS, check, opened, rows_of, variables
+from tests.services.office import Door, Office, members, paying
+from tests.support.patience import eventually
+
+SOMEBODY = "c" * 24
+
+
+@asynccontextmanager
+async def opened_for_long_lives(door: Door, ids: list[str]) -> AsyncIterator[Office]:
+    """The program on a ring, where a request can live for a minute after it was given up."""
+    async with opened(door, LaneKind.RING, ids):
+        pass  # set up with the short life of these tests, since nothing leaves before that is over
+    async with door.open(**variables(LaneKind.RING, door), BURSAR_SETTLE_AFTER="60") as office:
+        yield office
+
+
+async def test_a_clock_that_is_set_ahead_frees_no_lane_earlier(door: Door) -> None:
+    """A lost send may be alive that the next call would bring the point to."""
+    ids = members(2)
+    async with opened_for_long_lives(door, ids) as office:
+        await office.sandbox.faults({"match": {"method": "PATCH", "nth": 1}, "kind": "reset-after-apply"})
+        first = await office.send(paying(ids[:1]), MEMBERS)
+        assert await office.states(first) == "A"
+        door.calendar.days += 1
+        second = (await office.confirm(await office.draft(paying(ids[1:]), MEMBERS))).batch_id
+        activity, waits = office.app.services.dispatcher.activity, Doing.WAITING_FOR_LANE
+        await eventually(lambda: office.states(second), lambda s: s != "P" or activity(second).doing is waits)
+        assert await office.states(second) == "P"
+        assert 50 < (activity(second).until or 0.0) - door.calendar.now() <= 60
+        door.calendar.speed = 100.0  # from here on the minute is over
+        office.app.services.dispatcher.wake()
+        await office.quiet()
+        assert await office.states(second) == "A"
+        await check(office)
+
+
+async def test_a_clock_that_is_set_ahead_while_a_call_is_sent_again_makes_no_lost_send_dead(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first send is carried out late, and by then it can be; the second one is refused before that."""
+
+    def set_ahead(name: str) -> None:
+        if name == "again-recorded":
+            door.calendar.days = 1
+
+    async with opened_for_long_lives(door, []) as office:
+        await office.sandbox.seed(members=[{"drip_id": SOMEBODY, "balance": 40}])
+        late = {"kind": "apply-late", "after": 1.5, "answer": "reset"}
+        await office.sandbox.faults({"match": {"method": "PATCH", "nth": 1}, **late})
+        monkeypatch.setattr(checkpoints, "handler", set_ahead)
+        batch_id = await office.send(paying([SOMEBODY], -50, "drip_id,amount"), MEMBERS)
+        monkeypatch.undo()
+        assert door.calendar.days == 1
+        assert await office.states(batch_id) == "U"
+        await office.sandbox.outside(service="drip", drip_id=SOMEBODY, amount=100)
+        await eventually(lambda: rows_of(office), lambda calls: len(calls) == 2)  # its setting up, and the call
+        assert await office.states(batch_id) == "U"
+    async with door.open(settling=True, **variables(LaneKind.RING, door)) as office:
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        assert await office.states(batch_id) == "A"
