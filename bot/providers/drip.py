@@ -300,7 +300,11 @@ class DripAccess:
     def _why(self, exchange: Exchange, purpose: str) -> str:
         start = f"Drip could not {purpose}"
         if exchange.status is None or exchange.error is not None:
-            return f"{start}: {exchange.trouble}. Try again in a minute."
+            address = self.wording.variable("DRIP_BASE_URL")
+            return (
+                f"Drip could not be asked to {purpose}: {exchange.trouble}. Try again in a minute; if that does not"
+                f" help, check the network and {address}."
+            )
         words = self.wording.words(exchange.body)
         said = f"{exchange.status}: {words}" if words else str(exchange.status)
         if exchange.status == 401:

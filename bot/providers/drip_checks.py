@@ -26,7 +26,7 @@ async def examine_realm(access: DripAccess, programme: Programme, *, searches: b
     try:
         answer = await access.get(access.realm, "read the realm")
     except ResolutionFailed as failure:
-        return [Finding("Drip realm", Health.FAILED, failure.message, "Correct the settings, then run doctor again.")]
+        return [Finding("Drip realm", Health.FAILED, failure.message, "Put right what it says, then run doctor again.")]
     realm = access.wording.plain(as_text(as_object(parse(answer.body)).get("name")) or "") or access.account.realm_id
     findings = [Finding("Drip realm", Health.OK, f"The key is accepted; the realm is {realm}.")]
     findings.append(await _currency(access, programme))

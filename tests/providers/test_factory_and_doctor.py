@@ -250,3 +250,12 @@ async def test_a_gameball_that_is_away_is_named() -> None:
     findings = await examined(away, GAMEBALL)
     assert findings["Gameball keys"].health is Health.FAILED
     assert "refused the connection" in findings["Gameball keys"].message
+
+
+async def test_a_drip_that_is_away_is_named_with_what_to_check() -> None:
+    away = Service()
+    away.url = "http://127.0.0.1:1"
+    found = (await examined(away, MEMBERS))["Drip realm"]
+    assert found.health is Health.FAILED
+    assert found.message.startswith("Drip could not be asked to read the realm: it refused the connection.")
+    assert "check the network and DRIP_BASE_URL" in found.message
