@@ -89,9 +89,14 @@ class VirtualClock:
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
+        self._ahead = 0.0
 
     def now(self) -> float:
-        return START + self._loop.time()
+        return START + self._loop.time() + self._ahead
+
+    def set_ahead(self, seconds: float) -> None:
+        """Somebody sets the clock on the wall."""
+        self._ahead += seconds
 
     def monotonic(self) -> float:
         return self._loop.time()

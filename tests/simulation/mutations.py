@@ -21,6 +21,7 @@ from bot.ledger.claims import Claims, Interrupted
 from bot.providers import drip_judging, http
 from bot.providers.http import Exchange, Proof
 from bot.services import flying
+from bot.services.quarantine import Quarantine
 from bot.services.settling import Settler
 from tests.simulation import services, storage
 from tests.simulation.storage import Storage
@@ -172,6 +173,13 @@ def without_quarantine() -> Iterator[None]:
 
 
 @contextmanager
+def without_a_clock_that_nobody_sets() -> Iterator[None]:
+    """Whatever the clock on the wall says is believed at once."""
+    with patch.object(Quarantine, "left", lambda _self: 0.0):
+        yield
+
+
+@contextmanager
 def without_unique_evidence() -> Iterator[None]:
     """A balance that moved in another way than expected counts as one that did not move."""
 
@@ -271,6 +279,7 @@ DEVICES = {
     "lots": Device(without_lots, "stuck"),
     "the quarantine before evidence": Device(without_quarantine, "doubled"),
     "waiting for the place that gets the ring's point": Device(without_ring_rule, "doubled", first=400),
+    "a clock that nobody sets": Device(without_a_clock_that_nobody_sets, "doubled", first=150),
     "the quarantine of a witness": Device(without_witness_quarantine, "doubled", first=150),
     "sending again on a ring only": Device(with_resends_without_ring, "doubled"),
     "a ring only where overdrafts are refused": Device(without_overdraft_refused, "doubled|disturbed"),

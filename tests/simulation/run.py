@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -84,6 +85,7 @@ class Run:
         self.chance = chance
         errands = _errands(chance, self.told, self.world)
         self.people = People([*errands, *_to_one_with_wallets(dice("wallets", seed), self.told, self.world)])
+        self.set_ahead_at = _some_moment(dice("clock", seed))
         self.now = 0.0
         self.settling = chance.random() < 0.5 or bool(lanes)
         if self.settling:
@@ -157,6 +159,8 @@ class Run:
 
     async def _last_life(self, process: Process) -> None:
         """The services are well again, and somebody sees to everything that waits for a person."""
+        if self.set_ahead_at is not None:  # not in a life that is cut off: the next one could not know of it
+            asyncio.get_running_loop().call_later(self.set_ahead_at, process.clock.set_ahead, LONG_ENOUGH)
         async with process.running(self.settings, patient=True, settling=self.settling) as app:
             await self.people.act(app)
             self.world.fault_rate = 0.0
@@ -214,6 +218,11 @@ def _some_cut(chance: Random) -> Cut:
     if chance.random() < 0.5:
         return chance.choice(AROUND_A_CALL), chance.randint(1, 4)
     return chance.randint(1, chance.choice((60, 200)))
+
+
+def _some_moment(chance: Random) -> float | None:
+    """In every fourth run: when, in the last life, the clock on the wall is set ahead."""
+    return chance.uniform(0, 60) if chance.random() < 0.25 else None
 
 
 def _errands(chance: Random, told: Told, world: World) -> list[Errand]:
