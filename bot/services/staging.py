@@ -250,8 +250,8 @@ def _written_off(row: Row) -> Problem:
 def _already_paid(left_out: Sequence[LeftOut]) -> tuple[Notice, ...]:
     if not left_out:
         return ()
-    rows = "1 row is" if len(left_out) == 1 else f"{len(left_out):,} rows are"
-    message = f"{rows} paid, under way or in doubt by its award_id and not sent again"
+    rows, whose = ("1 row is", "its") if len(left_out) == 1 else (f"{len(left_out):,} rows are", "their")
+    message = f"{rows} paid, under way or in doubt by {whose} award_id and not sent again"
     return (Notice("already-awarded", message, tuple(one.line for one in left_out)),)
 
 

@@ -119,7 +119,7 @@ async def _decide(interaction: Interaction, approval_id: int, *, approve: bool) 
     await _mark(interaction, decided.approval, rules, practice=practice)
     approved = "Whoever prepared it can send it now, exactly as it is."
     lines = [
-        approved if approve else "It cannot be sent as it is. Once it is changed, approval can be asked for again."
+        approved if approve else "It cannot be sent now. Whoever prepared it can change it, and ask for approval again."
     ]
     word = "Approved" if approve else "Refused"
     view = card(word, tone=Tone.PLAIN, word="Nothing sent by this", practice=practice, lines=lines)

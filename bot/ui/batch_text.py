@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from bot.domain.amounts import display
-from bot.domain.model import Award, Batch, Counts, PauseKind
+from bot.domain.model import Award, Batch, Counts, PauseKind, RecipientType
 from bot.domain.states import AwardState, BatchState
 from bot.ledger.queries import Attempt, Event
 from bot.services.batches import BatchView
@@ -219,10 +219,17 @@ def award_lines(awards: Sequence[Award], batch: Batch) -> list[str]:
     lines = []
     for award in awards:
         cause = _cause(award, batch)
-        said = f"- {who(award.recipient)} · {points(award.amount, batch.destination.unit)} · {became(award)}"
+        said = f"- {_named(award)} · {points(award.amount, batch.destination.unit)} · {became(award)}"
         lines.append(f"{said}: {escape(cause[1], 150)}" if cause is not None and causes[cause] == 1 else said)
     shared = [cause for cause, times in causes.items() if times > 1]
     return [*lines, *(f"{STATE_WORDS[state].capitalize()}: {escape(detail, 200)}" for state, detail in shared)]
+
+
+def _named(award: Award) -> str:
+    """Who was refused is often nobody here, of whom a mention says nothing: their id stands beside it."""
+    name = who(award.recipient)
+    is_mention = award.recipient.type is RecipientType.DISCORD_ID
+    return f"{name} (`{award.recipient.value}`)" if is_mention and award.state is AwardState.REJECTED else name
 
 
 def _cause(award: Award, batch: Batch) -> tuple[AwardState, str] | None:

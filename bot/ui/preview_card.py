@@ -180,6 +180,8 @@ def preview_state(preview: Preview, frame: Frame, step: Step) -> tuple[Tone, str
         return Tone.ATTENTION, PAID_WORD if preview.matches.any_paid else UNSETTLED_WORD
     if preview.totals.problems:
         return Tone.ATTENTION, BAD_ROWS_WORD
+    if not preview.totals.rows and not preview.totals.pending:
+        return Tone.DONE, "Nothing sent · there is nothing left to send"
     return Tone.DRAFT, Tone.DRAFT.word
 
 

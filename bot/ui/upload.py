@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from typing import Any, Final, Self
 
@@ -46,7 +47,7 @@ async def download(interaction: Interaction, attachment: discord.Attachment) -> 
     most = parts_of(interaction).settings.max_file_bytes
     if attachment.size > most:
         raise Refused(
-            f"the file has {attachment.size / 1e6:.1f} MB, more than the limit of {most / 1e6:g} MB",
+            f"the file has {math.ceil(attachment.size / 1e5) / 10:g} MB, more than the limit of {most / 1e6:g} MB",
             hint="Split it, or ask the operator to raise BURSAR_MAX_FILE_BYTES.",
         )
     try:

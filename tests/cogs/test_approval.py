@@ -98,7 +98,8 @@ async def test_what_is_refused_is_not_sent_and_can_be_asked_again(tmp_path: Path
     async with discord_world(tmp_path) as world:
         mia = await with_threshold(world)
         card = await ask(world)
-        await world.press(mia, request(world), "Refuse")
+        told = await world.press(mia, request(world), "Refuse")
+        assert "can change it, and ask for approval again" in told.text
         assert "is refused" in world.staff_messages()[-1].text
         listed = await batch(world, world.mod, "list")
         card = await world.pick(world.mod, listed, "1")

@@ -201,7 +201,7 @@ async def test_a_file_above_the_limit_is_refused_before_it_is_downloaded(tmp_pat
     async with discord_world(tmp_path, BURSAR_MAX_FILE_BYTES="1000") as world:
         card = await world.bulk(world.mod, file=("a.csv", b"x" * 1001))
         assert card.text.startswith("### Nothing was sent.")
-        assert "more than the limit" in card.text
+        assert "The file has 0.1 MB, more than the limit of 0.001 MB" in card.text
         assert not [entry for entry in world.env.http_requests if "attachments" in entry.path]
 
 

@@ -40,7 +40,7 @@ async def test_a_result_file_of_a_paid_batch_sends_nothing(door: Door) -> None:
         preview = await office.draft(await office.result_bytes(first))
         assert (preview.totals.rows, preview.totals.problems) == (0, 0)
         (warning,) = [one for one in preview.warnings if one.kind == "already-awarded"]
-        assert (len(warning.lines), "10 rows are paid, under way or in doubt" in warning.message) == (10, True)
+        assert (len(warning.lines), "in doubt by their award_id" in warning.message) == (10, True)
         with pytest.raises(Refused, match="no rows"):
             await office.confirm(preview)
 

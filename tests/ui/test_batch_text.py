@@ -233,7 +233,7 @@ def test_a_cause_that_several_awards_share_is_told_once():
     assert batch_text.award_lines(awards, batch(awards=4)) == [
         f"- <@{10**17 + 1}> · 50 points · in doubt",
         f"- <@{10**17 + 2}> · 50 points · in doubt",
-        f"- <@{10**17 + 3}> · 50 points · refused: unknown member.",
+        f"- <@{10**17 + 3}> (`{10**17 + 3}`) · 50 points · refused: unknown member.",
         f"- <@{10**17 + 4}> · 50 points · paid",
         "In doubt: no answer.",
     ]

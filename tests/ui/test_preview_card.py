@@ -106,6 +106,11 @@ def test_rows_that_may_never_be_paid_are_not_called_paid() -> None:
     assert "may get the points a second time" in text_of(preview_card(preview(matches=none), FRAME, Step.AGAIN))
 
 
+def test_a_file_with_nothing_left_to_send_says_so() -> None:
+    text = text_of(preview_card(preview(totals=totals(0), sample=(), largest=()), FRAME))
+    assert "Nothing sent · there is nothing left to send" in text
+
+
 def test_a_file_of_bad_rows_only_says_what_to_do_next() -> None:
     none = preview(problems=BAD_ROWS, totals=totals(0, problems=7), sample=(), largest=())
     assert "**No row can be sent**: correct them in the file, then send it with `/bulk` again." in text_of(
