@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from bot.domain.probing import Leg, Purse
-from bot.domain.ring import FEWEST, Flight, Ring, Step
+from bot.domain.ring import FEWEST, Ring, Step
 
 START_WITHIN: Final = 5.0
 """Seconds after its record within which a call, on a lane or not, begins to be sent, or is not sent at all: what is
@@ -135,8 +135,8 @@ class Passage:
         elsewhere = [at for place, at in enumerate(seen) if place not in (ring.token, ring.next)]
         if any(elsewhere):
             return Step.DISTURBED
-        flight = Flight(ring, self.lost, self.dead_at, self.refused)
-        return flight.looked(seen[ring.token], seen[ring.next], began)
+        giving, getting = seen[ring.token], seen[ring.next]
+        return ring.looked(giving, getting, began, dead_at=self.dead_at, refused=self.refused)
 
     def _counted(self, moved: Sequence[int], began: float) -> Step:
         """Witness and twins, which a refusal never moves."""
@@ -160,9 +160,7 @@ class Passage:
             )
         if step not in (Step.APPLIED, Step.REFUSED, Step.GONE):
             raise ValueError(f"{step.value} does not end a call")
-        dead_at = lane.dead_at
-        if lane.kind is LaneKind.RING:
-            dead_at = Flight(lane.ring, self.lost, self.dead_at, self.refused).end(step).dead_at
+        dead_at = lane.ring.dead_after(self.dead_at) if lane.kind is LaneKind.RING else lane.dead_at
         return replace(lane, held=lane.after(self.legs) if step is Step.APPLIED else lane.held, dead_at=dead_at)
 
 
