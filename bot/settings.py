@@ -24,7 +24,7 @@ StatusContract = Literal["auto", "a", "b"]
 DRIP_URL: Final = "https://api.drip.re"
 GAMEBALL_URL: Final = "https://api.gameball.co"
 DEFAULT_TEMPLATE: Final = "{discord_id}"
-_REALM: Final = re.compile(r"[0-9a-fA-F]{24}")
+_OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{24}")
 _SECRET: Final = re.compile(r"[!-~]{1,512}")
 _SERVER: Final = re.compile(r"[0-9]{17,20}")
 
@@ -203,11 +203,11 @@ def _drip_accounts(variables: Variables) -> Iterator[DripAccount]:
         read = Reader(variables, suffix)
         if not _has_keys(read, "DRIP_", ("DRIP_API_KEY", "DRIP_REALM_ID")):
             continue
-        currency = read.text("DRIP_CURRENCY_ID", ID)
+        currency = _spelled(read.text("DRIP_CURRENCY_ID", ID))
         yield DripAccount(
             suffix=suffix,
             api_key=read.needed("DRIP_API_KEY", _SECRET, full_name("DRIP_REALM_ID", suffix)),
-            realm_id=read.needed("DRIP_REALM_ID", _REALM, full_name("DRIP_API_KEY", suffix)),
+            realm_id=read.needed("DRIP_REALM_ID", _OBJECT_ID, full_name("DRIP_API_KEY", suffix)).lower(),
             currency_id=currency,
             base_url=read.url("DRIP_BASE_URL", base_url),
             rate_plan=cast("RatePlan", read.choice("DRIP_RATE_PLAN", ("free", "pro", "enterprise"), "free")),
@@ -221,6 +221,12 @@ def _drip_accounts(variables: Variables) -> Iterator[DripAccount]:
             member_courses=_member_courses(read, currency),
             credential_courses=read.courses("DRIP_TWINS", places.twins, currency),
         )
+
+
+def _spelled(identity: str | None) -> str | None:
+    """Drip's own ids are numbers to the base of 16, the same in either case: here they have one spelling, so that what
+    was paid there before is found again."""
+    return identity.lower() if identity is not None and _OBJECT_ID.fullmatch(identity) else identity
 
 
 def _member_courses(read: Reader, currency: str | None) -> tuple[Course, ...]:

@@ -247,3 +247,13 @@ async def test_who_agrees_to_pay_one_again_has_not_agreed_to_what_somebody_paid_
         await office.check_books()
         paid = [award for award in await office.awards() if award.state.value == "applied"]
         assert len(paid) == 6
+
+
+@pytest.mark.parametrize("variable", ["DRIP_REALM_ID", "DRIP_CURRENCY_ID"])
+async def test_the_same_account_and_currency_are_known_however_their_ids_are_spelled(variable: str, door: Door) -> None:
+    spelled = door.sandbox.environ()[variable]
+    async with door.open() as office:
+        await office.send(paying(IDS))
+    async with door.open(**{variable: spelled.upper()}, dispatching=False) as office:
+        preview = await office.draft(paying(IDS))
+        assert preview.blocking_matches == 6
