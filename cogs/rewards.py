@@ -80,8 +80,7 @@ async def award(
     preview = await submitting.draft_members(paid, wish, actor_of(interaction), limits, notices)
     seen = settled(interaction, preview, rules)
     if _is_small(seen, rules) and seen.preview.totals.pending:
-        preview = await submitting.look_up(preview.draft.id, seen.actor, seen.limits)
-        seen = settled(interaction, preview, rules)
+        seen = await drafts.looked_up_soon(interaction, seen)
     if _is_small(seen, rules) and _is_plain(seen):
         await drafts.confirm(interaction, seen, Choice(seen.preview.draft.content_hash or ""))
     else:

@@ -204,8 +204,10 @@ class Provider(Protocol):
         recipients of ``items``; empty where the read shows nothing or fails."""
         ...
 
-    async def resolve(self, recipients: Sequence[Recipient]) -> Resolution:
-        """Look recipients up. Raises ``ResolutionFailed`` when the service cannot say (access, network, pages)."""
+    async def resolve(self, recipients: Sequence[Recipient], *, patient: bool = True) -> Resolution:
+        """Look recipients up; not ``patient`` where somebody waits for nothing but the answer.
+
+        Raises ``ResolutionFailed`` when the service cannot say (access, network, pages)."""
         ...
 
     async def inspect(self, items: Sequence[Item]) -> Mapping[int, str]:

@@ -68,7 +68,7 @@ class DripCredentials(OnLine):
     async def places(self, places: Sequence[Purse]) -> Sequence[int | None]:
         return await self._access.credential_places(places)
 
-    async def resolve(self, recipients: Sequence[Recipient]) -> Resolution:
+    async def resolve(self, recipients: Sequence[Recipient], *, patient: bool = True) -> Resolution:
         raise ResolutionFailed("Credentials are paid as they are named; there is nothing to look up.")
 
     async def inspect(self, items: Sequence[Item]) -> Mapping[int, str]:

@@ -53,6 +53,8 @@ _REFUSALS = frozenset({400, 404, 409, 422})
 
 LOOKUP_TRIES = 7
 """A list is looked up in many searches, and one that fails ends the whole look-up: 15 seconds are worth it."""
+HURRIED_TRIES = 3
+"""Of one search that somebody waits for: 1.5 seconds of pauses."""
 
 _OWN = "This Drip member is a place of the operator's (DRIP_RING, DRIP_WITNESS) and is not paid."
 
@@ -175,7 +177,8 @@ class DripMembers(OnLine):
 
     # --- reads -----------------------------------------------------------------------------------------------------
 
-    async def resolve(self, recipients: Sequence[Recipient]) -> Resolution:
+    async def resolve(self, recipients: Sequence[Recipient], *, patient: bool = True) -> Resolution:
+        tries = LOOKUP_TRIES if patient else HURRIED_TRIES
         found: dict[str, Found] = {}
         missing: dict[str, str] = {}
         by_type: dict[RecipientType, dict[str, Recipient]] = {}
@@ -186,7 +189,7 @@ class DripMembers(OnLine):
                 by_type.setdefault(recipient.type, {})[recipient.key] = recipient
         for kind, wanted in by_type.items():
             for values in slices([recipient.value for recipient in wanted.values()]):
-                members = index(await self._access.search(kind, values, tries=LOOKUP_TRIES), kind)
+                members = index(await self._access.search(kind, values, tries=tries), kind)
                 for value in values:
                     recipient = Recipient(kind, value)
                     self._settle(recipient, members.get(recipient.key, {}), found, missing)

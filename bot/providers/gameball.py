@@ -196,7 +196,7 @@ class Gameball(OnLine):
     async def places(self, places: Sequence[Purse]) -> Sequence[int | None]:
         return [None] * len(places)
 
-    async def resolve(self, recipients: Sequence[Recipient]) -> Resolution:
+    async def resolve(self, recipients: Sequence[Recipient], *, patient: bool = True) -> Resolution:
         raise ResolutionFailed("Gameball customers are named by template or map; there is nothing to look up.")
 
     async def inspect(self, items: Sequence[Item]) -> Mapping[int, str]:

@@ -116,7 +116,7 @@ class Confirmer:
     async def _looked_up(self, provider: Provider, own: Recipient) -> str | None:
         """The person as the service knows them; ``None`` when it does not. Raises ``Refused`` when it cannot say."""
         try:
-            found = (await provider.resolve([own])).found.get(own.key)
+            found = (await provider.resolve([own], patient=False)).found.get(own.key)
         except ResolutionFailed as failed:
             raise Refused(
                 f"nothing was sent: it cannot be checked whether a row pays yourself. {failed.message}",

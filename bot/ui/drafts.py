@@ -24,6 +24,7 @@ from bot.ui.cards import Tone, button, card
 from bot.ui.draft_form import ChangeForm
 from bot.ui.errors import Guarded
 from bot.ui.looking import Look, allowed, look, paint, settled
+from bot.ui.lookups import Search, Searched
 from bot.ui.parts import parts_of
 from bot.ui.permissions import services_of
 from bot.ui.preview_card import FLAGS, Step, as_shown, open_choices
@@ -48,7 +49,7 @@ async def show_draft(interaction: Interaction, draft_id: int) -> None:
 async def show_look(interaction: Interaction, seen: Look, step: Step = Step.MAIN) -> None:
     """Show a draft that was just read; starts the look-up where recipients are still to be found."""
     pending = seen.preview.totals.pending if seen.preview.refused is None else 0
-    painted = await paint(interaction, seen, step, looking_up=(0, pending) if pending else None)
+    painted = await paint(interaction, seen, step, looking_up=Searched(0, pending) if pending else None)
     await answers.show(interaction, painted.view, files=painted.files)
     if pending:
         task = asyncio.create_task(_look_up(interaction, seen), name=f"card of draft {seen.preview.draft.id}")
@@ -58,17 +59,15 @@ async def show_look(interaction: Interaction, seen: Look, step: Step = Step.MAIN
 
 async def _look_up(interaction: Interaction, seen: Look) -> None:
     """Look the recipients up, tell the card how far it is, show the result. It goes on when the card is gone."""
-    services, draft_id = services_of(interaction), seen.preview.draft.id
+    draft_id, pending = seen.preview.draft.id, seen.preview.totals.pending
 
-    async def search(progress: Callable[[int, int], None]) -> Preview:
-        return await services.submitting.look_up(draft_id, seen.actor, seen.limits, progress)
-
-    async def step(done: int, of: int) -> None:
-        painted = await paint(interaction, seen, looking_up=(done, of))
+    async def step(far: Searched) -> None:
+        painted = await paint(interaction, seen, looking_up=far)
         await _edit(interaction, painted.view)
 
     try:
-        preview = await parts_of(interaction).lookups.follow(draft_id, search, step)
+        search = _search(interaction, seen)
+        preview = await parts_of(interaction).lookups.follow(draft_id, pending, search, step)
         painted = await paint(interaction, settled(interaction, preview, seen.rules))
         await _edit(interaction, painted.view, painted.files)
     except BursarError as error:
@@ -77,6 +76,18 @@ async def _look_up(interaction: Interaction, seen: Look) -> None:
         await _lookup_failed(interaction, seen, error)
     except discord.HTTPException as error:
         _log.warning("the card of draft %s could not be edited: %s", draft_id, error)
+
+
+async def looked_up_soon(interaction: Interaction, seen: Look) -> Look:
+    """A draft with its recipients looked up, where that takes no longer than somebody should see nothing; else as it
+    was, and ``show_look`` tells of the look-up, which goes on. Raises ``ResolutionFailed``."""
+    preview = await parts_of(interaction).lookups.soon(seen.preview.draft.id, _search(interaction, seen))
+    return seen if preview is None else settled(interaction, preview, seen.rules)
+
+
+def _search(interaction: Interaction, seen: Look) -> Search:
+    submitting, draft_id = services_of(interaction).submitting, seen.preview.draft.id
+    return lambda progress: submitting.look_up(draft_id, seen.actor, seen.limits, progress)
 
 
 async def _lookup_failed(interaction: Interaction, seen: Look, error: BursarError) -> None:

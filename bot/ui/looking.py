@@ -16,6 +16,7 @@ from bot.services.rules import Capability, Limits, ServerRules
 from bot.services.submitting import Draft, Preview
 from bot.ui.answers import Interaction
 from bot.ui.award_card import FEW, Faces, award_card
+from bot.ui.lookups import Searched
 from bot.ui.parts import parts_of
 from bot.ui.people import Standing
 from bot.ui.permissions import actor_of, may_award_self, programme_title, require, role_ids, server_of, services_of
@@ -106,7 +107,7 @@ async def paint(
     seen: Look,
     step: Step = Step.MAIN,
     *,
-    looking_up: tuple[int, int] | None = None,
+    looking_up: Searched | None = None,
     lookup_failed: str | None = None,
 ) -> Painted:
     """The card of a draft, with names, balances and the file of bad rows where it has them."""
@@ -136,16 +137,16 @@ def staff_place(interaction: Interaction, rules: ServerRules) -> tuple[str | Non
     return f"<#{channel.id}>", ""
 
 
-def _frame(
-    interaction: Interaction, seen: Look, looking_up: tuple[int, int] | None, lookup_failed: str | None
-) -> Frame:
+def _frame(interaction: Interaction, seen: Look, looking_up: Searched | None, lookup_failed: str | None) -> Frame:
     place, why_not = staff_place(interaction, seen.rules)
+    provider = services_of(interaction).programmes.provider(seen.preview.programme)
     return Frame(
         title=seen.title,
         staff_channel=place,
         no_staff_channel=why_not,
         practice=services_of(interaction).practice,
         looking_up=looking_up,
+        waits_for_limit=looking_up is not None and provider.waiting_until is not None,
         lookup_failed=lookup_failed,
     )
 

@@ -14,6 +14,7 @@ from bot.domain.planning import same_label
 from bot.services.approving import ApprovalState
 from bot.services.submitting import Preview
 from bot.ui.cards import RULE, Line, Tone, button, card
+from bot.ui.lookups import Searched
 from bot.ui.preview_facts import (
     DUPLICATE_WORDS,
     approval_lines,
@@ -65,8 +66,10 @@ class Frame:
     no_staff_channel: str
     """Why there is none, with the way out."""
     practice: bool
-    looking_up: tuple[int, int] | None = None
-    """(done, of) while recipients are being looked up."""
+    looking_up: Searched | None = None
+    """While recipients are being looked up."""
+    waits_for_limit: bool = False
+    """The account's rate limit keeps requests back."""
     lookup_failed: str | None = None
     strangers: frozenset[str] = frozenset()
     """Discord ids that are no members here, so that a mention would say nothing."""
@@ -166,8 +169,13 @@ def card_title(preview: Preview) -> str:
 def preview_state(preview: Preview, frame: Frame, step: Step) -> tuple[Tone, str]:
     """The card's colour, with the words that say the same."""
     if frame.looking_up is not None:
-        done, of = frame.looking_up
-        return Tone.RUNNING, f"Nothing sent · looking up {done:,} of {count(of, 'member')}"
+        done, of, is_silent = frame.looking_up
+        far = f"Nothing sent · looking up {done:,} of {count(of, 'member')}"
+        if not is_silent:
+            return Tone.RUNNING, far
+        if frame.waits_for_limit:
+            return Tone.RUNNING, f"{far} · waiting for the rate limit"
+        return Tone.ATTENTION, f"{far} · no answer yet, it is asked again"
     if frame.lookup_failed is not None:
         return Tone.ATTENTION, "Nothing sent · the look-up did not finish"
     if preview.over_limit is not None:

@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.model import Actor
 from bot.domain.states import AwardState
+from bot.ui import lookups
 from tests.support.discord import World, discord_world
 
 PRIMARY, DANGER = 1, 4
@@ -73,6 +74,20 @@ async def test_the_setting_lets_one_small_award_skip_the_question_and_no_other(t
         again = await world.award(world.mod, members=ada.mention, amount="100")
         assert "already paid in the last 30 days" in again.text
         assert list((await world.paid()).values()) == [100]
+
+
+async def test_a_small_award_whose_look_up_takes_long_is_shown_and_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody looks at "thinking" for long, and nothing goes out behind a card that says that nothing was sent."""
+    async with discord_world(tmp_path) as world:
+        await world.setting("quick_award", "100")
+        monkeypatch.setattr(lookups, "EDIT_EVERY_SECONDS", 0.0)  # any search takes longer
+        ada = world.members[0].mention
+        card = await world.award(world.mod, members=ada, amount="100", programme="drip-members")
+        assert card.buttons == ["Send 100 points to @Ada", "Cancel"]
+        await world.quiet()
+        assert await world.paid() == {}
 
 
 async def test_paying_the_same_again_takes_a_second_confirmation(tmp_path: Path) -> None:

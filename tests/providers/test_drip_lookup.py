@@ -224,6 +224,15 @@ async def test_reads_are_repeated_a_few_times_ever_slower(service: Service) -> N
     assert len(service.calls) == LOOKUP_TRIES
 
 
+async def test_somebody_who_waits_for_a_look_up_hears_of_its_failure_within_two_seconds(service: Service) -> None:
+    clock = SteppingClock()
+    service.replies(Reply(503))
+    async with provider_of(KIND, service, clock=clock) as provider:
+        with pytest.raises(ResolutionFailed, match="503"):
+            await provider.resolve([discord(D1)], patient=False)
+    assert clock.elapsed <= 2
+
+
 CUT = {**page(on_discord(M1, D1)), "data": []}
 NO_PAGE: list[object] = [b"<html>", b"", b'{"data": [', {"data": "none"}, CUT, b"[" * 100_000]
 

@@ -12,6 +12,7 @@ from bot.domain.model import Notice, Problem, Recipient, RecipientType, Refusal
 from bot.services.submitting import Preview
 from bot.ui.award_card import Faces, award_card
 from bot.ui.drafts import DraftButton, DraftMenu
+from bot.ui.lookups import Searched
 from bot.ui.preview_card import Frame, Step, preview_card
 from tests.support.previews import BAD_ROWS, DUPLICATES, EARLIER, FRAME, NOW_MS, draft, member, preview, totals
 from tests.support.specification import refusable_card
@@ -154,9 +155,19 @@ def test_without_a_staff_channel_the_card_says_so_and_offers_no_way_to_show_it()
 
 
 def test_a_look_up_shows_how_far_it_is_and_holds_the_send_back() -> None:
-    view = preview_card(preview(totals=totals(1203, pending=753)), replace(FRAME, looking_up=(450, 1200)))
+    view = preview_card(preview(totals=totals(1203, pending=753)), replace(FRAME, looking_up=Searched(450, 1200)))
     assert "Nothing sent · looking up 450 of 1,200 members" in text_of(view)
     assert buttons(view)["Looking up…"].disabled
+    assert list(buttons(view)) == ["Looking up…", "Cancel"]
+
+
+@pytest.mark.parametrize(
+    ("waits_for_limit", "why"), [(False, "no answer yet, it is asked again"), (True, "waiting for the rate limit")]
+)
+def test_a_look_up_that_hears_nothing_says_so_and_that_nothing_was_sent(waits_for_limit: bool, why: str) -> None:
+    silent = replace(FRAME, looking_up=Searched(0, 2, is_silent=True), waits_for_limit=waits_for_limit)
+    view = preview_card(preview(totals=totals(2, pending=2)), silent)
+    assert f"Nothing sent · looking up 0 of 2 members · {why}" in text_of(view)
     assert list(buttons(view)) == ["Looking up…", "Cancel"]
 
 
