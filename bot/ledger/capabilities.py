@@ -25,20 +25,12 @@ class Capabilities:
     async def all(self, account: str, kind: ProviderKind) -> Mapping[str, Known]:
         """Every stored answer, by the name of its question."""
 
-        def work(connection: sqlite3.Connection) -> dict[str, Known]:
-            found = connection.execute(
-                "SELECT name, value, evidence, probed_at FROM capabilities WHERE account = ? AND kind = ?"
-                " ORDER BY name",
-                (account, kind.value),
-            )
-            return {name: Known(name, value, json.loads(evidence), at) for name, value, evidence, at in found}
-
-        return await self._database.read(work)
+        return await self._database.read(lambda c: _known(c, account, kind))
 
     async def shown(self, account: str) -> Shown:
         """What of them a call to the account depends on."""
         kinds = ProviderKind.DRIP_MEMBERS, ProviderKind.DRIP_CREDENTIALS
-        found = [await self.all(account, kind) for kind in kinds]
+        found = await self._database.read(lambda c: [_known(c, account, kind) for kind in kinds])
         return Shown(*({name: one.value for name, one in known.items()} for known in found))
 
     async def store(
@@ -66,3 +58,11 @@ class Capabilities:
                 events.append(connection, now, EventKind.CAPABILITY_FORGOTTEN, rows=[("capabilities", key)])
 
         await self._database.write(work)
+
+
+def _known(connection: sqlite3.Connection, account: str, kind: ProviderKind) -> dict[str, Known]:
+    found = connection.execute(
+        "SELECT name, value, evidence, probed_at FROM capabilities WHERE account = ? AND kind = ? ORDER BY name",
+        (account, kind.value),
+    )
+    return {name: Known(name, value, json.loads(evidence), at) for name, value, evidence, at in found}

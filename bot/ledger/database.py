@@ -91,11 +91,10 @@ class Database:
         self._writes.add(transaction)
         transaction.add_done_callback(self._writes.discard)
         try:
-            await asyncio.wait({transaction})  # leaves it alone even when the caller is cancelled again
+            return await self._result(transaction)
         except asyncio.CancelledError:
             await _see_to_its_end(transaction)
             raise
-        return self._result(transaction)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``work`` on a read-only connection, inside one read transaction (a consistent view)."""
@@ -110,8 +109,7 @@ class Database:
         view = asyncio.create_task(reader.run(partial(in_transaction, "BEGIN", work)))
         # A caller that is cancelled leaves at once; its connection comes back when it has finished reading.
         view.add_done_callback(partial(self._give_back, reader))
-        await asyncio.wait({view})
-        return self._result(view)
+        return await self._result(view)
 
     async def close(self) -> None:
         """Finish what is under way and close every connection. Can be called again."""
@@ -140,9 +138,9 @@ class Database:
         if not view.cancelled():
             view.exception()  # seen, also when the caller has left
 
-    def _result(self, task: asyncio.Future[T]) -> T:
+    async def _result(self, task: asyncio.Future[T]) -> T:
         try:
-            return task.result()
+            return await asyncio.shield(task)  # it goes on when the caller is cancelled
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
             raise  # a rule of the schema or a slip in our SQL, not a state of the file
         except sqlite3.Error as error:
