@@ -11,13 +11,14 @@ from typing import Final
 from bot.domain.model import Award, Batch, Counts
 from bot.domain.states import AwardState
 from bot.errors import NotFound
-from bot.ledger import _queries, _rows
+from bot.ledger import _evidence, _jobs, _queries, _rows
 from bot.ledger._line_statuses import LineStatuses
 from bot.ledger._query_values import NOTHING_HELD_BACK, Attempt, Calls, Event, HeldBack, LineStatus
 from bot.ledger._tallies import NOTHING_TALLIED, Tallies, Tally
 from bot.ledger.database import Database
 
 _SEEN_FROM_2: Final = _queries.SEEN_FROM_2
+_AT_WORK: Final = "b.state IN ('open', 'paused')"
 _NEWEST: Final = (
     f"{_SEEN_FROM_2} AND (?4 IS NULL OR b.actor_id = ?4) AND (?5 IS NULL OR b.id < ?5)"
     " ORDER BY b.id DESC LIMIT ?3 OFFSET ?1"
@@ -83,7 +84,20 @@ class Queries:
 
     async def batches_at_work(self) -> Sequence[Batch]:
         """Open and paused batches of every server, oldest first."""
-        return await self._batches("b.state IN ('open', 'paused') ORDER BY b.id")
+        return await self._batches(f"{_AT_WORK} ORDER BY b.id")
+
+    async def batches_to_see_to(self, *, doubts: bool) -> Sequence[Batch]:
+        """Those at work, and others with a job to follow or (``doubts``) a call that evidence may still settle: all as
+        of one moment, oldest first."""
+
+        def work(connection: sqlite3.Connection) -> list[Batch]:
+            others = {job.batch_id for job in _jobs.accepted(connection, None)}
+            if doubts:
+                others |= {one.batch_id for one in _evidence.waiting(connection, None)}
+            either = f"({_AT_WORK} OR b.id IN (SELECT value FROM json_each(?1))) ORDER BY b.id"  # noqa: S608 # our words
+            return _batches(either, (_rows.as_json(sorted(others)),), connection)
+
+        return await self._database.read(work)
 
     async def unfinished(self) -> Sequence[Batch]:
         """Batches that are open, or not stopped and with awards in doubt, oldest first (what ``resume`` looks at)."""

@@ -188,14 +188,8 @@ class Dispatcher:
 
     async def _batches_by_account(self) -> dict[str, list[Batch]]:
         """Open and paused batches, and those with jobs to follow or doubts to settle, by account."""
-        batches = {batch.id: batch for batch in await self._ledger.queries.batches_at_work()}
-        others = {job.batch_id for job in await self._ledger.claims.jobs()}
-        if self._settle_after is not None:
-            others |= {one.batch_id for one in await self._ledger.evidence.waiting()}
-        for batch_id in sorted(others - batches.keys()):
-            batches[batch_id] = await self._ledger.queries.batch(batch_id, None)
         by_account: dict[str, list[Batch]] = {}
-        for batch in batches.values():
+        for batch in await self._ledger.queries.batches_to_see_to(doubts=self._settle_after is not None):
             if self._woken is None or batch.id in self._woken:
                 by_account.setdefault(account_of(batch), []).append(batch)
         return by_account

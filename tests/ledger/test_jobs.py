@@ -75,6 +75,14 @@ async def test_jobs_are_listed_by_account_oldest_first(ledger: Ledger, clock: Ha
     assert await ledger.claims.jobs("elsewhere") == []
 
 
+async def test_a_stopped_batch_is_seen_to_until_its_job_is_over(ledger: Ledger):
+    batch_id, _, job = await _accepted(ledger)
+    await ledger.steering.stop(batch_id, ADA)
+    assert [one.id for one in await ledger.queries.batches_to_see_to(doubts=False)] == [batch_id]
+    await ledger.claims.record_job(job, dict.fromkeys((1, 2, 3), APPLIED), finished=True, detail=None)
+    assert await ledger.queries.batches_to_see_to(doubts=False) == []
+
+
 async def test_a_finished_job_settles_its_awards(ledger: Ledger, clock: HandClock):
     batch_id, _, job = await _accepted(ledger)
     clock.at += 30

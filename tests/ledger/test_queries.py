@@ -86,6 +86,8 @@ async def test_work_is_listed_oldest_first(ledger: Ledger):
         assert await ledger.claims.finish_if_done(finished)
     assert [one.id for one in await ledger.queries.batches_at_work()] == [open_, paused]
     assert [one.id for one in await ledger.queries.unfinished()] == [open_, doubtful]
+    assert [one.id for one in await ledger.queries.batches_to_see_to(doubts=False)] == [open_, paused]
+    assert [one.id for one in await ledger.queries.batches_to_see_to(doubts=True)] == [open_, paused, doubtful]
 
 
 async def test_a_stopped_batch_with_a_doubt_is_not_unfinished(ledger: Ledger):

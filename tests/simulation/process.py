@@ -24,7 +24,7 @@ from bot.services.dispatching import Dispatcher
 from bot.services.programmes import Programmes
 from bot.settings import Settings
 from tests.simulation.loop import Crash, VirtualClock, VirtualLoop
-from tests.simulation.storage import InlineConnection, Storage, database_of
+from tests.simulation.storage import InlineConnection, InlineReader, Storage, database_of
 from tests.simulation.transport import SimulatedProviders
 from tests.simulation.world import CURRENCY, REALM, World
 
@@ -153,7 +153,7 @@ class Process:
 
     def _database(self):
         writer = InlineConnection(self._connection, self._before_write, self._after_write, lambda: self.alive)
-        return database_of(writer, InlineConnection(self._connection, _nothing, lambda: None, lambda: self.alive))
+        return database_of(writer, InlineReader(self._connection, lambda: self.alive))
 
     async def _before_write(self) -> None:
         await asyncio.sleep(self._chance.choice((0, 0, 0, 0, 0.003, 0.2)))
@@ -204,10 +204,6 @@ PROBED = {
 
 def _keys(course: Course) -> list[tuple[str, str]]:
     return [(place.holder.rpartition(":")[2], place.currency) for place in course.places]
-
-
-async def _nothing() -> None:
-    """Nothing keeps a reader waiting."""
 
 
 class Listening(logging.Handler):
