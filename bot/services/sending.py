@@ -107,14 +107,8 @@ async def make_call(
         claim = await ledger.claims.claim(batch.id, plan, provider.build, passed=quarantine.passed())
     else:
         claim = await ledger.claims.claim_again(again, provider.build)
-    if claim is None:
-        return Called(CallResult.NOTHING_TO_CLAIM)
-    if isinstance(claim, Beside):
-        return Called(CallResult.BESIDE)
-    if isinstance(claim, NoLane):
-        if claim.until is not None:
-            claim = replace(claim, until=max(claim.until, clock.now() + quarantine.left()))
-        return Called(CallResult.NO_LANE, no_lane=claim)
+    if not isinstance(claim, Claim):
+        return _not_made(claim, clock, quarantine)
     checkpoints.reached("claimed")
     observer.claimed()
     with about(batch=batch.id, attempt=claim.attempt_id):
@@ -127,11 +121,22 @@ async def make_call(
             verdict = _only_landings(verdict)
         checkpoints.reached("call-answered")
         rejected, split = await _find_bad(ledger, provider, claim, verdict)
-        ending = _Ending(verdict, rejected, split, landing)
-        verdict = await _record(ledger, clock, claim, ending, observer, for_ever=for_ever)
+        learned = _Learned(verdict, rejected, split, landing)
+        verdict = await _record(ledger, clock, claim, learned, observer, for_ever=for_ever)
         checkpoints.reached("job-accepted" if verdict.job_id else "outcome-recorded")
         log.info("%d awards, status %s, %s", len(claim.items), verdict.status, verdict.detail or "done")
     return Called(_result(verdict), verdict)
+
+
+def _not_made(found: NoLane | Beside | None, clock: Clock, quarantine: Quarantine) -> Called:
+    """No call, because nothing could be claimed."""
+    if found is None:
+        return Called(CallResult.NOTHING_TO_CLAIM)
+    if isinstance(found, Beside):
+        return Called(CallResult.BESIDE)
+    if found.until is not None:
+        found = replace(found, until=max(found.until, clock.now() + quarantine.left()))
+    return Called(CallResult.NO_LANE, no_lane=found)
 
 
 async def send_again(flying: Flying, doubted: Doubted) -> tuple[Judgements, Pause | None] | None:
@@ -242,7 +247,7 @@ async def _forget_members(ledger: Ledger, provider: Provider, keys: list[str]) -
 
 
 @dataclass(frozen=True, slots=True)
-class _Ending:
+class _Learned:
     """What is to be recorded of a call."""
 
     verdict: Verdict
@@ -258,16 +263,16 @@ class _Ending:
 
 
 async def _record(
-    ledger: Ledger, clock: Clock, claim: Claim, ending: _Ending, observer: Observer, *, for_ever: bool
+    ledger: Ledger, clock: Clock, claim: Claim, learned: _Learned, observer: Observer, *, for_ever: bool
 ) -> Verdict:
     """Write the outcome, patiently; the verdict that was recorded."""
     delays = iter(RECORD_DELAYS)
     while True:
         try:
-            await ending.record(ledger, claim)
-            return ending.verdict
+            await learned.record(ledger, claim)
+            return learned.verdict
         except AlreadyRecorded:
-            return ending.verdict  # an earlier try said that it failed, and had not
+            return learned.verdict  # an earlier try said that it failed, and had not
         except LedgerError as error:
             delay = next(delays, None)
             if delay is None and not for_ever:
@@ -279,9 +284,9 @@ async def _record(
         except Exception:
             # The verdict itself cannot be stored: a defect of ours. What the call did counts as unknown.
             log.exception("the outcome cannot be recorded as it is")
-            if ending.verdict.detail == UNSTORABLE:
+            if learned.verdict.detail == UNSTORABLE:
                 raise
-            ending = _Ending(_all_unknown(claim, UNSTORABLE, {}), {}, split=False)  # its lane is looked at later
+            learned = _Learned(_all_unknown(claim, UNSTORABLE, {}), {}, split=False)  # its lane is looked at later
 
 
 def _result(verdict: Verdict) -> CallResult:

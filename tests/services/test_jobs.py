@@ -10,6 +10,7 @@ import pytest
 from bot.domain.lanes import Plan
 from bot.domain.model import Decision, Pause, PauseKind
 from bot.services.following import Follower
+from bot.services.quarantine import Quarantine
 from bot.services.sending import make_call
 from bot.services.standing import Standing
 from bot.services.watching import Doing
@@ -208,7 +209,7 @@ async def test_a_job_that_is_accepted_while_the_jobs_are_read_is_on_the_list(tmp
 
         async def accepted() -> None:
             batch = await it.ledger.queries.batch(batch_id, None)
-            await make_call(it.ledger, it.neighbour, it.clock, batch, Plan(3))
+            await make_call(it.ledger, it.neighbour, it.clock, Quarantine(it.clock, 120.0), batch, Plan(3))
             follower.forget()
 
         it.database.after_read = accepted
