@@ -58,13 +58,15 @@ def _paid(draft: Draft) -> str:
 
 
 def _campaign(connection: sqlite3.Connection, draft: Draft) -> list[int]:
-    """The batches of the draft's campaign: the same account, currency and label, whenever they were."""
+    """The batches of the draft's campaign: the same account (by whatever key), currency and label, whenever they
+    were."""
     if not draft.label:
         return []
     wanted = same_label(draft.label)
     to = draft.destination
     found = connection.execute(
-        "SELECT id, label FROM batches WHERE account = ? AND currency IS ? AND label IS NOT NULL AND source <> 'undo'",
-        (to.account, to.currency),
+        "SELECT id, label FROM batches WHERE (account = ? OR programme = ?) AND currency IS ? AND label IS NOT NULL"
+        " AND source <> 'undo'",
+        (to.account, matching.namesake(to.kind.value, draft.programme), to.currency),
     )
     return [batch_id for batch_id, label in found if same_label(label) == wanted]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.domain.drafting import NO_MATCHES, EarlierBatch, Matches
+from bot.domain.model import ProviderKind
 from bot.domain.states import COUNTS_AS_PAID
 from bot.ledger import _staging, _taking
 
@@ -39,8 +40,14 @@ _TARGETS_AS_THEY_ARE: Final[Mapping[str, tuple[str, ...]]] = {
 _PAID: Final = (
     " awards a CROSS JOIN batches b ON b.id = a.batch_id"
     f" WHERE {{who}} AND a.id >= ?2 AND a.amount = d.amount AND {STANDS}"
-    " AND b.account = ?3 AND b.currency IS ?4 AND b.recorded_at >= ?5"
+    " AND (b.account = ?3 OR b.programme = ?6) AND b.currency IS ?4 AND b.recorded_at >= ?5"
 )
+
+
+def namesake(kind: str, programme: str) -> str | None:
+    """The programme whose batches went to the same account, whatever the ledger has for that: at Gameball a key stands
+    for its account, and a new key of the same account is not known for what it is. ``None``: the account tells."""
+    return programme if kind == ProviderKind.GAMEBALL.value else None
 
 
 def same_recipient(kind: str) -> str:
@@ -68,6 +75,8 @@ class Scope:
     """No award below this id can match."""
     kind: str
     """The provider kind: only awards of the same one have targets to compare with."""
+    programme: str | None
+    """See ``namesake``."""
 
     @property
     def paid(self) -> str:
@@ -75,9 +84,9 @@ class Scope:
         return _PAID.format(who=same_recipient(self.kind))
 
     @property
-    def values(self) -> tuple[int, int, str, str | None, int]:
-        """For ``?1`` to ``?5``."""
-        return self.draft_id, self.first_award, self.account, self.currency, self.since
+    def values(self) -> tuple[int, int, str, str | None, int, str | None]:
+        """For ``?1`` to ``?6``."""
+        return self.draft_id, self.first_award, self.account, self.currency, self.since, self.programme
 
 
 def scope(connection: sqlite3.Connection, draft_id: int, now_ms: int, days: int) -> Scope | None:
@@ -87,14 +96,19 @@ def scope(connection: sqlite3.Connection, draft_id: int, now_ms: int, days: int)
     """
     since = now_ms - days * 24 * 3600 * 1000
     row = connection.execute(
-        "SELECT d.kind, d.account, d.currency, (SELECT min(b.first_award) FROM batches b WHERE b.account = d.account"
-        " AND b.currency IS d.currency AND b.recorded_at >= ?) FROM drafts d WHERE d.id = ? AND d.source <> 'undo'",
-        (since, draft_id),
+        "SELECT d.kind, d.account, d.currency, d.programme FROM drafts d WHERE d.id = ? AND d.source <> 'undo'",
+        (draft_id,),
     ).fetchone()
-    if row is None or row[3] is None:
+    if row is None:
         return None
-    kind, account, currency, first = row
-    return Scope(draft_id, account, currency, since, first, kind)
+    kind, account, currency, programme = row
+    named = namesake(kind, programme)
+    (first,) = connection.execute(
+        "SELECT min(first_award) FROM batches WHERE (account = ? OR programme = ?) AND currency IS ?"
+        " AND recorded_at >= ?",
+        (account, named, currency, since),
+    ).fetchone()
+    return None if first is None else Scope(draft_id, account, currency, since, first, kind, named)
 
 
 def find(connection: sqlite3.Connection, where: Scope | None) -> Matches:

@@ -257,3 +257,17 @@ async def test_the_same_account_and_currency_are_known_however_their_ids_are_spe
     async with door.open(**{variable: spelled.upper()}, dispatching=False) as office:
         preview = await office.draft(paying(IDS))
         assert preview.blocking_matches == 6
+
+
+async def test_what_was_paid_at_gameball_is_known_by_a_new_key_too(door: Door) -> None:
+    """A new key is another account to the ledger, and replaces one that Gameball no longer takes."""
+    async with door.open() as office:
+        await office.send(paying(IDS[:2]), "gameball", label="Week 31")
+    async with door.open(GAMEBALL_API_KEY="the-new-key-of-that-account", dispatching=False) as office:
+        assert (await office.draft(paying(IDS), "gameball")).blocking_matches == 2
+        campaign = await office.draft(paying(IDS, 25), "gameball", label="Week 31")
+        assert (campaign.blocking_matches, campaign.campaign.rows) == (0, 2)
+        assert (await office.confirm(campaign, difference=True)).awards == 4
+    other = {f"{name}__SHOP": value for name, value in door.sandbox.environ().items() if name.startswith("GAMEBALL_")}
+    async with door.open(**other | {"GAMEBALL_API_KEY__SHOP": "the-key-of-a-shop"}, dispatching=False) as office:
+        assert (await office.draft(paying(IDS), "gameball-shop")).blocking_matches == 0
