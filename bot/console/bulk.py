@@ -249,7 +249,9 @@ class _Job:
 def _question(summary: Json) -> str:
     awards = output.plural(summary["sendable"], "award")
     deductions = f", {summary['deductions']:,} of them deductions," if summary["deductions"] else ""
-    return f"Send {awards}{deductions} with {summary['programme']}?"
+    matched = summary["matched"]["blocking"]
+    again = f", {matched:,} of them a second time," if matched else ""
+    return f"Send {awards}{deductions}{again} with {summary['programme']}?"
 
 
 def _error_json(error: BursarError | None) -> Json | None:

@@ -71,6 +71,16 @@ async def test_only_a_yes_sends(shell: Shell, answer: str, status: int):
     os.close(terminal.descriptor)
 
 
+async def test_the_question_tells_of_rows_that_would_be_paid_a_second_time(shell: Shell):
+    payout(shell.directory / "p.csv", 2)
+    assert (await shell("bulk", "p.csv", "--programme", "gameball", "--yes")).status == 0
+    terminal = await on_terminal(shell, "bulk", "p.csv", "--programme", "gameball", "--again")
+    await terminal.until("Send 2 awards, 2 of them a second time, with gameball? [y/N] ")
+    terminal.type("n\n")
+    assert await terminal.ended() == 5
+    os.close(terminal.descriptor)
+
+
 async def test_ctrl_c_at_the_question_sends_nothing_and_ends_at_once(shell: Shell):
     payout(shell.directory / "p.csv", 2)
     terminal = await on_terminal(shell, "bulk", "p.csv", "--programme", "gameball")
