@@ -21,6 +21,7 @@ from bot.ledger.ledger import Ledger
 from bot.ledger.queries import NOTHING_HELD_BACK, Attempt, Calls, Event, HeldBack
 from bot.services import records
 from bot.services.dispatching import Dispatcher
+from bot.services.foresight import reads_left
 from bot.services.programmes import Programmes
 from bot.services.proving import plan_for, plan_of
 from bot.services.rules import rules_of
@@ -283,6 +284,7 @@ class Batches:
             per_window=pace.calls_per_window,
             window_seconds=pace.window_seconds,
             per_month=pace.per_month,
+            reads=await reads_left(self._ledger, provider, batch, counts.planned, plan),
         )
         unclear = (
             activity.doing in (Doing.AWAY, Doing.FOLLOWING, Doing.STANDING_BY, Doing.SETTLING)

@@ -99,6 +99,20 @@ async def reads_ahead(ledger: Ledger, provider: Provider, draft_id: int, awards:
     return provider.knowing(shown).reads_ahead(awards, newcomers, calls, reads)
 
 
+async def reads_left(ledger: Ledger, provider: Provider, batch: Batch, planned: int, plan: Plan) -> int:
+    """The same of what a recorded batch has not sent yet, where reading takes longer than the calls: of lists of
+    credentials."""
+    if batch.destination.kind is not ProviderKind.DRIP_CREDENTIALS or not 0 < planned <= LONGEST_LIST >= batch.awards:
+        return 0
+    shown = await ledger.capabilities.shown(batch.destination.account)
+    if not shown.reads_back:
+        return 0
+    newcomers = await ledger.evidence.newcomers_ahead(batch.id, planned, LONGEST_LIST)
+    reads = await _reads(ledger, provider, batch.awards)
+    calls = calls_for(planned, plan.awards_per_call)
+    return provider.knowing(shown).reads_ahead(planned, newcomers, calls, reads)
+
+
 async def _reads(ledger: Ledger, provider: Provider, awards: int) -> Reads:
     if awards > LONGEST_LIST:
         return FEW_READS

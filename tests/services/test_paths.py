@@ -6,6 +6,7 @@ import pytest
 
 from bot.domain.model import PauseKind
 from bot.errors import ResolutionFailed
+from bot.services.rules import Limits
 from tests.services.office import MOD, NO_LIMITS, Door, file_of, members, pauses, paying
 
 PROGRAMMES = ["drip-credentials", "drip-members", "gameball"]
@@ -281,3 +282,15 @@ async def test_an_unreachable_service_leaves_everything_planned(door: Door) -> N
         batch_id = await office.send(paying(ids))
         assert (await office.states(batch_id), await office.state(batch_id)) == ("PPPPP", "open")
         assert office.app.clock.monotonic() - began > 25
+
+
+async def test_the_time_left_counts_the_reads_before_the_calls_as_the_preview_did(door: Door) -> None:
+    ids = members(60)
+    await door.sandbox.seed(discord_ids=ids)
+    async with door.open(DRIP_RATE_PLAN="free") as office:
+        preview = await office.draft(paying(ids))
+        assert preview.schedule.reads > 2 * 24, "two windows at least"
+        batch_id = (await office.confirm(preview, limits=Limits(start_delay_seconds=600))).batch_id
+        view = await office.app.services.batches.view(batch_id, MOD)
+        assert view.seconds_left is not None
+        assert 0 <= view.seconds_left - preview.schedule.seconds <= 600
