@@ -15,6 +15,7 @@ LINE_EVERY: Final = 5.0
 
 _DOING: Final = {
     "waiting-to-start": "waiting to start",
+    "sending-again": "an answer was lost, sending the same call again",
     "waiting-for-limit": "waiting for the rate limit",
     "waiting-for-lane": "waiting until no earlier call can arrive any more",
     "away": "the service is away",

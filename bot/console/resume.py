@@ -153,7 +153,7 @@ class _Work:
         """Nothing is left to send where something may be sent; jobs may still be under way."""
         dispatcher = self.app.services.dispatcher
         for batch_id in batch_ids:
-            if dispatcher.activity(batch_id).doing is Doing.SENDING:
+            if dispatcher.activity(batch_id).doing in (Doing.SENDING, Doing.SENDING_AGAIN):
                 return False
             batch = await self.app.ledger.queries.batch(batch_id, None)
             counts = await self.app.ledger.queries.counts(batch_id)
@@ -169,7 +169,9 @@ class _Work:
         at = min(settling, default=None)
         reading = at is not None and at <= CLOCK.now()
         waits = any(one.doing is Doing.WAITING_FOR_LANE for one in activities)
-        doing = "reading-back" if reading else Doing.WAITING_FOR_LANE.value if waits else None
+        again = any(one.doing is Doing.SENDING_AGAIN for one in activities)
+        doing = Doing.WAITING_FOR_LANE.value if waits else None
+        doing = Doing.SENDING_AGAIN.value if again else "reading-back" if reading else doing
         told = {"settled_at": None if reading else at, "doing": doing}
         progress.standing({"counts": counts.as_json(), **told})
 

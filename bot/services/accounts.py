@@ -79,6 +79,7 @@ class AccountWorker:
         self._quarantine = Quarantine(clock, max(linger_seconds, settle_after_seconds or 0.0))
         self._settler = Settler(
             *(ledger, clock, self._quarantine, account, self._doubts_looked_at, self._job_paused, self._is_going),
+            sends_again=watcher.changed,
             settle_after_seconds=settle_after_seconds,
             patient=patient,
         )
@@ -90,6 +91,7 @@ class AccountWorker:
         self._concluder = Concluder(
             *(ledger, clock, watcher, tell, self._work, self._flights, self._follower, self._settler)
         )
+        self._concerned = self._concluder.tell_unrecorded, watcher.changed
         self._woken = asyncio.Event()
         self._stop = asyncio.Event()
 
@@ -137,6 +139,8 @@ class AccountWorker:
         waits = (work.is_open and not work.idle) or self._follower.follows(batch_id)
         if why is not None and waits and not self._flights.any_of((batch_id,)):
             return Activity(Doing.STANDING_BY, detail=why)
+        if self._settler.sends_again(batch_id):
+            return Activity(Doing.SENDING_AGAIN)
         activity = work.doing(self._clock)
         if activity is IDLE and self._follower.follows(batch_id):
             return Activity(Doing.FOLLOWING)
@@ -251,7 +255,7 @@ class AccountWorker:
         if not self._flights.have_room(work, provider, plan):
             return False  # a call has to end first, and its end wakes
         await provider.wait_for_turn()
-        flight = Flight(work, provider, plan, work.begin(), self._concluder.tell_unrecorded, again.attempt_id)
+        flight = Flight(work, provider, plan, work.begin(), *self._concerned, again.attempt_id)
         await asyncio.wait({self._flights.take_off(flight, self._call(flight))})
         self._settler.repeated(again)
         return True
@@ -335,7 +339,7 @@ class AccountWorker:
         """Let the next call of the batch go, if it still may; return when its intent is written."""
         if work.seconds_until_call(self._clock, patient=self._patient) != 0.0 or not self._has_room(work):
             return  # a call beside it has ended meanwhile
-        flight = Flight(work, provider, plan, work.begin(), self._concluder.tell_unrecorded)
+        flight = Flight(work, provider, plan, work.begin(), *self._concerned)
         self._flights.take_off(flight, self._call(flight))
         await flight.is_decided.wait()
 

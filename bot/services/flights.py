@@ -13,6 +13,7 @@ from bot.domain.model import Batch
 from bot.errors import LedgerError
 from bot.providers.base import Provider
 from bot.services.sending import Observer
+from bot.services.watching import Activity, Doing
 from bot.services.work import Work
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ class Flight(Observer):
     """Of the call among those of its batch, in the order in which they began."""
     tell: Callable[[Batch, LedgerError], None]
     """Told once, when the ledger has not taken the outcome for long."""
+    changed: Callable[[int], None]
+    """Told the batch, when what goes on with it has changed."""
     again: int | None = None
     """A call in doubt whose award is sent once more, see ``make_call``."""
     is_claimed: bool = False
@@ -46,6 +49,10 @@ class Flight(Observer):
     def claimed(self) -> None:
         self.is_claimed = True
         self.is_decided.set()
+
+    def repeated(self) -> None:
+        self.work.activity = Activity(Doing.SENDING_AGAIN)
+        self.changed(self.batch_id)
 
     def unrecorded(self, error: LedgerError, *, lasting: bool) -> None:
         self.is_unrecorded = True

@@ -54,6 +54,8 @@ class Flying:
     linger: float
     going: Callable[[], bool]
     """Whether a call may still be sent again: not once Bursar is to end."""
+    repeated: Callable[[], None]
+    """Told each time that the call is sent again because its answer was lost, before the wait for that."""
     doubted: bool = False
     """It is sent again out of a doubt: its awards are not under way."""
 
@@ -75,6 +77,7 @@ async def fly(flying: Flying, passage: Passage, send: Send, begin_by: float) -> 
         wait = max(verdict.wait_seconds or 0.0, delay_after_unclear(sends))
         if wait > LONGEST_WAIT:
             break
+        flying.repeated()
         await clock.sleep(wait)
         begin_by = clock.now() + START_WITHIN
         if not flying.going() or not await _may_go_again(flying, passage, begin_by):

@@ -46,6 +46,9 @@ class Observer:
     def claimed(self) -> None:
         """The intent is committed; what follows is the call itself."""
 
+    def repeated(self) -> None:
+        """The answer was lost, and the same call is sent once more."""
+
     def unrecorded(self, error: LedgerError, *, lasting: bool) -> None:
         """The ledger does not take the outcome; ``lasting``: it has not for half a minute."""
 
@@ -111,12 +114,14 @@ async def make_call(
         return _not_made(claim, clock, quarantine)
     checkpoints.reached("claimed")
     observer.claimed()
+    flying = Flying(
+        *(ledger, provider, clock, quarantine, claim.attempt_id, claim.items),
+        linger=plan.linger,
+        going=going,
+        repeated=observer.repeated,
+    )
     with about(batch=batch.id, attempt=claim.attempt_id):
-        verdict, landing = await _sent(
-            Flying(ledger, provider, clock, quarantine, claim.attempt_id, claim.items, plan.linger, going),
-            claim,
-            begin_by,
-        )
+        verdict, landing = await _sent(flying, claim, begin_by)
         if again is not None:
             verdict = _only_landings(verdict)
         checkpoints.reached("call-answered")

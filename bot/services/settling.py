@@ -56,11 +56,13 @@ class Settler:
         paused: Callable[[int, Pause], Awaitable[None]],
         going: Callable[[], bool],
         *,
+        sends_again: Callable[[int], None],
         settle_after_seconds: float | None,
         patient: bool,
     ) -> None:
         """``changed`` hears of every batch whose doubts were looked at, and whether it was opened again by that;
-        ``paused`` of what keeps a batch from being sent. ``going``: whether anything may still be sent.
+        ``paused`` of what keeps a batch from being sent; ``sends_again`` that a call of it in doubt is about to be sent
+        again. ``going``: whether anything may still be sent.
 
         ``settle_after_seconds`` None: doubts are left alone.
         """
@@ -78,11 +80,17 @@ class Settler:
         self._version_read = 0
         self._repeated: set[int] = set()
         self._recording = 0
+        self._tell_again = sends_again
+        self._sent_again: int | None = None
 
     @property
     def recording(self) -> bool:
         """Whether the ledger may know already what nobody was told yet."""
         return self._recording > 0
+
+    def sends_again(self, batch_id: int) -> bool:
+        """Whether a call in doubt of the batch is being sent again right now."""
+        return self._sent_again == batch_id
 
     def forget(self) -> None:
         """There may be other doubts than before."""
@@ -194,9 +202,15 @@ class Settler:
             *(self._ledger, provider, self._clock, self._quarantine, doubted.attempt_id, doubted.items),
             linger=self._settle_after,
             going=self._going,
+            repeated=lambda: self._tell_again(doubted.batch_id),
             doubted=True,
         )
-        return await send_again(flying, doubted)
+        self._sent_again = doubted.batch_id
+        self._tell_again(doubted.batch_id)
+        try:
+            return await send_again(flying, doubted)
+        finally:
+            self._sent_again = None
 
     def _due_at(self, one: Waiting) -> float:
         """A trace in a lane can be looked at once; if it says nothing yet, once nobody can still be carrying the call

@@ -49,6 +49,7 @@ class Doing(StrEnum):
     NOTHING = "nothing"
     WAITING_TO_START = "waiting-to-start"  # inside the window in which Stop costs nothing
     SENDING = "sending"  # a call is under way, or waits for other batches of the account
+    SENDING_AGAIN = "sending-again"  # an answer was lost, and the same call is sent until one comes, which is safe
     WAITING_FOR_LIMIT = "waiting-for-limit"
     AWAY = "away"  # the service cannot be reached; will be tried again at ``until``
     FOLLOWING = "following"  # all calls made, a job is not finished

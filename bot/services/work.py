@@ -116,6 +116,8 @@ class Work:
 
     def count(self, number: int, result: CallResult, verdict: Verdict, clock: Clock) -> None:
         """Note how the call of this number ended, and from it when the next one may be made."""
+        if self.activity.doing is Doing.SENDING_AGAIN:
+            self.activity = Activity(Doing.SENDING)
         if result is not CallResult.NOT_SENT:
             self.not_sent = 0
         elif number > self.troubled_at:

@@ -17,6 +17,10 @@ from bot.ui.cards import Tone
 from bot.ui.text import count, duration, escape, points, when, who
 
 BAR_CELLS: Final = 16
+SENT_AGAIN: Final = (
+    "The answer to a call was lost, so the same call is sent again until there is one. The service carries it out only"
+    " once; nothing has to be done."
+)
 
 STATE_WORDS: Final = {
     AwardState.APPLIED: "paid",
@@ -135,6 +139,9 @@ def doing(view: BatchView) -> str | None:
         return escape(activity.detail or "", 400)
     if activity.doing is Doing.FOLLOWING:
         return "Every call is made; the service is still working on a job."
+    if activity.doing is Doing.SENDING_AGAIN:
+        rest = " · ".join(part for part in (calls, left) if part)
+        return f"{SENT_AGAIN}\n{rest}" if view.calls_left else SENT_AGAIN
     if activity.doing is Doing.WAITING_FOR_LIMIT:
         return " · ".join(
             part for part in (f"Next call {until}" if until else "Waiting for the rate limit", calls, left) if part

@@ -235,9 +235,9 @@ class StaffBoard:
         return self._seconds_to_call(view)
 
     def _doing(self, batch_id: int) -> Doing:
-        """What is going on; calls and the waits between them are one thing."""
+        """What is going on; calls, the waits between them and their repetitions are one thing."""
         doing = self._services.dispatcher.activity(batch_id).doing
-        return Doing.SENDING if doing is Doing.WAITING_FOR_LIMIT else doing
+        return Doing.SENDING if doing in (Doing.WAITING_FOR_LIMIT, Doing.SENDING_AGAIN) else doing
 
     def _seconds_to_call(self, view: BatchView) -> float | None:
         """Nobody tells when the wait before a call is over, and the card must not go on promising it."""

@@ -11,6 +11,7 @@ from bot.domain.lanes import LaneKind
 from bot.providers.base import Health
 from bot.services.laying import standings
 from bot.services.proving import plan_of
+from bot.services.watching import Doing
 from tests.services.lane_office import (
     CREDENTIALS,
     MEMBERS,
@@ -29,7 +30,7 @@ from tests.services.lane_office import (
     variables,
 )
 from tests.services.office import Door, members, paying
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, eventually
 
 FAULTS: dict[str, dict[str, Any]] = {
     "lost before it was carried out": {"kind": "reset-before-apply"},
@@ -168,6 +169,27 @@ async def test_when_no_answer_comes_at_all_the_next_start_looks_at_once_and_send
         kinds = [event.kind for event in await office.app.ledger.queries.events(batch_id)]
         assert "evidence-applied" in kinds  # not planned again, but sent again as it was
         assert len(await office.writes()) == 8
+
+
+async def test_a_call_in_doubt_that_is_sent_again_says_so_while_its_answer_is_waited_for(door: Door) -> None:
+    ids = members(3)
+    async with opened(door, LaneKind.RING, ids) as office:
+        await office.sandbox.faults({"match": {"method": "PATCH", "every": 1}, "kind": "reset-before-apply"})
+        door.calendar.speed = 20.0
+        batch_id = await office.send(paying(ids), MEMBERS)
+        assert await office.states(batch_id) == "UUU"
+        await office.sandbox.faults({"match": {"method": "PATCH"}, "kind": "slow", "ms": 1000})
+    door.calendar.speed = 1.0
+    async with door.open(settling=True, **variables(LaneKind.RING, door)) as office:
+        dispatcher = office.app.services.dispatcher
+
+        async def does() -> Doing:
+            return dispatcher.activity(batch_id).doing
+
+        await eventually(does, lambda doing: doing is Doing.SENDING_AGAIN)
+        assert batch_id in office.told.changes
+        await dispatcher.until_quiet(settled=True)
+        assert await office.states(batch_id) == "AAA"
 
 
 async def test_two_rings_are_two_lanes(door: Door) -> None:

@@ -111,6 +111,13 @@ def test_doubts_that_are_read_back_by_themselves_say_when() -> None:
     assert batch_text.doing(waits) == told
 
 
+def test_a_call_that_is_sent_again_is_said_with_what_is_left() -> None:
+    last = view(Counts(sending=3), Activity(Doing.SENDING_AGAIN))
+    assert batch_text.doing(last) == batch_text.SENT_AGAIN
+    more = view(Counts(planned=3, sending=3), Activity(Doing.SENDING_AGAIN), calls_left=1)
+    assert batch_text.doing(more) == f"{batch_text.SENT_AGAIN}\n1 call to go"
+
+
 def test_a_kept_lane_is_said_with_whose_it_is_unless_every_row_waits_for_its_own_doubt() -> None:
     waits = view(Counts(planned=3), calls_left=1)
     kept = HeldLane(LaneKind.WITNESS, 9, waits.batch.actor.server_id, is_paused=False, is_left=False)

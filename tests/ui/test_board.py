@@ -216,6 +216,19 @@ async def test_a_batch_whose_ring_is_not_free_yet_says_when_it_goes_on_and_then_
         await board_says(world, batch_id, "Done")
 
 
+async def test_a_call_whose_answers_are_lost_is_said_to_be_sent_again(tmp_path: Path) -> None:
+    async with discord_world(tmp_path, DRIP_RING=f"{OWN},{OTHER}", BURSAR_SETTLE_AFTER="1") as world:
+        await world.sandbox.seed(members=[{"drip_id": place, "balance": 0} for place in (OWN, OTHER)])
+        assert await lay(world.app, MEMBERS) == [Health.OK]
+        lost = {"path": "/members/transaction", "nth": [1, 2, 3, 4]}
+        await world.sandbox.faults({"match": lost, "kind": "reset-before-apply"})
+        batch_id = await record(world, [50, 20])
+        board = await board_says(world, batch_id, "so the same call is sent again until there is one")
+        assert "2 on the way" in board.text
+        board = await board_says(world, batch_id, "Done")
+        assert "sent again" not in board.text
+
+
 async def test_a_ring_that_somebody_else_used_is_told_in_words_that_need_no_manual(tmp_path: Path) -> None:
     async with discord_world(tmp_path, DRIP_RING=f"{OWN},{OTHER}", BURSAR_SETTLE_AFTER="1") as world:
         await world.sandbox.seed(members=[{"drip_id": place, "balance": 0} for place in (OWN, OTHER)])
