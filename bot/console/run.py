@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
@@ -29,9 +28,6 @@ from bot.ui.start_rule import start_rule
 _log = logging.getLogger(__name__)
 
 FAILED: Final = "The bot does not run"
-SWITCH_SECONDS: Final = 0.0005
-"""How long a thread that reads a large file, or the ledger, may keep the interpreter while Discord waits for an answer:
-an answer takes the interpreter some twenty times, and at Python's own 5 ms that is a tenth of a second."""
 PURGE_EVERY: Final = 6 * 3600.0
 ENDING_SECONDS: Final = 5.0
 """How long a last word to Discord may take."""
@@ -48,7 +44,6 @@ def run(options: Namespace) -> int:
         )
     for danger in settings.dangers():
         _log.warning("%s", danger)
-    sys.setswitchinterval(SWITCH_SECONDS)
     return asyncio.run(_run(settings, settings.discord_token, practice=options.practice))
 
 
