@@ -121,12 +121,14 @@ def _check_draft(connection: sqlite3.Connection, draft: Draft, confirmation: Con
     problems, pending = _staging.obstacles(connection, draft.id)
     if problems and not confirmation.good_rows:
         raise Refused(
-            f"{problems:,} rows of this draft have problems; nothing was sent",
+            f"{'1 row' if problems == 1 else f'{problems:,} rows'} of this draft"
+            f" {'has' if problems == 1 else 'have'} problems; nothing was sent",
             hint="Correct them, or choose to send the good rows only.",
         )
     if pending:
         raise Refused(
-            f"{pending:,} recipients of this draft are not looked up yet; nothing was sent",
+            f"{'1 recipient' if pending == 1 else f'{pending:,} recipients'} of this draft"
+            f" {'is' if pending == 1 else 'are'} not looked up yet; nothing was sent",
             hint="Wait until the look-up is done, then confirm again.",
         )
 

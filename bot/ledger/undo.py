@@ -97,7 +97,8 @@ def _check_batch(connection: sqlite3.Connection, batch_id: int) -> None:
         )
     if doubts:
         raise Refused(
-            f"{doubts:,} awards of batch {batch_id} are in doubt, so nobody knows what there is to take back;"
+            f"{'1 award' if doubts == 1 else f'{doubts:,} awards'} of batch {batch_id}"
+            f" {'is' if doubts == 1 else 'are'} in doubt, so nobody knows what there is to take back;"
             " nothing was sent",
             hint="Settle them with /batch resolve first.",
         )

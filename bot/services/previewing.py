@@ -103,7 +103,7 @@ async def make_preview(
             uses = await drafts.budget_uses(draft.id, actor, limits.roles, skip_matched=skip)
         except LimitExceeded as unreadable:
             over = over or unreadable.message
-        over = over or next((exceeded(use, draft.destination) for use in uses if use.exceeded), None)
+        over = over or next((_over_budget(use, draft) for use in uses if use.exceeded), None)
     plan = await _schedule(ledger, provider, draft, totals)
     warnings = (
         *await _about_a_halt(ledger, actor),
@@ -227,6 +227,10 @@ async def _spent(ledger: Ledger, batches: Sequence[Batch], since: int) -> Batch 
             if any(event.kind == EventKind.BATCH_PAUSED and event.at >= since for event in events):
                 return batch
     return None
+
+
+def _over_budget(use: BudgetUse, draft: Draft) -> str:
+    return f"{exceeded(use, draft.destination)}. Send less, or let somebody with a larger budget send it"
 
 
 def _over_limit(totals: DraftTotals, largest: Sequence[StagedRow], programme: Programme, limits: Limits) -> str | None:

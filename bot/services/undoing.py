@@ -53,8 +53,8 @@ def _notices(found: TakenBack) -> list[Notice]:
 
 def _nothing(found: TakenBack) -> str:
     reasons = [
-        (found.before, "were taken back before or given up as a doubt"),
-        (found.unsure, "are deductions of which the service does not say what it really took"),
+        (found.before, "taken back before or given up as a doubt"),
+        (found.unsure, "deducted without the service saying how much it really took"),
         (found.never_landed, "never landed"),
     ]
     return ", ".join(f"{number:,} {why}" for number, why in reasons if number)

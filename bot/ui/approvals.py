@@ -26,8 +26,8 @@ _log = logging.getLogger(__name__)
 
 _CHOSEN: Final = {
     "g": "Bad rows are left out.",
-    "s": "Rows that were paid lately are left out.",
-    "a": "**Rows that were paid lately are paid a second time.**",
+    "s": "Rows that an earlier batch has are left out.",
+    "a": "**Rows that an earlier batch has are paid a second time.**",
     "d": "Who was paid for this campaign already is left out.",
 }
 _DECIDED: Final = {

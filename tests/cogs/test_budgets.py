@@ -38,6 +38,7 @@ async def test_a_role_gets_a_weekly_budget_and_the_preview_tells_what_is_left(tm
         await world.press(world.mod, preview, send(preview))
         more = await world.bulk(world.mod, file=("b.csv", csv_of(world, rows(world, 20))))
         assert "This gives 160, and 100 of your budget of 500 are left this week." in more.text
+        assert "Send less, or let somebody with a larger budget send it." in more.text
         assert not [label for label in more.buttons if label.startswith("Send 8")]
         theirs = await world.bulk(world.admin, file=("b.csv", csv_of(world, rows(world, 21))))
         assert "Budget" not in theirs.text

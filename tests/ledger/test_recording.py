@@ -202,14 +202,14 @@ async def test_a_draft_of_another_server_is_not_found(ledger: Ledger):
 
 async def test_bad_rows_stop_the_send_until_somebody_chooses_the_good_ones(ledger: Ledger):
     ready = await draft(ledger, rows(2), [Problem(9, None, "bad", "no"), Problem(9, None, "bad", "no")])
-    with pytest.raises(Refused, match="1 rows of this draft have problems"):
+    with pytest.raises(Refused, match="1 row of this draft has problems"):
         await ledger.recording.record_batch(ready.id, confirmation(ready))
     assert (await ledger.recording.record_batch(ready.id, confirmation(ready, good_rows=True))).awards == 2
 
 
 async def test_recipients_that_are_not_looked_up_stop_the_send(ledger: Ledger):
     ready = await draft(ledger, [row(2, 1), row(3, 2, target=None)])
-    with pytest.raises(Refused, match="1 recipients of this draft are not looked up"):
+    with pytest.raises(Refused, match="1 recipient of this draft is not looked up"):
         await ledger.recording.record_batch(ready.id, confirmation(ready))
 
 

@@ -150,7 +150,7 @@ async def test_a_batch_that_is_not_over_or_in_doubt_is_not_undone(ledger: Ledger
     await call(ledger, batch_id, OutcomeKind.UNKNOWN, 1)
     await call(ledger, batch_id, OutcomeKind.APPLIED, 1)
     await ledger.claims.finish_if_done(batch_id)
-    with pytest.raises(Refused, match=r"1 awards of batch .* are in doubt"):
+    with pytest.raises(Refused, match=r"1 award of batch .* is in doubt"):
         await ledger.drafts.stage_undo(draft_id, batch_id)
     await ledger.steering.resolve([1], Decision.WRITE_OFF, ADA, reason="gone")
     _, found = await undo_of(ledger, batch_id)
