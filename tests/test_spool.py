@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_a_reader_keeps_the_file_open_and_nothing_else_does(tmp_path: object) ->
 
 
 def test_nothing_is_left_in_the_folder_of_temporary_files(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     kept = Spool([b"x" * (MEMORY_MAX + 1)])
     assert os.listdir(str(tmp_path)) == []
     assert kept.size == MEMORY_MAX + 1
@@ -61,7 +62,7 @@ def test_what_cannot_be_kept_is_told_and_leaves_nothing_open(monkeypatch: pytest
         raise OSError(28, "No space left on device")
 
     before = open_files()
-    monkeypatch.setattr(spool.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(NoRoom, match=r"no temporary copy of the file can be kept \(No space left on device\)"):
         Spool([b"x" * (MEMORY_MAX + 1)])
     gc.collect()
@@ -75,7 +76,7 @@ def test_a_full_disk_is_not_told_as_a_file_that_cannot_be_read(tmp_path: Path, m
     def nowhere(prefix: str) -> tuple[int, str]:
         raise FileNotFoundError(2, "No usable temporary directory found")
 
-    monkeypatch.setattr(spool.tempfile, "mkstemp", nowhere)
+    monkeypatch.setattr(tempfile, "mkstemp", nowhere)
     with pytest.raises(NoRoom, match="No usable temporary directory") as raised:
         read_upload(file, 2 * MEMORY_MAX)
     assert raised.value.hint is not None
@@ -92,7 +93,7 @@ def test_a_line_by_line_reader_goes_to_the_file_for_large_pieces_only(monkeypatc
         return real(file, size, at)
 
     held = Spool([b"first,second\n" * MEMORY_MAX])
-    monkeypatch.setattr(spool.os, "pread", counted)
+    monkeypatch.setattr(os, "pread", counted)
     with io.TextIOWrapper(held.open(), "utf-8", newline=None) as lines:
         assert sum(1 for _ in lines) == MEMORY_MAX
     assert len(reads) <= held.size / spool.PIECE + 2

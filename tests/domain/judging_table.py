@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 # name: (amount, before, first reading, second reading, ours in between) -> verdict
 ALONE = {
     "moved by the amount": ((10, 100, 110, 110, 0), "landed"),
@@ -29,7 +31,7 @@ ALONE = {
 Y, N, ODD, BLIND = (10, 100, 110, 110, 0), (10, 100, 100, 100, 0), (10, 100, 103, 103, 0), (10, None, 100, 100, 0)
 
 # name: (changes of the call, whether the service named a part as done) -> verdict for all of it
-WHOLE = {
+WHOLE: dict[str, tuple[list[Any], bool, str]] = {
     "all moved": ([Y, Y, Y], False, "landed"),
     "none moved": ([N, N, N], False, "not-landed"),
     "one quiet recipient decides": ([ODD, BLIND, Y], False, "landed"),

@@ -180,7 +180,8 @@ class Loopback:
         filled = []
         for name, value in options.items():
             if isinstance(value, tuple):
-                filled.append({"name": name, "type": 11, "value": self._upload(*value, resolved)})
+                file_name, content = value
+                filled.append({"name": name, "type": 11, "value": self._upload(file_name, content, resolved)})
             else:
                 filled.append({"name": name, "type": 3, "value": value})
         for one in self.server.people.values():

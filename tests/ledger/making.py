@@ -6,12 +6,13 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from bot.domain.calls import Claim, Item, Outcome, OutcomeKind, Verdict
 from bot.domain.drafting import StagedRow
 from bot.domain.lanes import Plan
 from bot.domain.model import Actor, Award, Counts, Destination, Problem, ProviderKind, Recipient, RecipientType, Unit
-from bot.ledger.claims import BuildBody
+from bot.ledger._calls import BuildBody
 from bot.ledger.drafts import Draft, NewDraft
 from bot.ledger.ledger import Ledger
 from bot.ledger.recording import Confirmation, Recorded
@@ -193,7 +194,7 @@ async def kinds(ledger: Ledger, batch_id: int) -> list[str]:
     return [event.kind for event in await ledger.queries.events(batch_id)]
 
 
-def query(path: Path, sql: str, *values: object) -> list[tuple[object, ...]]:
+def query(path: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
     """Ask the file itself, beside the ledger."""
     connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
     try:

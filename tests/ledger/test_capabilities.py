@@ -81,7 +81,7 @@ async def test_what_was_recorded_of_a_call_is_not_changed(ledger: Ledger):
         await ledger.probes.end(number, Fate.REFUSED, {})
     for sql in ("DELETE FROM probes", "UPDATE probes SET rows = '[]'"):
         with pytest.raises(sqlite3.IntegrityError, match="test calls are kept"):
-            await ledger.database.write(lambda connection, sql=sql: connection.execute(sql).rowcount)
+            await ledger.database.write(lambda connection, sql=sql: connection.execute(sql).rowcount)  # type: ignore[misc]  # bound at once
 
 
 async def test_a_call_makes_known_balances_unknown_under_both_names(ledger: Ledger):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -215,8 +216,12 @@ async def test_a_read_that_waited_for_its_turn_while_the_ledger_was_closed_is_re
     go_on = threading.Event()
     begun = [threading.Event() for _ in range(READERS)]
 
-    def slow(one: threading.Event):
-        return lambda _: (one.set(), go_on.wait(10))[1]
+    def slow(one: threading.Event) -> Callable[[object], bool]:
+        def work(_: object) -> bool:
+            one.set()
+            return go_on.wait(10)
+
+        return work
 
     busy = [asyncio.create_task(database.read(slow(one))) for one in begun]
     await asyncio.gather(*(asyncio.to_thread(one.wait, 10) for one in begun))

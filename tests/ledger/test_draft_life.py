@@ -174,7 +174,7 @@ async def test_a_stored_file_whose_end_is_missing_is_not_given_out_as_a_shorter_
     digest = hashlib.sha256(content).hexdigest()
     await ledger.drafts.create(new_draft(file_content=Held(content), file_sha256=digest))
     for damage in ("substr(content, 1, length(content) - 1000)", "CAST(x'00' || content AS BLOB)"):
-        await ledger.database.write(lambda c, to=damage: c.execute(f"UPDATE files SET content = {to}"))
+        await ledger.database.write(lambda c, to=damage: c.execute(f"UPDATE files SET content = {to}"))  # type: ignore[misc]  # bound at once
         with pytest.raises(LedgerError, match="a file that the ledger keeps is damaged"):
             await ledger.drafts.file(digest)
 
@@ -188,7 +188,7 @@ async def test_a_file_for_which_there_is_no_room_makes_no_draft(
     def full(_file: int, _bytes: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(spool.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(NoRoom, match="No space left on device"):
         await ledger.drafts.create(new)
     assert query(path, "SELECT count(*) FROM drafts") == [(0,)]

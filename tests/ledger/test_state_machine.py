@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 
 from bot.domain.budgets import Period
 from bot.domain.calls import Claim, Outcome, OutcomeKind, Verdict
-from bot.domain.model import Actor, Decision, Pause, PauseKind
+from bot.domain.model import Actor, Decision, Destination, Pause, PauseKind
 from bot.domain.states import AwardState
 from bot.errors import ApprovalNeeded, BursarError, LedgerError, LimitExceeded, Refused
 from bot.ledger.drafts import Draft
@@ -209,7 +209,7 @@ class LedgerMachine(RuleBasedStateMachine):
         ),
         to=st.sampled_from(DESTINATIONS),
     )
-    def record(self, people: list[tuple[int, int, bool]], to: object) -> object:
+    def record(self, people: list[tuple[int, int, bool]], to: Destination) -> object:
         staged = [
             row(line, who, amount, **({"target": None, "unresolved": "nobody"} if who == 5 and lost else {}))
             for line, (who, amount, lost) in enumerate(people, start=2)
@@ -275,12 +275,12 @@ class LedgerMachine(RuleBasedStateMachine):
         self.run(self.ledger.drafts.stage_undo(draft_id, batch))
         return self.run(self.ledger.drafts.finish(draft_id, refused=False, summary={}))
 
-    def _recorded(self, staged: list, to: object) -> object:
+    def _recorded(self, staged: list, to: Destination) -> object:
         ready = self.run(draft(self.ledger, staged, destination=to))
         batch = self._try(ready, staged, to, has_leave=False)
         return multiple() if batch is None else batch
 
-    def _try(self, ready: Draft, staged: list, to: object, *, has_leave: bool) -> int | None:
+    def _try(self, ready: Draft, staged: list, to: Destination, *, has_leave: bool) -> int | None:
         """Record a draft; the batch where one had to come of it."""
         expected = self.model.spending.expect(staged, to.account, self.model.paid(), self.clock.ms)
         if has_leave:
@@ -296,7 +296,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self._note(recorded, staged, to)
         return recorded.batch_id
 
-    def _note(self, recorded: Recorded, staged: list, to: object) -> None:
+    def _note(self, recorded: Recorded, staged: list, to: Destination) -> None:
         first = max(self.model.awards, default=0) + 1
         for number, one in enumerate(staged, start=first):
             state = "planned" if one.unresolved is None else "rejected"
@@ -332,7 +332,7 @@ class LedgerMachine(RuleBasedStateMachine):
         to=st.sampled_from(DESTINATIONS),
         answer=st.sampled_from([True, False, None]),
     )
-    def ask(self, number: int, to: object, answer: bool | None) -> object:
+    def ask(self, number: int, to: Destination, answer: bool | None) -> object:
         """Ask for leave, which is given or refused at once, or later."""
         staged = [row(line, line, 10) for line in range(2, 2 + number)]
         ready = self.run(draft(self.ledger, staged, destination=to))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -88,7 +88,7 @@ async def take_in(ledger: Ledger, *said: Told, name: str = "batch-2-result.csv",
 
 
 @pytest.fixture
-async def restored(path: Path, clock: HandClock, tmp_path: Path) -> Iterable[Ledger]:
+async def restored(path: Path, clock: HandClock, tmp_path: Path) -> AsyncIterator[Ledger]:
     """Awards 1 to 4: paid, planned, in doubt, refused; restored from a copy and not signed off."""
     ledger = await Ledger.open(path, clock)
     batch = await batch_of(ledger, 4)

@@ -68,6 +68,7 @@ async def test_cancelling_a_call_is_passed_on_and_lets_no_last_byte_through() ->
     async with then("stall", after=a_part_of_the_body)() as server:
         client = Client(server.url, {}, timeout=30)
         call = asyncio.ensure_future(client.exchange("PATCH", "/write", LARGE))
+        assert isinstance(server, RawServer)
         await server.arrivals.get()
         call.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -149,14 +149,15 @@ class Neighbour:
     def target(self, recipient: Recipient) -> str | None:
         return recipient.value
 
-    def build(self, items: Sequence[Item], token: str) -> bytes:
+    def build(self, items: Sequence[Item], token: str, legs: Sequence[Leg] = ()) -> bytes:
+        assert not legs, "it has no lanes"
         return "\n".join([token, *(f"{item.target} {item.amount}" for item in items)]).encode()
 
     async def wait_for_turn(self) -> None:
         self.turns += 1
         await self._clock.sleep(self.turn_seconds)
 
-    async def resolve(self, recipients: Sequence[Recipient]) -> Resolution:
+    async def resolve(self, recipients: Sequence[Recipient], *, patient: bool = True) -> Resolution:
         raise NotImplementedError
 
     async def balance(self, target: str, recipient: Recipient) -> int | None:
@@ -164,6 +165,12 @@ class Neighbour:
 
     async def places(self, places: Sequence[Purse]) -> Sequence[int | None]:
         return [None] * len(places)
+
+    async def missing(self, places: Sequence[Purse], items: Sequence[Item]) -> Sequence[Purse]:
+        return ()
+
+    def is_alone(self, doubted: Doubted) -> bool:
+        return True
 
     async def look_ahead(
         self, items: Sequence[Item], known: Collection[int], mark: int | None, reads: Reads = FEW_READS

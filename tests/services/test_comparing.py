@@ -107,7 +107,8 @@ async def test_our_own_calls_are_no_strangers_and_the_list_is_asked_once(tmp_pat
 
 
 async def test_without_a_mark_or_an_answer_there_is_nothing_to_compare(tmp_path: Path) -> None:
-    for number, how in enumerate(({"tokens": {"abcdefghjk": None}}, {"fails": True})):
+    ways: tuple[dict[str, Any], ...] = ({"tokens": {"abcdefghjk": None}}, {"fails": True})
+    for number, how in enumerate(ways):
         async with rig(tmp_path / f"{number}.db", listing("jobs", **how), patient=True) as it:
             if "fails" in how:
                 await marked(it)

@@ -166,8 +166,9 @@ def _search(world: World, query: dict[str, list[str]]) -> Reply:
     asked = [known.get(one, -1) for one in query["values"][0].split(",")]
     data = [_member_json(world, number) for number in sorted(set(asked)) if world.knows(number)]
     data += [_own_json(world, holder) for holder in OWN if holder in query["values"][0].split(",")]
-    meta = {"total": len(data), "page": 1, "limit": 100, "totalPages": 1}
-    return answered(200, {"data": data, "meta": {**meta, "credentials": {"access": True, "approved": True}}})
+    access = {"access": True, "approved": True}
+    meta = {"total": len(data), "page": 1, "limit": 100, "totalPages": 1, "credentials": access}
+    return answered(200, {"data": data, "meta": meta})
 
 
 def _find(world: World, query: dict[str, list[str]]) -> Reply:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from bot.ledger.database import Database
 from bot.ledger.ledger import Ledger
@@ -134,8 +134,8 @@ class QuickStorage(Storage):
         self._nested.begin_run()
 
     def mount(self) -> sqlite3.Connection:
-        self._connection = self._nested  # type: ignore[assignment]  # as much of a connection as the ledger uses
-        return self._connection
+        self._connection = connection = cast("sqlite3.Connection", self._nested)  # as much of it as the ledger uses
+        return connection
 
     def unmount(self, *, cut: bool) -> None:
         if self._nested.in_transaction:

@@ -151,7 +151,7 @@ class World:
         """What a call meets; ``None``: nothing unusual."""
         if self.chance.random() >= self.fault_rate:
             return None
-        kinds = READ_FAULTS
+        kinds: tuple[str, ...] = READ_FAULTS
         if method != "GET":
             kinds = (*WRITE_FAULTS, *JOB_FAULTS) if path.endswith("balance-adjustment") else WRITE_FAULTS
         met = self.chance.choice(kinds)
