@@ -237,9 +237,9 @@ def number_text(amount: int, unit: Unit) -> str:
 
 
 def tagged(reason: str | None, token: str) -> str:
-    """The reason with the call's token behind it, one line, never cut inside a character."""
+    """The reason with the call's token behind it and no other, one line, never cut inside a character."""
     tag = gameball_transactions.tag_of(token)
-    words = " ".join((reason or "Adjustment").split()).encode("utf-16-le", "replace")
+    words = " ".join(gameball_transactions.untagged(reason or "Adjustment").split()).encode("utf-16-le", "replace")
     room = (LONGEST_REASON - len(tag) - 1) * 2
     text = words[:room].decode("utf-16-le", "ignore").rstrip()
     return f"{text} {tag}" if text else tag

@@ -58,6 +58,11 @@ def tag_of(token: str) -> str:
     return f"[bursar {token}]"
 
 
+def untagged(reason: str) -> str:
+    """A reason as somebody wrote it, or copied it out of the list, where a token in it would stand for another call."""
+    return _ANY_TAG.sub(" ", reason)
+
+
 _TAG: Final = re.compile(r"\[bursar ([0-9a-z]{10})\]")
 
 

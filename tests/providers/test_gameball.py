@@ -108,6 +108,11 @@ def test_a_reason_keeps_its_tag_and_stays_short_whatever_it_says(reason: str | N
     assert len(text.encode("utf-16-le")) // 2 <= LONGEST_REASON
 
 
+def test_a_reason_carries_the_token_of_no_other_call() -> None:
+    assert tagged("Week 31 [bursar abcdefghjk], again", "T") == "Week 31 , again [bursar T]"
+    assert tagged("[bursar abcdefghjk]", "T") == "[bursar T]"
+
+
 def test_a_long_reason_is_cut_between_characters() -> None:
     text = tagged("x" + "🎉" * 300, "T")
     assert len(text.encode("utf-16-le")) // 2 <= LONGEST_REASON

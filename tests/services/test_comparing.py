@@ -14,6 +14,7 @@ from bot.domain.model import Recipient
 from bot.ledger.restorations import Why
 from bot.providers.base import Foresight
 from tests.services.neighbour import Neighbour, programme_of
+from tests.services.office import Door, file_of, members, paying
 from tests.services.rig import STAFF, Rig, recipient, rig
 
 
@@ -161,3 +162,16 @@ async def test_a_batch_of_this_run_is_not_compared(tmp_path: Path) -> None:
         assert await it.states(batch) == "AAA"
         assert isinstance(it.neighbour, Listing)
         assert it.neighbour.read == 0
+
+
+async def test_the_token_of_an_earlier_call_in_a_reason_is_no_sign_of_another_ledger(door: Door) -> None:
+    """Somebody copies the reason of an award out of Gameball's list, from before this ledger began."""
+    ids = members(2)
+    rows = [(one, 10, "as last time [bursar 0123456789]") for one in ids]
+    async with door.open() as office:
+        await office.sandbox.seed(customers=[{"id": one, "balance": 40} for one in ids])
+        copied = await office.send(file_of(rows, "discord_id,amount,reason"), "gameball")
+        assert (await office.state(copied), await office.states(copied)) == ("finished", "AA")
+    async with door.open() as office:
+        batch_id = await office.send(paying(ids, 12), "gameball")
+        assert (await office.state(batch_id), await office.states(batch_id)) == ("finished", "AA")
