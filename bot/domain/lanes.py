@@ -211,7 +211,7 @@ def compare(lane: Lane, legs: Sequence[Leg], seen: Sequence[int | None]) -> str 
     )
     if lane.kind is LaneKind.TWINS and list(seen) == partly:
         return None
-    return f"its places hold {_listed(seen)}, and this ledger expects {_listed(lane.held)}"
+    return f"the accounts hold {_listed(seen)}, and this ledger expects {_listed(lane.held)}"
 
 
 def _listed(numbers: Sequence[int | None]) -> str:

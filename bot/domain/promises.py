@@ -62,17 +62,19 @@ _DOUBTS: Final[Mapping[ProviderKind, str]] = {
 }
 
 _LANES: Final[Mapping[LaneKind, str]] = {
-    LaneKind.RING: "A lost answer is settled at once: the same call is sent again on a token ring, which the service "
-    "carries out only once. That holds as long as nobody else uses the ring's places.",
-    LaneKind.WITNESS: "A lost answer is settled for the whole call by a witness, as long as nobody else uses its "
-    "place; a call that a gateway carried out twice goes to a person.",
-    LaneKind.TWINS: "A lost answer is settled by twin witnesses where the call never began, else row by row by "
-    "balances; the rest goes to a person.",
+    LaneKind.RING: "A lost answer is settled at once: each call also moves one point between check accounts of the "
+    "operator's, so the service carries it out only once, and the same call is simply sent again. That holds as long "
+    "as nobody else uses those accounts.",
+    LaneKind.WITNESS: "A lost answer is settled for the whole call: each call also adds one point to a check account "
+    "of the operator's, which shows whether it arrived, as long as nobody else uses that account; a call that was "
+    "carried out twice on its way goes to a person.",
+    LaneKind.TWINS: "A lost answer is settled by two check accounts of the operator's, paid first and last in each "
+    "call, where the call never began, else row by row by balances; the rest goes to a person.",
 }
 """What takes the place of ``_DOUBTS`` where a lane is in force."""
 
 _DISTURBED: Final = (
-    "No call is made for now: the {lane} is disturbed, its places do not hold what this ledger expects"
+    "No call is made for now: the operator's check accounts do not hold what this ledger expects"
     " (`bursar doctor` says what they hold)."
 )
 """What takes its place where it is not as it should be."""
@@ -140,7 +142,7 @@ def promise(
     ``once_up_to``: as ``Programme.once_up_to``."""
     doubts = _DOUBTS[kind] if lane is None else _LANES[lane]
     if lane is not None and disturbed:
-        doubts = _DISTURBED.format(lane=lane.spoken)
+        doubts = _DISTURBED
     doubts = " ".join(filter(None, (doubts, _one_by_one(known, once_up_to))))
     if not known:
         worst = f"Not probed (doctor --probe), so Bursar assumes the worst: {_WORST[kind]}."

@@ -61,7 +61,7 @@ def pick(connection: sqlite3.Connection, lanes: Sequence[int], passed: int) -> P
             waits.append(free.starts_at)
     if taken or waits:
         return NoLane(min(waits, default=None))
-    return NoLane(None, troubles[0] if troubles else "its lanes are not in this ledger")
+    return NoLane(None, troubles[0] if troubles else "they are not set up in this ledger")
 
 
 def take(connection: sqlite3.Connection, passage: Passage, attempt_id: int, lost_until: float) -> None:

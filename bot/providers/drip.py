@@ -39,7 +39,7 @@ _CURRENCY_LIMIT: Final = 100
 """Currencies on one page, the documented maximum."""
 
 
-OWN_TWIN: Final = "This credential is one of the operator's twins (DRIP_TWINS) and is not paid."
+OWN_TWIN: Final = "This credential is one of the operator's check accounts (DRIP_TWINS) and is not paid."
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,9 +217,9 @@ def is_alone(doubted: Doubted, shown: Shown) -> bool:
 
 
 _WHOLE: Final = {
-    Judgement.LANDED: "It landed: {landed_by} witnesses of the call say so ({read} balances read), none denies it.",
+    Judgement.LANDED: "It landed: {landed_by} signs in the call say so ({read} balances read), none denies it.",
     Judgement.NOT_LANDED: "It did not land: {not_landed_by} of {read} balances of the call stayed, none moved so.",
-    Judgement.CANNOT_TELL: "Balances prove nothing: {landed_by} witnesses for, {not_landed_by} against, {read} read.",
+    Judgement.CANNOT_TELL: "Balances prove nothing: {landed_by} signs for, {not_landed_by} against, {read} read.",
 }
 
 

@@ -56,7 +56,7 @@ LOOKUP_TRIES = 7
 HURRIED_TRIES = 3
 """Of one search that somebody waits for: 1.5 seconds of pauses."""
 
-_OWN = "This Drip member is a place of the operator's (DRIP_RING, DRIP_WITNESS) and is not paid."
+_OWN = "This Drip member is one of the operator's check accounts (DRIP_RING, DRIP_WITNESS) and is not paid."
 
 
 def _short_place(words: str | None, items: Sequence[Item], legs: Sequence[Leg]) -> str | None:
@@ -64,7 +64,7 @@ def _short_place(words: str | None, items: Sequence[Item], legs: Sequence[Leg]) 
     giving = next((leg for leg in legs if leg.amount < 0), None)
     if giving is None or not is_too_low(words) or any(item.amount < 0 for item in items):
         return None
-    return f"the place {giving.purse.holder} has not the point to give that it should have ({words})"
+    return f"account {giving.purse.holder} has not the point to give that it should have ({words})"
 
 
 class DripMembers(OnLine):

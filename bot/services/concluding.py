@@ -93,12 +93,11 @@ class Concluder:
 
     async def no_lane(self, flight: Flight, heard: int, no_lane: NoLane) -> None:
         """Every lane is taken, or not yet free, or a person has to look at it."""
-        work, kind = flight.work, flight.plan.kind
-        if no_lane.trouble is not None and kind is not None:
-            await self.pause(work, heard, disturbed(kind, no_lane.trouble))
+        work = flight.work
+        if no_lane.trouble is not None:
+            await self.pause(work, heard, disturbed(no_lane.trouble))
         elif no_lane.until is not None:
-            named = "" if kind is None else kind.spoken
-            work.activity = Activity(Doing.WAITING_FOR_LANE, until=no_lane.until, detail=named)
+            work.activity = Activity(Doing.WAITING_FOR_LANE, until=no_lane.until)
             work.next_call = self._clock.monotonic() + max(0.0, no_lane.until - self._clock.now())
         else:
             self.rest(work, heard, beside=bool(self._flights.but(flight)))  # the end of what has it is heard of

@@ -36,9 +36,13 @@ LONGEST_WAIT: Final = 30.0
 Send = Callable[[float], Awaitable[Verdict]]
 """Sends the call's bytes once, before this time (Unix seconds)."""
 
-LANDED: Final = "The answer was lost; its ring shows that it landed, once."
-NOT_LANDED: Final = "The answer was lost; its {kind} shows that it did not land, and cannot any more."
-UNREADABLE: Final = "It was refused, but whether its {kind} is in order could not be read: it is sent again later."
+LANDED: Final = "The answer was lost; the operator's check accounts show that it landed, once."
+NOT_LANDED: Final = (
+    "The answer was lost; the operator's check accounts show that it did not land, and it cannot any more."
+)
+UNREADABLE: Final = (
+    "It was refused, but whether the operator's check accounts are in order could not be read: it is sent again later."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ async def _blamed(flying: Flying, passage: Passage, verdict: Verdict) -> Verdict
     gone = await flying.provider.missing(passage.lane.places, flying.items)
     if not gone:
         return verdict
-    return replace(verdict, own_fault=f"its place {gone[0].holder} is not a member of the realm (any more)")
+    return replace(verdict, own_fault=f"account {gone[0].holder} is not a member of the realm (any more)")
 
 
 async def _may_go_again(flying: Flying, passage: Passage, begin_by: float) -> bool:
@@ -154,18 +158,16 @@ def _concluded(
     if step is Step.APPLIED:
         return _all(flying, verdict, OutcomeKind.APPLIED, LANDED), Landing(step, passage, seen)
     if verdict.own_fault is not None and (step is Step.REFUSED or not passage.lost):
-        pause = own_row_refused(passage.lane.kind, verdict.own_fault)
+        pause = own_row_refused(verdict.own_fault)
         refused = _all(flying, verdict, OutcomeKind.NOT_SENT, pause.message)
         return replace(refused, pause=pause), Landing(Step.REFUSED, passage, seen)
     if step is Step.REFUSED or (step is Step.GONE and not passage.lost):
         return verdict, Landing(step, passage, seen)
     if step is Step.GONE:
-        detail = NOT_LANDED.format(kind=passage.lane.kind.spoken)
-        return _all(flying, verdict, OutcomeKind.NOT_SENT, detail), Landing(step, passage, seen)
+        return _all(flying, verdict, OutcomeKind.NOT_SENT, NOT_LANDED), Landing(step, passage, seen)
     if not passage.lost:
         # The first refusal, and the places cannot be read.
-        detail = UNREADABLE.format(kind=passage.lane.kind.spoken)
-        return _all(flying, verdict, OutcomeKind.NOT_SENT, detail), Landing(Step.GONE, passage, seen)
+        return _all(flying, verdict, OutcomeKind.NOT_SENT, UNREADABLE), Landing(Step.GONE, passage, seen)
     return _all(flying, verdict, OutcomeKind.UNKNOWN, verdict.detail), Landing(step, passage, seen)
 
 
@@ -174,11 +176,11 @@ def _disturbed(
 ) -> tuple[Verdict, Landing]:
     """The places stand as they never could. What the answer itself proves still holds, unless a send was lost."""
     stand = ", ".join("?" if held is None else str(held) for held in seen or verdict.told)
-    trouble = f"its places hold {stand} after attempt {flying.attempt_id}"
+    trouble = f"the accounts hold {stand} after attempt {flying.attempt_id}"
     log.error("lane %d (%s): %s", passage.lane.id, passage.lane.kind.value, trouble)
-    pause = verdict.pause or disturbed(passage.lane.kind, trouble)
+    pause = verdict.pause or disturbed(trouble)
     if passage.lost:
-        unknown = _all(flying, verdict, OutcomeKind.UNKNOWN, f"Its {passage.lane.kind.spoken} is disturbed: {trouble}.")
+        unknown = _all(flying, verdict, OutcomeKind.UNKNOWN, f"The operator's check accounts are disturbed: {trouble}.")
         return replace(unknown, pause=pause), Landing(Step.DISTURBED, passage, seen, trouble)
     if _is_success(verdict):
         return replace(verdict, pause=pause), Landing(Step.APPLIED, passage, seen, trouble)
@@ -214,7 +216,7 @@ async def look(provider: Provider, quarantine: Quarantine, doubted: Doubted) -> 
     step = passage.looked(seen, began)
     trouble = None
     if step is Step.DISTURBED:
-        trouble = f"its places hold {', '.join(map(str, seen))} after attempt {doubted.attempt_id}"
+        trouble = f"the accounts hold {', '.join(map(str, seen))} after attempt {doubted.attempt_id}"
         log.error("lane %d (%s): %s", passage.lane.id, passage.lane.kind.value, trouble)
     landing = Landing(step, passage, seen, trouble)
     if step in (Step.APPLIED, Step.PARTLY) and doubted.items and provider.is_alone(doubted):
@@ -224,14 +226,23 @@ async def look(provider: Provider, quarantine: Quarantine, doubted: Doubted) -> 
 
 
 _SAYS: Final = {
-    Step.APPLIED: (Judgement.LANDED, "It landed: its {kind} moved on."),
+    Step.APPLIED: (Judgement.LANDED, "It landed: the operator's check accounts moved on."),
     Step.PARTLY: (Judgement.CANNOT_TELL, "A part of its call was worked off."),
-    Step.REFUSED: (Judgement.NOT_LANDED, "It did not land: its {kind} did not move, and the service refused it."),
-    Step.GONE: (Judgement.NOT_LANDED, "It did not land: its {kind} did not move, and it cannot arrive any more."),
-    Step.DISTURBED: (Judgement.CANNOT_TELL, "Its {kind} stands as no call of Bursar's could leave it."),
-    Step.LOOK: (Judgement.CANNOT_TELL, "Its {kind} cannot be read."),
-    Step.WAIT: (Judgement.CANNOT_TELL, "Its {kind} did not move yet."),
-    Step.AGAIN: (Judgement.CANNOT_TELL, "Its {kind} did not move yet."),
+    Step.REFUSED: (
+        Judgement.NOT_LANDED,
+        "It did not land: the operator's check accounts did not move, and the service refused it.",
+    ),
+    Step.GONE: (
+        Judgement.NOT_LANDED,
+        "It did not land: the operator's check accounts did not move, and it cannot arrive any more.",
+    ),
+    Step.DISTURBED: (
+        Judgement.CANNOT_TELL,
+        "The operator's check accounts stand as no call of Bursar's could leave them.",
+    ),
+    Step.LOOK: (Judgement.CANNOT_TELL, "The operator's check accounts cannot be read."),
+    Step.WAIT: (Judgement.CANNOT_TELL, "The operator's check accounts did not move yet."),
+    Step.AGAIN: (Judgement.CANNOT_TELL, "The operator's check accounts did not move yet."),
 }
 
 
@@ -239,7 +250,7 @@ def _judged(items: Sequence[Item], passage: Passage, step: Step, seen: Sequence[
     judgement, words = _SAYS[step]
     evidence: dict[str, object] = {"lane": passage.lane.id, "held": list(passage.lane.held), "seen": list(seen)}
     again = step in (Step.LOOK, Step.WAIT, Step.AGAIN)
-    judged = Judged(judgement, words.format(kind=passage.lane.kind.spoken), evidence, again=again)
+    judged = Judged(judgement, words, evidence, again=again)
     return {item.award_id: judged for item in items}
 
 
@@ -253,7 +264,7 @@ def judgements_of(verdict: Verdict, landing: Landing) -> Judgements:
     judged = {
         award_id: Judged(
             kinds.get(outcome.kind, Judgement.CANNOT_TELL),
-            outcome.detail or "It was sent again on its ring, and landed once.",
+            outcome.detail or "It was sent again, and landed once.",
             {"lane": landing.passage.lane.id, "sent_again": True},
             balance=outcome.balance,
             again=landing.trouble is None and landing.step not in ENDS,

@@ -18,7 +18,7 @@ from bot.providers.base import Provider
 log = logging.getLogger(__name__)
 
 CLAIMED: Final = (
-    "Somebody else uses its places, or this ledger is not the one that paid last. Find out which, set it up again by"
+    "Somebody else uses them, or this ledger is not the one that paid last. Find out which, set them up again by"
     " `bursar doctor --evidence`, then resume."
 )
 
@@ -119,7 +119,7 @@ class LaneCheck:
             if strays is not None:
                 trouble = strays
         self._seen.update(plan.lanes)
-        return None if trouble is None else disturbed(plan.kind, trouble)
+        return None if trouble is None else disturbed(trouble)
 
 
 async def strays_of(ledger: Ledger, provider: Provider, standing: Standing) -> str | None:
@@ -134,21 +134,20 @@ async def strays_of(ledger: Ledger, provider: Provider, standing: Standing) -> s
     return strays
 
 
-def disturbed(kind: LaneKind, trouble: str) -> Pause:
+def disturbed(trouble: str) -> Pause:
     """The pause of a batch whose lane does not stand where it should."""
-    shows = "show" if kind is LaneKind.TWINS else "shows"
     return Pause(
         PauseKind.DISTURBED,
-        f"Nothing more is sent: the operator's {kind.spoken}, which {shows} whether a call arrived, is disturbed:"
+        "Nothing more is sent: the operator's check accounts, which show whether a call arrived, are disturbed:"
         f" {trouble}. {CLAIMED}",
     )
 
 
-def own_row_refused(kind: LaneKind, fault: str) -> Pause:
+def own_row_refused(fault: str) -> Pause:
     """The pause of a batch whose call was refused because of the operator's own row in it, which says nothing of any
     award."""
     message = (
-        f"Nothing was sent: the call was refused because of the {kind.spoken}: {fault}. Put that in order at the"
-        " service or in the settings, set it up again by `bursar doctor --evidence`, then resume."
+        f"Nothing was sent: the call was refused because of the operator's check accounts: {fault}. Put that in order"
+        " at the service or in the settings, set them up again by `bursar doctor --evidence`, then resume."
     )
     return Pause(PauseKind.DISTURBED, message)

@@ -54,7 +54,7 @@ class Doing(StrEnum):
     AWAY = "away"  # the service cannot be reached; will be tried again at ``until``
     FOLLOWING = "following"  # all calls made, a job is not finished
     STANDING_BY = "standing-by"  # another machine may be sending: no call is made from here
-    WAITING_FOR_LANE = "waiting-for-lane"  # a call that was given up could still use the lane (``detail``) until then
+    WAITING_FOR_LANE = "waiting-for-lane"  # a call that was given up could still use the lane until then
     SETTLING = "settling"  # awards are in doubt; what became of them is read back at ``until``
 
 

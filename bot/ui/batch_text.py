@@ -149,7 +149,7 @@ def doing(view: BatchView) -> str | None:
     if activity.doing is Doing.WAITING_FOR_LANE:
         why = (
             f"Next call {until}: before that an earlier one could still arrive at the service, and the operator's"
-            f" {activity.detail} takes one at a time. Nothing has to be done."
+            " check accounts take one at a time. Nothing has to be done."
         )
         return "\n".join([why, " · ".join(part for part in (calls, left) if part)])
     if activity.doing is Doing.SETTLING and activity.until is not None:
@@ -172,14 +172,14 @@ def _held(view: BatchView) -> str | None:
     elsewhere = lane.server_id not in (None, view.batch.actor.server_id)
     if elsewhere:
         whose += " (of another server)"
-    why = f"the operator's {lane.kind.spoken} is kept by a call of {whose} that is in doubt."
+    why = f"the operator's check accounts are kept by a call of {whose} that is in doubt."
     if lane.is_paused:
         then = (
             "ask the operator to put right why and resume it" if elsewhere else "put right why, then `/batch resume` it"
         )
         return f"{why} That batch is paused, so nobody looks what became of it: {then}."
     if lane.is_left:
-        return f"{why} It could not be read: the operator asks `bursar doctor` why, then starts Bursar anew."
+        return f"{why} They could not be read: the operator asks `bursar doctor` why, then starts Bursar anew."
     return f"{why} That is looked at by itself; nothing has to be done."
 
 

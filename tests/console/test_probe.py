@@ -174,7 +174,7 @@ async def test_a_ring_is_set_up_by_the_doctor_and_shown(shell: Shell, sandbox: S
     gems = sandbox.drip[GEMS]
     probed = await shell("doctor", "--probe", "--drip-member", OWN, "--second-currency", gems, "--yes", "--json")
     assert probed.status == 0, probed.out + probed.err
-    assert "sent again on a token ring" in probed.json["promises"]["drip-members"]
+    assert "the same call is simply sent again" in probed.json["promises"]["drip-members"]
     shown = await finding(shell)
     assert (shown["health"], shown["message"]) == ("ok", "in force, and where this ledger expects it")
     again = await finding(shell, "--evidence")
@@ -184,14 +184,14 @@ async def test_a_ring_is_set_up_by_the_doctor_and_shown(shell: Shell, sandbox: S
     broken = await finding(shell)
     assert (broken["health"], broken["message"][:9]) == ("failed", "disturbed")
     promised = await promise(shell)
-    assert "sent again on a token ring" not in promised
-    assert "No call is made for now: the ring is disturbed" in promised
+    assert "the same call is simply sent again" not in promised
+    assert "No call is made for now: the operator's check accounts" in promised
     assert "one point in all" in (await finding(shell, "--evidence"))["message"]
     await sandbox.outside(service="drip", drip_id=OWN, currency=gems, amount=-1)
     anew = await finding(shell, "--evidence")
     assert (anew["health"], anew["message"][:20]) == ("ok", "set up and in force.")
-    assert "It was disturbed before: its places hold 0, 1, and this ledger expects 1, 0" in anew["message"]
-    assert "sent again on a token ring" in await promise(shell)
+    assert "It was disturbed before: the accounts hold 0, 1, and this ledger expects 1, 0" in anew["message"]
+    assert "the same call is simply sent again" in await promise(shell)
 
 
 async def test_evidence_without_a_place_says_what_to_set(shell: Shell):

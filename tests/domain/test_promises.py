@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 
+from bot.domain.lanes import LaneKind
 from bot.domain.model import ProviderKind, Unit
 from bot.domain.promises import _MEANINGS, Known, promise
 
@@ -24,6 +26,19 @@ def test_without_a_probe_the_worst_is_assumed(kind: ProviderKind):
     assert card.sentences[0].startswith("Not probed (doctor --probe), so Bursar assumes the worst: ")
     assert len(card.sentences) == 2
     assert card.conflicts == ()
+
+
+INSIDE = re.compile(r"\b(token|rings?|witness(es)?|twins?|lanes?|purses?|disturbed)\b", re.IGNORECASE)
+"""Words of Bursar's inside and of its operator's settings, which say nothing to a moderator."""
+
+
+@pytest.mark.parametrize("disturbed", [False, True])
+@pytest.mark.parametrize("lane", LaneKind)
+def test_a_card_says_what_the_operators_places_do_and_not_what_they_are_called_inside(lane: LaneKind, disturbed: bool):
+    kind = ProviderKind.DRIP_CREDENTIALS if lane is LaneKind.TWINS else ProviderKind.DRIP_MEMBERS
+    text = promise(kind, {}, lane=lane, disturbed=disturbed).text
+    assert "of the operator's" in text or "the operator's check accounts" in text
+    assert INSIDE.search(text) is None
 
 
 def test_members_that_are_atomic_say_so_with_the_day():

@@ -34,7 +34,7 @@ async def test_a_batch_that_waits_for_the_lane_of_another_says_whose_it_is_and_w
         view = await batches.view(second, MOD)
         assert view.held_lane == HeldLane(LaneKind.RING, first, MOD.server_id, is_paused=True, is_left=False)
         told = doing(view) or ""
-        assert f"ring is kept by a call of batch {first} that is in doubt" in told
+        assert f"check accounts are kept by a call of batch {first} that is in doubt" in told
         assert "put right why, then `/batch resume` it" in told
         standing = standing_json(view)
         assert standing["held_lane"] == {"kind": "ring", "batch": str(first), "paused": True, "left": False}

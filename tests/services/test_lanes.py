@@ -106,7 +106,7 @@ async def test_the_words_of_the_card_and_of_doctor_follow_the_evidence(door: Doo
     async with opened(door, LaneKind.RING, ids) as office:
         programme = office.app.services.programmes.get(MEMBERS)
         promise = office.app.services.promises
-        assert "token ring" in (await promise.of(programme.destination)).text
+        assert "the same call is simply sent again" in (await promise.of(programme.destination)).text
         account = programme.destination.account
         await office.app.ledger.capabilities.store(account, programme.kind, "overdraft", "allowed", {})
         assert (await plan_of(office.app.ledger, programme)).kind is None

@@ -33,7 +33,7 @@ async def test_nobody_is_refused_because_a_place_of_the_operators_is_gone(awards
         assert await office.states(batch_id) == "P" * awards
         pause = (await office.batch(batch_id)).pause
         assert pause is not None
-        assert f"its place {THIRD} is not a member of the realm" in pause.message
+        assert f"account {THIRD} is not a member of the realm" in pause.message
         await office.sandbox.seed(members=[{"drip_id": THIRD, "balance": 0}])
         await office.app.services.batches.resume(batch_id, MOD)
         await office.quiet()
@@ -53,7 +53,7 @@ async def test_nobody_is_refused_because_a_place_of_the_operators_has_nothing_to
         assert await office.state(batch_id) == "paused:disturbed"
         pause = (await office.batch(batch_id)).pause
         assert pause is not None
-        assert f"the place {OWN} has not the point to give" in pause.message
+        assert f"account {OWN} has not the point to give" in pause.message
         await office.sandbox.faults()
         await office.app.services.batches.resume(batch_id, MOD)
         await office.quiet()
@@ -90,7 +90,7 @@ async def test_a_member_who_became_a_place_since_is_not_paid_by_planned_rows_nor
         assert await office.states(alone) == "R"
         assert await office.states(among) == "AARA"
         (refused,) = await office.awards(alone)
-        assert "place of the operator's" in (refused.detail or "")
+        assert "one of the operator's check accounts" in (refused.detail or "")
         later = (await office.confirm(open_since, again=True)).batch_id
         await office.quiet()
         assert await office.states(later) == "R"
@@ -117,7 +117,7 @@ async def test_no_account_of_the_realm_pays_a_place_that_another_account_names(d
         batch_id = await office.send(paying(ids), f"{MEMBERS}-events")
         (refused,) = await office.awards(batch_id)
         assert (refused.state.value, refused.attempts) == ("rejected", 0)
-        assert "operator's twins" in (refused.detail or "")
+        assert "operator's check accounts" in (refused.detail or "")
 
 
 async def test_a_credential_that_became_a_twin_since_is_not_paid(door: Door) -> None:

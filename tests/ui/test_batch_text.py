@@ -122,7 +122,7 @@ def test_a_kept_lane_is_said_with_whose_it_is_unless_every_row_waits_for_its_own
     waits = view(Counts(planned=3), calls_left=1)
     kept = HeldLane(LaneKind.WITNESS, 9, waits.batch.actor.server_id, is_paused=False, is_left=False)
     told = batch_text.doing(dataclasses.replace(waits, held_lane=kept, held_back=HeldBack(2, (7,), 1))) or ""
-    assert "witness is kept by a call of batch 9 that is in doubt" in told
+    assert "check accounts are kept by a call of batch 9 that is in doubt" in told
     assert "nothing has to be done" in told
     every = batch_text.doing(dataclasses.replace(waits, held_lane=kept, held_back=HeldBack(3, (7,), 1))) or ""
     assert "3 rows wait because" in every
@@ -134,11 +134,7 @@ def test_a_kept_lane_is_said_with_whose_it_is_unless_every_row_waits_for_its_own
     assert theirs.endswith("ask the operator to put right why and resume it.")  # nobody here can
 
 
-def test_twins_are_kept_as_the_pair_that_they_are() -> None:
-    waits = view(Counts(planned=3), calls_left=1)
-    kept = HeldLane(LaneKind.TWINS, 9, waits.batch.actor.server_id, is_paused=False, is_left=False)
-    told = batch_text.doing(dataclasses.replace(waits, held_lane=kept)) or ""
-    assert "the operator's pair of twins is kept by a call of batch 9" in told
+def test_the_shell_names_twins_as_the_pair_that_they_are() -> None:
     standing = {"batch": "1", "held_lane": {"kind": "twins", "batch": "9", "paused": False, "left": False}}
     assert list(held_lane_lines(standing)) == [
         "No call can be made: the pair of twins is kept by a call of batch 9 that is in doubt."

@@ -209,7 +209,7 @@ async def test_a_batch_whose_ring_is_not_free_yet_says_when_it_goes_on_and_then_
         assert await lay(world.app, MEMBERS) == [Health.OK]  # an earlier call could be a second one until 3 s are over
         batch_id = await record(world, [50, 20])
         board = await board_says(world, batch_id, "Next call <t:")
-        assert "the operator's ring takes one at a time. Nothing has to be done.\n1 call to go" in board.text
+        assert "the operator's check accounts take one at a time. Nothing has to be done.\n1 call to go" in board.text
         await world.sandbox.faults({**SLOW, "ms": 4000})
         board = await board_says(world, batch_id, "2 on the way")
         assert "Next call" not in board.text
@@ -238,7 +238,8 @@ async def test_a_ring_that_somebody_else_used_is_told_in_words_that_need_no_manu
         await world.until(lambda: bool(alerts(world)))
         (alert,) = alerts(world)
         assert (
-            "the operator's ring, which shows whether a call arrived, is disturbed: its places hold 7, 0" in alert.text
+            "the operator's check accounts, which show whether a call arrived, are disturbed: the accounts hold 7, 0"
+            in alert.text
         )
         assert "Next: the operator finds out who else uses its places" in alert.text
 
