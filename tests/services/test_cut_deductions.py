@@ -6,8 +6,8 @@ import pytest
 
 from bot.domain.model import ProviderKind
 from bot.services.following import MAY_BE_LESS
+from tests.services.doubts import seed
 from tests.services.office import Door, Office, file_of, members
-from tests.services.test_settling import seed
 
 LIST = {"method": "GET", "path": "/transactions"}
 WHOLE = "It landed: the list of transactions has its token."

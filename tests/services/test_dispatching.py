@@ -1,4 +1,4 @@
-"""Turns, waiting, stopping, going away and coming back: what the table of single batches cannot say."""
+"""Turns, waiting, stopping: what the table of single batches cannot say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.model import Batch, Pause, PauseKind, Programme
+from bot.domain.model import PauseKind, Programme
 from bot.services.watching import Doing
 from tests.services.neighbour import Neighbour, programme_of
 from tests.services.rig import STAFF, rig
@@ -223,70 +223,6 @@ async def test_what_a_setting_changes_while_the_limiter_is_waited_for_is_looked_
         assert it.neighbour.turns == 2
 
 
-# --- away and back --------------------------------------------------------------------------------------------------
-
-
-async def test_a_patient_dispatcher_goes_on_when_the_service_is_back(tmp_path: Path) -> None:
-    async with rig(tmp_path / "a.db", neighbour(script=["away"] * 20), patient=True) as it:
-        batch_id = await it.record([1, 2, 3, 4])
-        it.start()
-        await it.quiet(batch_id)
-        assert await it.states(batch_id) == "PPPP"  # quiet, but not given up
-        activity = it.dispatcher.activity(batch_id)
-        assert (activity.doing, activity.detail) == (Doing.AWAY, "no connection")
-        await it.until(lambda: len(it.neighbour.truth.calls) > 20, every=1.0)
-        await it.quiet(batch_id)
-        assert await it.states(batch_id) == "AAAA"
-        gaps = [
-            later - earlier for earlier, later in zip(it.neighbour.truth.at, it.neighbour.truth.at[1:], strict=False)
-        ]
-        assert max(gaps) <= 301
-        assert gaps[:6] == pytest.approx([1, 2, 4, 8, 16, 32], abs=0.2)
-
-
-async def test_a_service_that_came_back_is_not_away_any_more(tmp_path: Path) -> None:
-    script = [*(["away"] * 6), "ok"]
-    async with rig(tmp_path / "a.db", neighbour(script=script, rest="slow:5"), patient=True) as it:
-        batch_id = await it.record([1, 2, 3, 4])
-        it.start()
-        await it.until(lambda: len(it.neighbour.truth.calls) == 8)
-        await it.quiet(batch_id)
-        assert await it.states(batch_id) == "AAAA"
-
-
-async def test_a_service_that_came_back_is_not_away_between_its_calls_either(tmp_path: Path) -> None:
-    script = [*(["away"] * 6), "ok"]
-    async with rig(tmp_path / "a.db", neighbour(script=script, turn_seconds=20.0), patient=True) as it:
-        batch_id = await it.record([1, 2, 3, 4])
-        it.start()
-        await it.until(lambda: len(it.neighbour.truth.calls) == 7)
-        await it.clock.sleep(5)  # the limiter is waited for
-        await it.quiet(batch_id)
-        assert await it.states(batch_id) == "AAAA"
-
-
-async def test_a_resume_tries_at_once_a_service_that_was_away(tmp_path: Path) -> None:
-    async with rig(tmp_path / "a.db", neighbour(script=["away"] * 12), patient=True) as it:
-        batch_id = await it.record([1, 2])
-        it.start()
-        await it.until(lambda: len(it.neighbour.truth.calls) == 12, every=0.5)
-        await it.clock.sleep(1)
-        before = it.clock.now()
-        it.dispatcher.wake(batch_id)
-        await it.until(lambda: len(it.neighbour.truth.calls) == 13)
-        assert it.clock.now() - before < 1
-
-
-async def test_one_account_that_is_away_does_not_hold_the_other_up(tmp_path: Path) -> None:
-    elsewhere = programme_of("items", account="b" * 24, name="drip-credentials-events")
-    async with rig(tmp_path / "a.db", neighbour(rest="away"), neighbour(elsewhere)) as it:
-        stuck = await it.record([1, 2], programme=ITEMS.name)
-        moving = await it.record([1, 2], programme=elsewhere.name)
-        it.start()
-        await it.quiet()
-        assert (await it.states(stuck), await it.states(moving)) == ("PP", "AA")
-
-
 # --- doubts ---------------------------------------------------------------------------------------------------------
 
 
@@ -312,128 +248,6 @@ def _landed() -> object:
     from bot.domain.model import Decision
 
     return Decision.LANDED
-
-
-# --- may it start, do the settings still fit -------------------------------------------------------------------------
-
-
-async def test_whether_a_batch_may_start_is_asked_once_and_a_no_pauses_it(tmp_path: Path) -> None:
-    asked: list[int] = []
-    answers: list[Pause | None] = [Pause(PauseKind.PERSON, "the role is gone"), None]
-
-    async def may_start(batch: Batch) -> Pause | None:
-        asked.append(batch.id)
-        return answers.pop(0)
-
-    async with rig(tmp_path / "a.db", neighbour(), may_start=may_start) as it:
-        batch_id = await it.record([1, 2, 3, 4])
-        it.start()
-        await it.quiet(batch_id)
-        assert (await it.states(batch_id), await it.state(batch_id)) == ("PPPP", "paused:person")
-        assert [pause.message for _, pause in it.told.pauses] == ["the role is gone"]
-        await it.batches.resume(batch_id, STAFF)
-        await it.quiet(batch_id)
-        assert await it.states(batch_id) == "AAAA"
-        assert asked == [batch_id, batch_id]
-
-
-async def test_a_batch_may_go_while_another_one_is_asked_about(tmp_path: Path) -> None:
-    async def may_start(batch: Batch) -> Pause | None:
-        await it.clock.sleep(5)
-        return Pause(PauseKind.PERSON, "the role is gone")
-
-    async with rig(tmp_path / "a.db", neighbour(), may_start=may_start) as it:
-        first = await it.record([1, 2])
-        second = await it.record([3, 4])
-        it.start()
-        await it.clock.sleep(2)
-        await it.batches.stop(second, STAFF)
-        await it.quiet()
-        assert (await it.state(first), await it.state(second)) == ("paused:person", "stopped")
-        assert it.running is not None
-        assert not it.running.done()
-
-
-async def test_a_batch_that_is_stopped_while_it_is_asked_about_stays_stopped(tmp_path: Path) -> None:
-    async def may_start(batch: Batch) -> Pause | None:
-        await it.clock.sleep(5)
-        return Pause(PauseKind.PERSON, "the role is gone")
-
-    async with rig(tmp_path / "a.db", neighbour(), may_start=may_start) as it:
-        batch_id = await it.record([1, 2])
-        it.start()
-        await it.clock.sleep(2)
-        await it.batches.stop(batch_id, STAFF)
-        await it.quiet()
-        await it.clock.sleep(10)
-        assert (await it.states(batch_id), await it.state(batch_id)) == ("CC", "stopped")
-        assert it.told.pauses == []
-
-
-async def test_a_mistake_in_asking_pauses_that_batch_and_no_other(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def may_start(batch: Batch) -> Pause | None:
-        if batch.id == 1:
-            raise RuntimeError("Discord said something odd")
-        return None
-
-    async with rig(tmp_path / "a.db", neighbour(), may_start=may_start) as it:
-        first = await it.record([1, 2])
-        second = await it.record([3, 4])
-        it.start()
-        await it.quiet()
-        assert (await it.states(first), await it.state(first)) == ("PP", "paused:unclear")
-        assert await it.states(second) == "AA"
-        ((_, pause),) = it.told.pauses
-        assert "nothing was sent" in pause.message
-        assert pause.message.split("id ")[1].split()[0] in caplog.text
-
-
-async def test_a_mistake_of_the_limiter_pauses_the_batch(tmp_path: Path) -> None:
-    class Broken(Neighbour):
-        async def wait_for_turn(self) -> None:
-            raise RuntimeError("a defect of the limiter")
-
-    async with rig(tmp_path / "a.db", partial(Broken, ITEMS)) as it:
-        batch_id = await it.record([1, 2])
-        it.start()
-        await it.quiet()
-        assert (await it.states(batch_id), await it.state(batch_id)) == ("PP", "paused:unclear")
-
-
-async def test_a_call_that_cannot_be_built_pauses_the_batch_with_nothing_sent(tmp_path: Path) -> None:
-    class Broken(Neighbour):
-        def build(self, items: object, token: str) -> bytes:
-            raise ValueError("a target is no Drip id")
-
-    async with rig(tmp_path / "a.db", partial(Broken, ITEMS)) as it:
-        batch_id = await it.record([1, 2])
-        it.start()
-        await it.quiet()
-        assert (await it.states(batch_id), await it.state(batch_id)) == ("PP", "paused:unclear")
-        assert await it.ledger.queries.attempts(batch_id) == []
-
-
-async def test_a_batch_whose_programme_is_gone_is_paused_and_never_redirected(tmp_path: Path) -> None:
-    async with rig(tmp_path / "a.db", neighbour()) as it:
-        batch_id = await it.record([1, 2])
-        clock = it.clock
-    moved = programme_of("items", account="b" * 24, per_call=2)
-    async with rig(tmp_path / "a.db", neighbour(moved), clock=clock) as it:
-        it.start()
-        await it.quiet()
-        assert (await it.states(batch_id), await it.state(batch_id)) == ("PP", "paused:settings")
-        assert it.neighbour.truth.calls == []
-        ((_, pause),) = it.told.pauses
-        assert "account" in pause.message
-    async with rig(tmp_path / "a.db", neighbour(), clock=clock) as it:
-        it.start()
-        await it.quiet()
-        assert await it.states(batch_id) == "PP"  # a paused batch waits for a person
-        await it.batches.resume(batch_id, STAFF)
-        await it.quiet()
-        assert await it.states(batch_id) == "AA"
 
 
 # --- whoever watches -------------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from bot.clock import milliseconds
 from bot.domain.model import Decision, Duplicates, ProviderKind
 from bot.domain.promises import TAKEN_ONCE
 from bot.ledger import copying
+from tests.services.doubts import FAULTS, resumed, seed
 from tests.services.office import MOD, Door, Office, members, paying
-from tests.services.test_settling import FAULTS, resumed, seed
 from tests.support.patience import PATIENCE
 
 ONE_BY_ONE = {"GAMEBALL_MANUAL_UP_TO": "5"}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.services.doubts import CALLS, resumed
 from tests.services.office import MOD, Door, Office, file_of, members, paying
-from tests.services.test_settling import CALLS, resumed
 
 WALLET, SECOND = "0x" + "a" * 40, "0x" + "b" * 40
 BOTH = "discord_id,wallet,amount"
