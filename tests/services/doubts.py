@@ -12,8 +12,6 @@ CALLS = {
     "drip-members": {"method": "PATCH", "path": "/members/transaction"},
     "gameball": {"method": "POST", "path": "/batch/balance-adjustment"},
 }
-
-
 FAULTS: dict[str, dict[str, Any]] = {
     "lost before it was carried out": {"kind": "reset-before-apply"},
     "lost after it was carried out": {"kind": "reset-after-apply"},

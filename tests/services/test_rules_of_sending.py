@@ -15,8 +15,6 @@ from tests.services.office import CLI, MOD, NO_LIMITS, OTHER, SERVER, Door, file
 from tests.support.sandbox import Sandbox
 
 IDS = members(6)
-
-
 ELSEWHERE = Actor("900000000000000003", "stranger", "700000000000000002")
 
 
