@@ -18,6 +18,7 @@ from bot.console.parser import readable
 from bot.console.progress import Progress
 from bot.console.session import CLOCK, command_line_actor, load_settings, read_upload, tell_dangers
 from bot.console.signals import Signals, StoppedEarlyError, handled
+from bot.domain.intake import REASON_MAX
 from bot.domain.model import Counts
 from bot.errors import BursarError, LedgerLocked, LimitExceeded, MatchedEarlier, Refused, UsageError
 from bot.services.handover import Answer, Desk, LocalDesk, Order, connected, kind_of, socket_path
@@ -63,7 +64,7 @@ def _order(options: Namespace, settings: Settings) -> Order:
         programme=options.programme,
         file_name=readable(path.name),
         content=read_upload(path, settings.max_file_bytes),
-        reason=options.reason,
+        reason=_reason(options.reason),
         amount=options.amount,
         duplicates=options.duplicates,
         recipient_column=options.recipient_column,
@@ -71,6 +72,14 @@ def _order(options: Namespace, settings: Settings) -> Order:
         good_rows=options.good_rows,
         again=options.again,
     )
+
+
+def _reason(text: str | None) -> str | None:
+    """On one line, as reasons of a file are; but nobody sees a warning in time if it is cut."""
+    reason = " ".join((text or "").split())
+    if len(reason) > REASON_MAX:
+        raise UsageError(f"--reason has {len(reason):,} characters, and {REASON_MAX} are kept", hint="Shorten it.")
+    return reason or None
 
 
 def _no_provider(programme: object) -> Any:

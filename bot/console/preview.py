@@ -14,6 +14,7 @@ from bot.domain.model import Duplicates
 
 SHOWN_PROBLEMS: Final = 20
 SHOWN_LINES: Final = 10
+REASON_SHOWN: Final = 80
 FEW_SECONDS: Final = 5
 """Below it a duration is not worth a number: the service's own pace decides."""
 SMALLEST_SHARE: Final = 0.0001
@@ -64,6 +65,8 @@ def _facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Calls", _plan_words(plan)
     if summary["label"]:
         yield "Period", str(summary["label"])
+    if summary["reason"]:
+        yield "Reason", clipped(str(summary["reason"]), REASON_SHOWN)
 
 
 def sum_words(given: str, taken: str, unit: str) -> str:

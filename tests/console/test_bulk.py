@@ -66,6 +66,16 @@ async def test_people_read_a_preview_and_an_end(shell: Shell):
     assert "Recorded as batch 1." in done.err
 
 
+async def test_a_reason_is_shown_on_one_line_and_never_cut_unseen(shell: Shell):
+    file = payout(shell.directory / "p.csv", 1)
+    long = await shell("bulk", file, "--programme", "gameball", "--yes", "--reason", "x" * 201)
+    assert long.status == 2
+    assert "Nothing was sent: --reason has 201 characters, and 200 are kept." in long.err
+    done = await shell("bulk", file, "--programme", "gameball", "--yes", "--reason", " Summer\n cup ")
+    assert "Reason     Summer cup\n" in done.out
+    assert [award["reason"] for award in await shell.awards()] == ["Summer cup"]
+
+
 async def test_several_programmes_of_one_kind(shell: Shell, sandbox: Sandbox):
     file = payout(shell.directory / "p.csv", 2)
     second = {f"{name}__EVENTS": value for name, value in sandbox.environ().items() if name.startswith("DRIP")}

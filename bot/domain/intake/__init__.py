@@ -16,6 +16,7 @@ recipients  cells to recipients                       tally     the ending: tota
 
 from __future__ import annotations
 
+from bot.domain.intake.cells import REASON_MAX
 from bot.domain.intake.options import Ending, FileFacts, ReadingOptions
 from bot.domain.intake.pieces import Content, Held, as_content, pieces, sha256_of
 from bot.domain.intake.reading import Reading, original_records, read
@@ -24,6 +25,7 @@ from bot.domain.kinds import NOTICE_KINDS, PROBLEM_KINDS, REFUSAL_KINDS
 __all__ = [
     "NOTICE_KINDS",
     "PROBLEM_KINDS",
+    "REASON_MAX",
     "REFUSAL_KINDS",
     "Content",
     "Ending",

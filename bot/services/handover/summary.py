@@ -30,6 +30,7 @@ def preview_json(preview: Preview, problems: Sequence[Problem], matched: Sequenc
         "programme": preview.programme.name,
         "unit": unit.value,
         "label": draft.label,
+        "reason": draft.reason,
         "file": _file(preview),
         "refused": None if preview.refused is None else asdict(preview.refused),
         "over_limit": preview.over_limit,
