@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -113,7 +114,8 @@ class Evidence:
         return await self._database.read(look)
 
     async def planned_balances(self, batch_id: int, limit: int) -> Sequence[tuple[Item, int]]:
-        """Planned awards of a batch with what their recipients had when that was last told, however long ago."""
+        """Planned awards of a batch with what their recipients had when that was last told, however long ago: of the
+        ones that come next those whose amounts differ, as far as there are such."""
         now = self._now()
 
         def look(connection: sqlite3.Connection) -> list[tuple[Item, int]]:
@@ -122,7 +124,13 @@ class Evidence:
             purse = _balances.purse_of_batch(connection, batch_id, make=False)
             before = _balances.befores(connection, purse, items, now, of_any_age=True)
             known = [(item, was.balance) for item, was in zip(items, before, strict=True) if was is not None]
-            return known[:limit]
+            seen: Counter[int] = Counter()
+            turns = []
+            for item, _ in known:
+                turns.append(seen[item.amount])
+                seen[item.amount] += 1
+            by_turn = sorted(zip(turns, known, strict=True), key=lambda one: one[0])  # stable: else in their order
+            return [one for _, one in by_turn[:limit]]
 
         return await self._database.read(look)
 

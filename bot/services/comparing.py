@@ -5,6 +5,14 @@ lists transactions, and each of ours carries the token of its call: a token that
 ledger's, for certain. Drip lists none; a balance alone proves nothing, since members earn elsewhere. Only where every
 one of several recipients has moved by exactly what a batch from before the start is about to give them, that batch is
 paused for a person to look. What cannot be read is no reason not to send.
+
+Ordinary activity of others hardly ever does that: whoever earned, spent or got anything else, or nothing, ends the
+look, and those are looked at whose amounts differ, because nobody else gives each of them just theirs. One case is
+left: the batch gives everybody the same, and another bot has given just as much to everybody who is looked at since
+their balances were last told. Balances cannot tell that from another ledger at work, and every rule that would let such
+a batch pass (others who moved alike, balances that are old) would let one pass as well that was paid already. So it is
+paused, the pause names that explanation, and *Resume* goes on: a batch that was looked at is not asked about again by
+the same process.
 """
 
 from __future__ import annotations
@@ -27,8 +35,9 @@ ENOUGH: Final = 3
 """So many have to tell the same."""
 
 PAID: Final = (
-    "it looks as if another ledger has paid this batch: since it was recorded the balances of all {number} recipients"
-    " that were looked at moved by exactly what they are to get, so nothing more is sent"
+    "it looks as if another ledger has paid this batch: the balances of all {number} recipients looked at have"
+    " moved by exactly what they are to get since they were last told, so nothing more is sent. Look at one of them at"
+    " the service: if something else moved it (another bot gave everybody as much), resume"
 )
 
 

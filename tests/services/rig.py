@@ -100,7 +100,20 @@ class Rig:
             StagedRow(line, None, recipient(number), recipient(number).value, amount, None)
             for line, number in enumerate(numbers, start=2)
         ]
-        draft_id = await self.draft(found.programme, rows, actor)
+        return await self.record_rows(rows, programme=found.programme, delay=delay, actor=actor, wake=wake, again=again)
+
+    async def record_rows(
+        self,
+        rows: Sequence[StagedRow],
+        *,
+        programme: Programme | None = None,
+        delay: float = 0.0,
+        actor: Actor = STAFF,
+        wake: bool = True,
+        again: bool = True,
+    ) -> int:
+        """Record a batch of these rows; returns its id."""
+        draft_id = await self.draft(programme or self.neighbour.programme, rows, actor)
         draft = await self.ledger.drafts.get(draft_id, None)
         assert draft.content_hash is not None
         matches = await self.ledger.drafts.matches(draft_id)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bot.domain.calls import Item
+from bot.domain.drafting import StagedRow
 from bot.domain.model import Recipient
 from bot.ledger.restorations import Why
 from bot.providers.base import Foresight
@@ -151,6 +152,36 @@ async def test_a_batch_that_a_start_finds_is_compared_with_its_recipients_balanc
             await it.batches.resume(batch, STAFF)
             await it.quiet(batch)
             assert await it.state(batch) == "finished", "a person has looked: it is not asked again"
+
+
+async def found_by_a_start(tmp_path: Path, amounts: Sequence[int], moved: int) -> str:
+    """What becomes of a batch that gives these amounts, where everybody's balance moved by the same since."""
+    path, keys = tmp_path / "a.db", [recipient(number).key for number in range(len(amounts))]
+    async with rig(path, listing("items"), patient=True) as it:
+        rows = [
+            StagedRow(number + 2, None, recipient(number), recipient(number).value, amount, None)
+            for number, amount in enumerate(amounts)
+        ]
+        batch = await it.record_rows(rows)
+        to = it.neighbour.programme.destination
+        known = dict.fromkeys(keys, 100)
+        await it.ledger.evidence.remember_balances(to.account, str(to.currency), known, read_at=it.clock.now())
+    later = it.clock
+    await later.sleep(7200)
+    async with rig(path, listing("items", balances=dict.fromkeys(keys, 100 + moved)), clock=later, patient=True) as it:
+        it.start()
+        await it.quiet(batch)
+        return await it.state(batch)
+
+
+async def test_another_bot_that_gives_everybody_the_same_stops_no_batch_that_gives_different_amounts(
+    tmp_path: Path,
+) -> None:
+    assert await found_by_a_start(tmp_path, [10] * 8 + [20], moved=10) == "finished"
+
+
+async def test_another_bot_that_gives_everybody_what_the_batch_gives_them_leaves_it_to_a_person(tmp_path: Path) -> None:
+    assert await found_by_a_start(tmp_path, [10] * 9, moved=10) == "paused:restored"
 
 
 async def test_a_batch_of_this_run_is_not_compared(tmp_path: Path) -> None:
