@@ -28,6 +28,11 @@ async def show(office: Office, programme: str, **known: str) -> None:
         await office.app.ledger.capabilities.store(account, found.kind, name.replace("_", "-"), value, {})
 
 
+async def there_are(office: Office, *drip_ids: str, having: int = 40) -> None:
+    """Members who have so much each."""
+    await office.sandbox.seed(members=[{"drip_id": one, "balance": having} for one in drip_ids])
+
+
 async def resumed(door: Door, **variables: str) -> Counter[str]:
     """What ``resume`` leaves, by state; the books agree."""
     async with door.open(settling=True, **variables) as office:
@@ -40,7 +45,7 @@ async def resumed(door: Door, **variables: str) -> Counter[str]:
 
 
 async def two_members(office: Office) -> None:
-    await office.sandbox.seed(members=[{"drip_id": one, "balance": 40} for one in (ADA, BEN)])
+    await there_are(office, ADA, BEN)
     await office.sandbox.switches(drip={"unknown_member": "skip"})
 
 
@@ -70,7 +75,7 @@ async def test_a_member_who_is_passed_over_is_never_recorded_as_paid(
 async def test_where_members_are_passed_over_everybodys_balance_is_read_before_a_call(door: Door) -> None:
     ids = [f"{number:024x}" for number in range(60)]
     async with door.open(DRIP_MEMBERS_BATCH_SIZE="100") as office:
-        await office.sandbox.seed(members=[{"drip_id": one, "balance": 40} for one in ids])
+        await there_are(office, *ids)
         await office.sandbox.switches(drip={"unknown_member": "skip"})
         await show(office, MEMBERS, unknown_member="skipped")
         preview = await office.draft(paying([*ids, NOBODY], header="drip_id,amount"), MEMBERS)
@@ -86,14 +91,14 @@ async def test_where_members_are_passed_over_everybodys_balance_is_read_before_a
 @pytest.mark.parametrize("kind", [LaneKind.RING, LaneKind.WITNESS])
 async def test_rows_that_tell_nothing_of_others_make_no_lane(door: Door, kind: LaneKind, known: dict[str, str]) -> None:
     async with door.open(**variables(kind, door)) as office:
-        await office.sandbox.seed(members=[{"drip_id": one, "balance": 0} for one in (OWN, OTHER, THIRD)])
+        await there_are(office, OWN, OTHER, THIRD, having=0)
         assert await lay(office.app, MEMBERS, **known) == [Health.WARNING]
         assert (await plan_of(office.app.ledger, office.app.services.programmes.get(MEMBERS))).kind is None
 
 
 async def test_a_ring_needs_to_know_what_becomes_of_an_unknown_member(door: Door) -> None:
     async with door.open(**variables(LaneKind.RING, door)) as office:
-        await office.sandbox.seed(members=[{"drip_id": one, "balance": 0} for one in (OWN, OTHER)])
+        await there_are(office, OWN, OTHER, having=0)
         assert await lay(office.app, MEMBERS) == [Health.OK]
         programme = office.app.services.programmes.get(MEMBERS)
         await office.app.ledger.capabilities.forget(programme.destination.account, programme.kind, "unknown-member")
@@ -113,8 +118,8 @@ async def test_on_a_lane_an_award_that_is_not_named_is_paid_only_where_nobody_ca
     door: Door, kind: LaneKind, found: str, states: str
 ) -> None:
     async with door.open(**variables(kind, door)) as office:
-        own = [{"drip_id": one, "balance": 0} for one in (OWN, OTHER, THIRD)]
-        await office.sandbox.seed(members=[*own, *({"drip_id": one, "balance": 40} for one in (ADA, BEN, CAT))])
+        await there_are(office, OWN, OTHER, THIRD, having=0)
+        await there_are(office, ADA, BEN, CAT)
         assert await lay(office.app, MEMBERS, **{"unknown-member": found}) == [Health.OK]
         await office.sandbox.faults({"match": {**MEMBERS_CALL, "nth": 1}, "kind": "partial-answer"})
         batch = await office.send(paying([ADA, BEN, CAT], header="drip_id,amount"), MEMBERS)
@@ -207,7 +212,7 @@ async def test_a_balance_from_before_a_call_is_not_taken_for_the_one_after_it(
     door: Door, new_balance: str, probed: bool
 ) -> None:
     async with door.open() as office:
-        await office.sandbox.seed(members=[{"drip_id": one, "balance": 40} for one in (ADA, BEN, CAT)])
+        await there_are(office, ADA, BEN, CAT)
         await office.sandbox.switches(drip={"new_balance": new_balance, "balance_field": "before"})
         await show(office, MEMBERS, **({"new_balance": new_balance} if probed else {}))
         everybody = paying([ADA, BEN, CAT], header="drip_id,amount")
@@ -289,7 +294,7 @@ async def test_a_deduction_that_may_have_been_cut_is_claimed_only_by_its_own_bal
 
 async def test_a_witness_of_a_service_that_cuts_deductions_is_not_in_force(door: Door) -> None:
     async with door.open(**variables(LaneKind.WITNESS, door)) as office:
-        await office.sandbox.seed(members=[{"drip_id": THIRD, "balance": 0}])
+        await there_are(office, THIRD, having=0)
         assert await lay(office.app, MEMBERS, overdraft="capped") == [Health.WARNING]
 
 

@@ -56,6 +56,24 @@ async def copied_machine(world: World, tmp_path: Path, clock: HandClock) -> Asyn
         yield await machine(lambda: world.client, app, clock)
 
 
+@contextlib.asynccontextmanager
+async def at_work(tmp_path: Path) -> AsyncIterator[tuple[World, HandClock, Machine]]:
+    """A machine that sends."""
+    async with discord_world(tmp_path) as world:
+        clock = HandClock()
+        first = await machine(lambda: world.client, world.app, clock)
+        await first.settle()
+        yield world, clock, first
+
+
+@contextlib.asynccontextmanager
+async def unlisted(tmp_path: Path) -> AsyncIterator[tuple[World, HandClock, Machine]]:
+    """The same, and a card with a frame in the channel, that Discord can fail to list."""
+    async with at_work(tmp_path) as (world, clock, first):
+        await post(world, framed=True)
+        yield world, clock, first
+
+
 async def passes(world: World, clock: HandClock, seconds: float) -> None:
     """On both clocks: Discord's, and the machines'."""
     clock.at += seconds
@@ -80,11 +98,7 @@ def boss(world: World) -> Actor:
 
 
 async def test_whoever_sends_goes_on_without_a_list_and_nobody_begins_without_one(tmp_path: Path) -> None:
-    async with discord_world(tmp_path) as world:
-        clock = HandClock()
-        first = await machine(lambda: world.client, world.app, clock)
-        await first.settle()
-        await post(world, framed=True)
+    async with unlisted(tmp_path) as (world, clock, first):
         with world.failing_lists():
             async with copied_machine(world, tmp_path, clock) as second:
                 for _ in range(int(3 * LEASE_SECONDS / WATCH_SECONDS)):
@@ -97,11 +111,7 @@ async def test_whoever_sends_goes_on_without_a_list_and_nobody_begins_without_on
 
 
 async def test_a_newcomer_that_has_a_list_finds_the_sign_of_one_that_has_none(tmp_path: Path) -> None:
-    async with discord_world(tmp_path) as world:
-        clock = HandClock()
-        first = await machine(lambda: world.client, world.app, clock)
-        await first.settle()
-        await post(world, framed=True)
+    async with unlisted(tmp_path) as (world, clock, first):
         for _ in range(READ_MESSAGES):
             await post(world, framed=False)
         await post(world, framed=True)
@@ -126,33 +136,25 @@ async def test_a_newcomer_that_has_a_list_finds_the_sign_of_one_that_has_none(tm
 
 
 async def test_a_machine_that_is_known_is_seen_to_take_over_without_a_list(tmp_path: Path) -> None:
-    async with discord_world(tmp_path) as world:
-        clock = HandClock()
-        first = await machine(lambda: world.client, world.app, clock)
-        await first.settle()
-        async with copied_machine(world, tmp_path, clock) as second:
-            await second.settle()
+    async with at_work(tmp_path) as (world, clock, first), copied_machine(world, tmp_path, clock) as second:
+        await second.settle()
+        await first.sign.look()
+        await post(world, framed=True)
+        with world.failing_lists():
             await first.sign.look()
-            await post(world, framed=True)
-            with world.failing_lists():
-                await first.sign.look()
-                assert first.sends
-            await second.leading.take_over(boss(world))
-            await second.sign.look()
-            assert first.sends and not second.sends
-            with world.failing_lists():
-                await first.sign.look()
-            assert not first.sends
-            await second.settle()
-            assert second.sends
+            assert first.sends
+        await second.leading.take_over(boss(world))
+        await second.sign.look()
+        assert first.sends and not second.sends
+        with world.failing_lists():
+            await first.sign.look()
+        assert not first.sends
+        await second.settle()
+        assert second.sends
 
 
 async def test_what_cannot_be_read_one_by_one_either_ends_the_lease(tmp_path: Path) -> None:
-    async with discord_world(tmp_path) as world:
-        clock = HandClock()
-        first = await machine(lambda: world.client, world.app, clock)
-        await first.settle()
-        await post(world, framed=True)
+    async with unlisted(tmp_path) as (world, clock, first):
         world.env.inject_error("GET", "/channels/*/messages/*", status=503, times=None)
         with world.failing_lists():
             await passes(world, clock, LEASE_SECONDS)
@@ -161,11 +163,7 @@ async def test_what_cannot_be_read_one_by_one_either_ends_the_lease(tmp_path: Pa
 
 
 async def test_a_sign_that_somebody_deleted_comes_back_without_a_list(tmp_path: Path) -> None:
-    async with discord_world(tmp_path) as world:
-        clock = HandClock()
-        first = await machine(lambda: world.client, world.app, clock)
-        await first.settle()
-        await post(world, framed=True)
+    async with unlisted(tmp_path) as (world, clock, first):
         channel = world.client.get_channel(world.staff.id)
         assert isinstance(channel, discord.TextChannel)
         await channel.get_partial_message(signs(world)[0].message.id).delete()
@@ -209,11 +207,7 @@ async def test_an_empty_channel_helps_for_good_since_cards_have_no_frame_any_mor
 
 
 async def test_frames_come_back_once_discord_lists_them(tmp_path: Path) -> None:
-    async with discord_world(tmp_path) as world:
-        clock = HandClock()
-        first = await machine(lambda: world.client, world.app, clock)
-        await first.settle()
-        await post(world, framed=True)
+    async with unlisted(tmp_path) as (world, clock, first):
         with world.failing_lists():
             for _ in range(2):
                 await first.sign.look()
