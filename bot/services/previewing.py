@@ -86,24 +86,10 @@ async def make_preview(
     drafts = ledger.drafts
     programme = provider.programme
     totals = await drafts.totals(draft.id)
-    refused = records.refusal_from(draft.summary)
-    uses: Sequence[BudgetUse] = ()
-    standing, campaign = Standing(None, None), NOBODY_PAID
     asked = draft.state is DraftState.READY and totals.rows > 0
-    matches = await drafts.matches(draft.id) if asked else NO_MATCHES
-    harmless = matches_are_harmless(matches, totals, draft.label, now_ms)
+    found = await _before_confirming(ledger, draft, totals, actor, limits, now_ms) if asked else _Found()
     largest = tuple(await drafts.largest(draft.id, 3))
     over = None if draft.source == "undo" else _over_limit(totals, largest, programme, limits)
-    if asked:
-        skip = not harmless and 0 < matches.rows < totals.rows
-        standing = await ledger.approvals.standing(draft.id, actor, skip_matched=skip)
-        if draft.source != "undo":
-            campaign = await drafts.campaign_paid(draft.id, actor.server_id)
-        try:
-            uses = await drafts.budget_uses(draft.id, actor, limits.roles, skip_matched=skip)
-        except LimitExceeded as unreadable:
-            over = over or unreadable.message
-        over = over or next((_over_budget(use, draft) for use in uses if use.exceeded), None)
     plan = await _schedule(ledger, provider, draft, totals)
     warnings = (
         *await _about_a_halt(ledger, actor),
@@ -117,23 +103,55 @@ async def make_preview(
         programme=programme,
         pace=provider.pace,
         facts=records.facts_from(draft.request),
-        refused=refused,
+        refused=records.refusal_from(draft.summary),
         totals=totals,
         warnings=warnings,
         largest=largest,
         sample=tuple(await drafts.sample(draft.id, 5)),
         problems=tuple(await drafts.problems(draft.id, 10)),
         unresolved=tuple(await drafts.unresolved(draft.id, 10)),
-        matches=matches,
-        matches_harmless=harmless,
+        matches=found.matches,
+        matches_harmless=found.harmless,
         schedule=plan,
-        over_limit=over,
+        over_limit=over or found.over_budget,
         start_delay_seconds=limits.start_delay_seconds,
-        budgets=tuple(uses),
-        approval_why=standing.why,
-        approval=standing.approval,
-        campaign=campaign,
+        budgets=found.budgets,
+        approval_why=found.standing.why,
+        approval=found.standing.approval,
+        campaign=found.campaign,
     )
+
+
+_NOT_ASKED: Final = Standing(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What confirming the draft as it is would be judged by."""
+
+    matches: Matches = NO_MATCHES
+    harmless: bool = False
+    budgets: tuple[BudgetUse, ...] = ()
+    over_budget: str | None = None
+    standing: Standing = _NOT_ASKED
+    campaign: CampaignPaid = NOBODY_PAID
+
+
+async def _before_confirming(
+    ledger: Ledger, draft: Draft, totals: DraftTotals, actor: Actor, limits: Limits, now_ms: int
+) -> _Found:
+    drafts = ledger.drafts
+    matches = await drafts.matches(draft.id)
+    harmless = matches_are_harmless(matches, totals, draft.label, now_ms)
+    skip = not harmless and 0 < matches.rows < totals.rows
+    standing = await ledger.approvals.standing(draft.id, actor, skip_matched=skip)
+    campaign = NOBODY_PAID if draft.source == "undo" else await drafts.campaign_paid(draft.id, actor.server_id)
+    try:
+        uses = tuple(await drafts.budget_uses(draft.id, actor, limits.roles, skip_matched=skip))
+    except LimitExceeded as unreadable:
+        return _Found(matches, harmless, (), unreadable.message, standing, campaign)
+    over = next((_over_budget(use, draft) for use in uses if use.exceeded), None)
+    return _Found(matches, harmless, uses, over, standing, campaign)
 
 
 async def _schedule(ledger: Ledger, provider: Provider, draft: Draft, totals: DraftTotals) -> Schedule:
