@@ -11,6 +11,8 @@ from bot.domain.model import Actor, Destination
 
 
 class DraftState(StrEnum):
+    """How far a draft is. Only a ready one can be confirmed."""
+
     READING = "reading"  # rows are still being stored
     READY = "ready"  # may be confirmed
     REFUSED = "refused"  # the file as a whole was not taken

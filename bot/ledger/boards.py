@@ -13,6 +13,8 @@ from bot.ledger.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Board:
+    """A batch's message in a staff channel."""
+
     batch_id: int
     channel_id: str
     message_id: str | None

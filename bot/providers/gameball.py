@@ -16,6 +16,7 @@ from bot.domain.calls import Item, OutcomeKind, Verdict
 from bot.domain.judging import Doubted, Judgements
 from bot.domain.model import ACCEPTED_TYPES, Pause, PauseKind, Programme, ProviderKind, Recipient, RecipientType, Unit
 from bot.domain.probing import Leg, Purse
+from bot.domain.trials import ID_TAKEN
 from bot.errors import ResolutionFailed
 from bot.providers import gameball_once, gameball_transactions
 from bot.providers.base import FEW_READS, Currency, Finding, Foresight, JobReport, Pace, Reads, Resolution
@@ -159,7 +160,7 @@ class Gameball(OnLine):
         if code == 6000:
             return self._pause(exchange, items, PauseKind.ACCESS, None)
         once = items[0].transaction_id is not None
-        if once and code == gameball_once.ID_TAKEN:
+        if once and code == ID_TAKEN:
             told = gameball_once.NOT_TOLD if items[0].amount < 0 else gameball_once.TAKEN_BEFORE
             return verdict(exchange, same(items, OutcomeKind.APPLIED, told), gameball_once.TAKEN_BEFORE)
         detail = self._wording.refusal(words, code)

@@ -19,7 +19,6 @@ from bot.providers.reading import as_hundredths, as_object, as_text, as_whole, p
 PATH: Final = f"{ROOT}/transactions/manual"
 USERNAME: Final = "bursar"
 """Who Gameball shows as the admin that made the transaction."""
-ID_TAKEN: Final = 9004
 SAME_MOMENT: Final = frozenset({2001, 9003})
 """Another request for this customer is in progress; a transaction of this very moment exists."""
 TAKEN_BEFORE: Final = "Gameball had this award's transaction already, so an earlier call landed."
