@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import discord
 
 from bot.domain.drafting import StagedRow
-from bot.domain.model import Actor, Programme, RecipientType
+from bot.domain.model import Actor, Programme, ProviderKind, RecipientType
 from bot.errors import BursarError, DraftGone
 from bot.services.rules import Capability, Limits, ServerRules
 from bot.services.submitting import Draft, Preview
@@ -27,6 +28,8 @@ from bot.ui.waiting import wait_at_most
 
 BALANCE_SECONDS: Final = 5.0
 """How long a card waits for balances; without them it says so."""
+NAMES_SECONDS: Final = 2.0
+"""How long a card waits to be told by Discord who the members are that it names."""
 
 _NEEDED: Final = {"award": Capability.AWARD, "retry": Capability.MANAGE, "undo": Capability.MANAGE}
 
@@ -152,12 +155,25 @@ def _frame(interaction: Interaction, seen: Look, looking_up: Searched | None, lo
 
 
 async def _strangers(interaction: Interaction, preview: Preview) -> frozenset[str]:
-    """Who of the recipients without an account is no member of the server."""
-    shown = [row.recipient for row in preview.unresolved[:UNRESOLVED_SHOWN]]
-    members = [recipient.value for recipient in shown if recipient.type is RecipientType.DISCORD_ID]
-    people = await parts_of(interaction).people.find(interaction, members)
-    here = (Standing.MEMBER, Standing.BOT)
-    return frozenset(member for member, person in people.items() if person.standing not in here)
+    """Who of the recipients without an account is no member of the server; and who of those that the card names, where
+    the programme looks nobody up before it pays."""
+    unpaid = _discord_ids(preview.unresolved[:UNRESOLVED_SHOWN])
+    looked_up = preview.programme.kind is ProviderKind.DRIP_MEMBERS or preview.draft.file_sha256 is None
+    named = frozenset() if looked_up else _discord_ids([*preview.sample, *preview.largest])
+    task = asyncio.create_task(parts_of(interaction).people.find(interaction, sorted(unpaid | named)))
+    if not await wait_at_most(services_of(interaction).clock, task, NAMES_SECONDS):
+        task.cancel()
+        return unpaid
+    found = {member: person.standing for member, person in task.result().items()}
+    return frozenset(
+        member
+        for member, standing in found.items()
+        if standing in (Standing.ELSEWHERE, Standing.NOBODY) or (standing is Standing.UNCHECKED and member in unpaid)
+    )
+
+
+def _discord_ids(rows: Sequence[StagedRow]) -> frozenset[str]:
+    return frozenset(row.recipient.value for row in rows if row.recipient.type is RecipientType.DISCORD_ID)
 
 
 async def _problem_files(interaction: Interaction, seen: Look) -> list[discord.File]:

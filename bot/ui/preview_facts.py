@@ -74,7 +74,7 @@ def wish_lines(preview: Preview, title: str) -> list[str]:
 
 
 def people_lines(preview: Preview, strangers: frozenset[str] = frozenset()) -> list[str]:
-    """The largest rows and the first five. ``strangers`` as for ``warning_lines``."""
+    """The largest rows and the first five. ``strangers`` as for ``warning_lines``; a mistyped id may be one."""
     if not preview.sample:
         return []
     unit = preview.programme.unit
@@ -84,6 +84,11 @@ def people_lines(preview: Preview, strangers: frozenset[str] = frozenset()) -> l
     if preview.totals.rows > 1:
         largest = ", ".join(f"{_named(row, strangers)} · {points(row.amount, unit)}" for row in preview.largest)
         lines.append(f"**Largest** {largest}")
+    # Who has no account is told by the warnings already.
+    named = {row.recipient.value for row in (*preview.sample, *preview.largest) if row.unresolved is None}
+    if nobody := len(named & strangers):
+        are = count(nobody, "of these is no member", "of these are no members")
+        lines.append(f"⚠ {are} of this server, written out as {'its id' if nobody == 1 else 'their ids'}; look twice")
     return lines
 
 

@@ -310,3 +310,14 @@ async def test_ids_of_nobody_are_written_out_wherever_the_preview_names_them(tmp
         text = world.again(card).text
         assert f"**Largest** `{nobody}` · 90 points" in text
         assert f"<@{nobody}>" not in text
+
+
+async def test_named_ids_of_nobody_here_are_pointed_out_where_nobody_is_looked_up(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        content = csv_of(world, [*rows(world, 5, 2), ("999999999999999999", 90)])
+        card = await world.bulk(world.mod, file=("a.csv", content), programme="drip-credentials")
+        assert "**Largest** `999999999999999999` · 90 points" in card.text
+        assert "⚠ 1 of these is no member of this server, written out as its id; look twice" in card.text
+        assert card.buttons[0] == "Send 3 awards"
+        everybody = await world.bulk(world.mod, file=("b.csv", csv_of(world, rows(world, 6))), programme="gameball")
+        assert "no member of this server" not in everybody.text
