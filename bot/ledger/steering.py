@@ -224,7 +224,7 @@ def _decide(
         )
     if any(_lanes.sends_again(connection, attempt) for attempt in {attempt for _, attempt in doubts}):
         raise Refused(
-            "this call is being sent again right now, which is safe on its ring and settles the doubt",
+            "this call is being sent again right now, which is safe and settles the doubt",
             hint="Look again in a minute.",
         )
     if decision is Decision.SEND_AGAIN and batch.source == undo.TAKEN_IN:

@@ -252,6 +252,7 @@ _EVENTS: Final = {
     "batch-stopped": "stopped",
     "batch-finished": "finished",
     "batch-reopened": "opened again",
+    "call-again": "an answer was lost: the same call sent again",
     "calls-interrupted": "calls cut off by a crash",
     "job-given-up": "a job took too long",
     "late-answer": "a late answer of the service",

@@ -191,6 +191,11 @@ def test_one_decision_about_many_rows_is_one_line_of_the_history() -> None:
     assert lines[1].endswith("doubt settled by mod: landed · seen (100 rows)")
 
 
+def test_a_call_that_was_sent_again_is_in_the_history_in_plain_words() -> None:
+    (line,) = batch_text.event_lines([Event(1, NOW_MS, "call-again", 41, None, None, {})])
+    assert line.endswith(" an answer was lost: the same call sent again")
+
+
 def test_what_people_typed_is_shown_as_plain_text() -> None:
     typed = "**@everyone** [x](https://example.org)\nNext"
     nasty = batch(label=typed, reason=typed, file_name=typed)
