@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -191,3 +192,13 @@ def test_relative_and_local_imports_are_seen(tmp_path: Path):
     path = tmp_path / "x.py"
     path.write_text(source)
     assert list(imports("bot.ledger.x", path)) == ["bot.ledger.ledger", "bot.errors", "discord.ui"]
+
+
+def test_no_test_leans_on_another_ones_module():
+    """Helpers that several need stand in a module of their own."""
+    found = []
+    for path in (ROOT / "tests").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and re.match(r"(tests\.(\w+\.)*)?test_", node.module or ""):
+                found.append(f"{path.relative_to(ROOT)}: {node.module}")
+    assert found == []

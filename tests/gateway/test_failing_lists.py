@@ -24,7 +24,7 @@ from tests.gateway.launcher import redirected
 from tests.gateway.loopback import PATIENCE, Loopback, text_of
 from tests.ledger.making import HandClock
 from tests.support.sandbox import running_sandbox
-from tests.ui.test_unlisted_signs import machine
+from tests.ui.machines import machine
 
 ADMIN = Actor("1", "admin", str(payloads.SERVER))
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.conftest import Client
-from tests.sandbox.test_faults import IDS, ITEMS, credentials_body, seen_by
+from tests.sandbox.seeing import IDS, ITEMS, credentials_body, seen_by
 from tests.support.patience import eventually
 from tests.support.sandbox import Sandbox
 

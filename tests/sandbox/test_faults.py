@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +11,13 @@ import pytest
 
 from bot.sandbox.kinds import KINDS
 from tests.sandbox.conftest import Client
+from tests.sandbox.seeing import (
+    IDS,
+    credentials_body,
+    seen_by,
+)
 from tests.support.patience import eventually
 from tests.support.sandbox import Sandbox
-
-ITEMS = 4
-IDS = [str(175_000_000_000_000_000 + number) for number in range(ITEMS)]
 
 
 @dataclass(frozen=True)
@@ -105,52 +106,10 @@ def test_the_table_has_every_kind_that_meets_a_call() -> None:
     assert not met & others
 
 
-def _what(body: bytes, content_type: str, items: int) -> str:  # a decision table
-    if not body:
-        return "empty"
-    if "html" in content_type:
-        return "html"
-    if len(body) > 1_000_000:
-        return "huge"
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return "text"
-    told = answer.get("results", answer.get("updates"))
-    if answer.get("success") is False:
-        return "unsuccessful"
-    if isinstance(told, list):
-        return {items: "whole", items // 2: "half"}.get(len(told), "json")
-    return "json"
-
-
-async def seen_by(client: Client, method: str, path: str, body: object) -> str:
-    """One call with a time-out of a second, in the words of the table."""
-    timeout = aiohttp.ClientTimeout(total=1.0)
-    headers = {"Content-Type": "application/json"}
-    try:
-        async with client.session.request(
-            method, client.root + path, data=json.dumps(body), headers=headers, timeout=timeout, allow_redirects=False
-        ) as answer:
-            return f"{answer.status} {_what(await answer.read(), answer.content_type, ITEMS)}"
-    except TimeoutError:
-        return "timeout"
-    except aiohttp.ClientPayloadError:
-        return "cut body"
-    except aiohttp.ClientConnectionError:
-        return "gone"
-    except aiohttp.ClientResponseError:
-        return "bad status line"
-
-
 async def settled(sandbox: Sandbox, service: str, count: int) -> list[dict[str, Any]]:
     """The book once it has so many entries; late changes are waited for."""
     applied: list[dict[str, Any]] = await eventually(lambda: sandbox.applied(service), lambda one: len(one) >= count)
     return applied
-
-
-def credentials_body() -> dict[str, Any]:
-    return {"updates": [{"type": "discord-id", "value": one, "amount": 5} for one in IDS]}
 
 
 @pytest.mark.parametrize("case", DRIP, ids=str)

@@ -15,11 +15,7 @@ from bot.services.laying import Laying, standings
 from tests.services.office import Door, Office
 
 OWN, OTHER, THIRD = "a" * 24, "b" * 24, "e" * 24
-
-
 MEMBERS, CREDENTIALS = "drip-members", "drip-credentials"
-
-
 PROVED = {
     MEMBERS: {
         "overdraft": "refused-whole",

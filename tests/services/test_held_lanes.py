@@ -10,11 +10,7 @@ from bot.domain.lanes import LaneKind
 from bot.ledger.lanes import HeldLane
 from bot.services.handover.summary import standing_json
 from bot.ui.batch_text import doing
-from tests.services.lane_office import (
-    MEMBERS,
-    check,
-    opened,
-)
+from tests.services.lane_office import MEMBERS, check, opened
 from tests.services.office import MOD, Door, members, paying
 
 

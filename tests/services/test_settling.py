@@ -7,12 +7,7 @@ from typing import Any
 import pytest
 
 from bot.services import foresight, settling
-from tests.services.doubts import (
-    CALLS,
-    FAULTS,
-    resumed,
-    seed,
-)
+from tests.services.doubts import CALLS, FAULTS, resumed, seed
 from tests.services.office import MOD, Door, members, paying
 
 

@@ -3,66 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import pytest
 
 from bot.console.preview import held_lane_lines
 from bot.domain.lanes import LaneKind
 from bot.domain.model import (
-    Actor,
     Award,
-    Batch,
     Counts,
-    Destination,
     Pause,
     PauseKind,
-    ProviderKind,
     Recipient,
     RecipientType,
-    Unit,
 )
 from bot.domain.states import AwardState, BatchState
 from bot.ledger.lanes import HeldLane
 from bot.ledger.queries import Event, HeldBack
 from bot.services.batches import BatchView
-from bot.services.watching import IDLE, Activity, Doing
+from bot.services.watching import Activity, Doing
 from bot.ui import batch_cards, batch_text
 from bot.ui.cards import Tone
-
-NOW_MS = 1_785_000_000_000
-DESTINATION = Destination(ProviderKind.DRIP_MEMBERS, "0" * 24, "1" * 24, Unit.POINTS, None)
-
-
-def batch(**changes: Any) -> Batch:
-    values: dict[str, Any] = {
-        "id": 41,
-        "source": "file",
-        "state": BatchState.OPEN,
-        "pause": None,
-        "recorded_at": NOW_MS,
-        "starts_at": NOW_MS + 10_000,
-        "finished_at": None,
-        "actor": Actor("200000000000000001", "mod", "300000000000000001"),
-        "programme": "drip-members",
-        "destination": DESTINATION,
-        "reason": "Weekly quest",
-        "label": "Week 31",
-        "file_name": "week-31.csv",
-        "file_sha256": "ab" * 32,
-        "parent_id": None,
-        "awards": 1203,
-        "total": 60_150,
-    }
-    return Batch(**{**values, **changes})
-
-
-def view(counts: Counts, activity: Activity = IDLE, *, calls_left: int = 0, **changes: Any) -> BatchView:
-    sums = {AwardState.APPLIED: counts.applied * 50}
-    return BatchView(batch(**changes), counts, sums, activity, calls_left, None, (), 0)
-
+from tests.ui.views import (
+    NOW_MS,
+    batch,
+    view,
+)
 
 BY_KEY = Pause(PauseKind.KEY, "Drip does not accept the API key")
+
+
 BY_MOD = Pause(PauseKind.PERSON, "paused by mod")
 
 

@@ -10,7 +10,7 @@ from bot.domain.model import Award, Counts, Decision, Recipient, RecipientType
 from bot.domain.states import AwardState
 from bot.ledger.queries import Attempt
 from bot.ui.doubts_card import Call, doubts_card, risks
-from tests.ui.test_batch_text import DESTINATION, NOW_MS, view
+from tests.ui.views import DESTINATION, NOW_MS, view
 
 SHORT = "The reason of a transaction of theirs is cut off, so it could be this one."
 GONE = "The list of transactions could not be read to its end."

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import discord
 import pytest
 
-from bot.app import App, opened
+from bot.app import App
 from bot.client import BursarClient
-from bot.clock import SystemClock
 from bot.domain.lead import STALE_SECONDS
 from bot.domain.model import Actor
-from bot.ledger import copying
 from bot.services import leading
 from bot.services.leading import UNREAD, Leading
 from bot.services.standing import Standing
 from bot.ui.sign_of_life import DRIFTED, SignOfLife
 from tests.support.batches import record, view
-from tests.support.discord import Shown, World, discord_world
-
-
-def sign_of(world: World, app: App) -> SignOfLife:
-    """The keeper of a ledger's sign; both ledgers are behind one bot, as with one token on two machines."""
-    return SignOfLife(app.services, lambda: world.client)
-
-
-def signs(world: World) -> list[Shown]:
-    return [card for card in world.staff_messages() if "· term " in card.text]
-
-
-def titles(world: World) -> list[str]:
-    return [card.text.split("\n")[0].removeprefix("### ") for card in signs(world)]
+from tests.support.discord import discord_world
+from tests.ui.machines import (
+    another,
+    copied,
+    sign_of,
+    signs,
+    titles,
+)
 
 
 async def settle(sign: SignOfLife, looks: int = 3) -> None:
@@ -44,31 +34,6 @@ async def settle(sign: SignOfLife, looks: int = 3) -> None:
 
 def may_send(app: App) -> bool:
     return app.services.dispatcher._standing.refusal() is None
-
-
-@contextlib.asynccontextmanager
-async def another(world: World, directory: Path, *, copy: Path | None) -> AsyncIterator[App]:
-    """A second process: on a copy of the ledger, or on a new ledger of its own. It has looked at nothing yet."""
-    _lay_out(directory, copy)
-    settings = dataclasses.replace(world.app.settings, database=directory / "bursar.db")
-    async with opened(settings, SystemClock(), patient=True) as app:
-        if copy is None:
-            actor = Actor(str(world.admin.id), "admin", str(world.guild.id))
-            await app.services.servers.change(str(world.guild.id), "staff_channel_id", str(world.staff.id), actor)
-        await app.services.leading.begin()
-        yield app
-
-
-def _lay_out(directory: Path, copy: Path | None) -> None:
-    directory.mkdir()
-    if copy is not None:
-        (directory / "bursar.db").write_bytes(copy.read_bytes())
-
-
-def copied(world: World, tmp_path: Path) -> Path:
-    target = tmp_path / "copy.db"
-    copying.copy(world.app.settings.database, target)
-    return target
 
 
 async def test_alone_it_says_so_in_one_message_and_sends(tmp_path: Path) -> None:

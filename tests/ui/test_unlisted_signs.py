@@ -3,51 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import discord
 
-from bot.app import App
 from bot.domain.lead import BEAT_SECONDS, LEASE_SECONDS, STALE_SECONDS, WATCH_SECONDS
 from bot.domain.model import Actor
-from bot.services.leading import PATIENCE_SECONDS, UNLISTED, Leading
-from bot.services.standing import Standing
+from bot.services.leading import PATIENCE_SECONDS, UNLISTED
 from bot.ui.cards import Tone, card
-from bot.ui.sign_of_life import READ_MESSAGES, UNLISTED_SECONDS, SignOfLife
+from bot.ui.sign_of_life import READ_MESSAGES, UNLISTED_SECONDS
 from tests.ledger.making import HandClock
 from tests.support.batches import record
 from tests.support.discord import Shown, World, discord_world, private_channel
-from tests.ui.test_sign_of_life import another, copied, signs, titles
+from tests.ui.machines import Machine, another, copied, machine, signs, titles
 
 TOLD = "Discord fails to list this channel's messages"
-
-
-@dataclass
-class Machine:
-    """One process on one ledger, with time that the test moves."""
-
-    leading: Leading
-    standing: Standing
-    sign: SignOfLife
-
-    async def settle(self) -> None:
-        for _ in range(3):
-            await self.sign.look()
-
-    @property
-    def sends(self) -> bool:
-        return self.standing.refusal() is None
-
-
-async def machine(client: Callable[[], discord.Client], app: App, clock: HandClock) -> Machine:
-    standing = Standing(clock)
-    leading = Leading(app.ledger, clock, standing)
-    await leading.begin()
-    services = dataclasses.replace(app.services, leading=leading, clock=clock)
-    return Machine(leading, standing, SignOfLife(services, client))
 
 
 @contextlib.asynccontextmanager
