@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 from bot.domain.amounts import parse_amount
 from bot.domain.lanes import Course
+from bot.domain.loopback import is_loopback
 from bot.domain.model import Unit
 from bot.errors import SettingsError
 from bot.variables import BY_NAME, Variables, full_name
@@ -126,13 +126,4 @@ def _is_acceptable_url(text: str) -> bool:
         return False
     if "/api/v" in f"{parts.path}/":
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))

@@ -13,7 +13,6 @@ Either proves that nothing happened. Everything else may have happened.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,6 +23,7 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
+from bot.domain.loopback import is_loopback
 from bot.errors import SettingsError
 from bot.providers.failures import trouble_of
 
@@ -242,15 +242,6 @@ def checked_base(base_url: str) -> str:
         url, host = URL(), None
     if host is None or url.user is not None or url.query_string or url.fragment:
         raise SettingsError("A service's address must look like https://api.example.com, without a name or a query.")
-    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host)):
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(host)):
         raise SettingsError(f"The address of {host} must begin with https:// (http:// only works to this machine).")
     return str(url).rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
