@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.domain.drafting import NO_MATCHES, EarlierBatch, Matches
-from bot.domain.model import ProviderKind
+from bot.domain.model import Duplicates, ProviderKind
 from bot.domain.states import COUNTS_AS_PAID
 from bot.ledger import _staging, _taking
 
@@ -39,8 +39,17 @@ _TARGETS_AS_THEY_ARE: Final[Mapping[str, tuple[str, ...]]] = {
 # Awards have ascending ids, so the oldest batch that counts bounds the search from below.
 _PAID: Final = (
     " awards a CROSS JOIN batches b ON b.id = a.batch_id"
-    f" WHERE {{who}} AND a.id >= ?2 AND a.amount = d.amount AND {STANDS}"
+    f" WHERE {{who}} AND a.id >= ?2 AND (a.amount = d.amount{{or_together}}) AND {STANDS}"
     " AND (b.account = ?3 OR b.programme = ?6) AND b.currency IS ?4 AND b.recorded_at >= ?5"
+)
+
+# Rows that are not added up here may have been one award, when the same file was read in another way: earlier awards of
+# several rows that are worth what all rows of their recipient are worth together.
+_TOGETHER: Final = (
+    " OR a.id IN (SELECT earlier.id FROM (SELECT key, total(amount * coalesce(json_array_length(lines), 1)) AS amount"
+    " FROM draft_rows WHERE draft_id = ?1 GROUP BY key HAVING count(*) > 1 OR count(lines) > 0) alike"
+    " CROSS JOIN awards earlier ON earlier.key = alike.key AND earlier.lines IS NOT NULL"
+    " AND earlier.amount = alike.amount)"
 )
 
 
@@ -77,11 +86,13 @@ class Scope:
     """The provider kind: only awards of the same one have targets to compare with."""
     programme: str | None
     """See ``namesake``."""
+    adds_up: bool = True
+    """The draft's rows for one recipient were added up."""
 
     @property
     def paid(self) -> str:
         """SQL of the awards that stand in the way of the draft's row ``d``."""
-        return _PAID.format(who=same_recipient(self.kind))
+        return _PAID.format(who=same_recipient(self.kind), or_together="" if self.adds_up else _TOGETHER)
 
     @property
     def values(self) -> tuple[int, int, str, str | None, int, str | None]:
@@ -96,19 +107,23 @@ def scope(connection: sqlite3.Connection, draft_id: int, now_ms: int, days: int)
     """
     since = now_ms - days * 24 * 3600 * 1000
     row = connection.execute(
-        "SELECT d.kind, d.account, d.currency, d.programme FROM drafts d WHERE d.id = ? AND d.source <> 'undo'",
+        "SELECT d.kind, d.account, d.currency, d.programme, coalesce(d.request ->> 'duplicates', '')"
+        " FROM drafts d WHERE d.id = ? AND d.source <> 'undo'",
         (draft_id,),
     ).fetchone()
     if row is None:
         return None
-    kind, account, currency, programme = row
+    kind, account, currency, programme, duplicates = row
     named = namesake(kind, programme)
     (first,) = connection.execute(
         "SELECT min(first_award) FROM batches WHERE (account = ? OR programme = ?) AND currency IS ?"
         " AND recorded_at >= ?",
         (account, named, currency, since),
     ).fetchone()
-    return None if first is None else Scope(draft_id, account, currency, since, first, kind, named)
+    if first is None:
+        return None
+    adds_up = duplicates not in (Duplicates.APART, Duplicates.ONCE)
+    return Scope(draft_id, account, currency, since, first, kind, named, adds_up)
 
 
 def find(connection: sqlite3.Connection, where: Scope | None) -> Matches:

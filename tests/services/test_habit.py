@@ -271,3 +271,27 @@ async def test_what_was_paid_at_gameball_is_known_by_a_new_key_too(door: Door) -
     other = {f"{name}__SHOP": value for name, value in door.sandbox.environ().items() if name.startswith("GAMEBALL_")}
     async with door.open(**other | {"GAMEBALL_API_KEY__SHOP": "the-key-of-a-shop"}, dispatching=False) as office:
         assert (await office.draft(paying(IDS), "gameball-shop")).blocking_matches == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "amounts", "matched"),
+    [
+        (Duplicates.SUM, (10, 20), (3, 3)),
+        (Duplicates.APART, (10, 20), (4, 4)),
+        (Duplicates.ONCE, (10, 10), (3, 3)),
+        (Duplicates.APART, (10, 25), (4, 2)),
+    ],
+)
+async def test_rows_that_were_one_award_are_known_when_they_are_not_added_up(
+    policy: Duplicates, amounts: tuple[int, int], matched: tuple[int, int], door: Door
+) -> None:
+    """The same file, read in another way: "send only the rows not yet paid" pays none of them again."""
+    first = sum(amounts) if amounts != (10, 25) else 30
+    others = [(IDS[1], 10), (IDS[2], 5)]
+    async with door.open() as office:
+        await office.send(file_of([(IDS[0], 10), (IDS[0], first - 10), *others]))
+        preview = await office.draft(file_of([*((IDS[0], one) for one in amounts), *others]), duplicates=policy)
+        assert (preview.totals.rows, preview.blocking_matches) == matched
+        if matched[0] == matched[1]:
+            with pytest.raises(Refused, match="every row of it was paid lately"):
+                await office.confirm(preview, skip_matched=True)
