@@ -17,7 +17,7 @@ from bot.ui.answers import Interaction
 from bot.ui.looking import Look, limits_for, settled
 from bot.ui.members_text import read_members
 from bot.ui.parts import Parts, Typed, parts_of
-from bot.ui.people import Person, Standing
+from bot.ui.people import Membership, Person
 from bot.ui.permissions import actor_of, may, programme_title, require, server_of, services_of
 
 STAFF = discord.Permissions(manage_guild=True)
@@ -69,7 +69,7 @@ async def award(
     chosen = upload.choose_programme(interaction, rules, programme)
     named = read_members(members, amount, chosen.unit)
     people = await parts_of(interaction).people.find(interaction, [member for member, _ in named.members])
-    paid = [(member, value) for member, value in named.members if people[member].standing in _PAYABLE]
+    paid = [(member, value) for member, value in named.members if people[member].membership in _PAYABLE]
     notices = _notices(people.values(), named.repeated)
     if not paid:
         said = " ".join(f"{notice.message}." for notice in notices)
@@ -87,25 +87,25 @@ async def award(
         await drafts.show_look(interaction, seen)
 
 
-_PAYABLE = frozenset({Standing.MEMBER, Standing.ELSEWHERE, Standing.UNCHECKED})
+_PAYABLE = frozenset({Membership.MEMBER, Membership.ELSEWHERE, Membership.UNCHECKED})
 
 
 def _notices(people: Iterable[Person], repeated: Iterable[str]) -> list[Notice]:
     """Who was left out or looks wrong, by name."""
     everybody = list(people)
-    by_standing: dict[Standing, list[str]] = {}
+    by_membership: dict[Membership, list[str]] = {}
     for person in everybody:
-        by_standing.setdefault(person.standing, []).append(_called(person))
-    texts: Mapping[Standing, str] = {
-        Standing.BOT: "Bots are skipped: {}",
-        Standing.NOBODY: "There is no such account, skipped: {}",
-        Standing.ELSEWHERE: "Not a member of this server, look at the id twice: {}",
-        Standing.UNCHECKED: "Discord could not be asked whether this is a member or a bot: {}",
+        by_membership.setdefault(person.membership, []).append(_called(person))
+    texts: Mapping[Membership, str] = {
+        Membership.BOT: "Bots are skipped: {}",
+        Membership.NOBODY: "There is no such account, skipped: {}",
+        Membership.ELSEWHERE: "Not a member of this server, look at the id twice: {}",
+        Membership.UNCHECKED: "Discord could not be asked whether this is a member or a bot: {}",
     }
     notices = [
-        Notice(f"members-{standing.value}", text.format(", ".join(by_standing[standing])))
-        for standing, text in texts.items()
-        if standing in by_standing
+        Notice(f"members-{membership.value}", text.format(", ".join(by_membership[membership])))
+        for membership, text in texts.items()
+        if membership in by_membership
     ]
     called = {person.id: _called(person) for person in everybody}
     twice = [called[member] for member in repeated]

@@ -33,7 +33,7 @@ _HELD: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LaneStanding:
     """A lane with what it does now."""
 
     lane: Lane
@@ -65,10 +65,10 @@ class Lanes:
         self._database = database
         self._clock = clock
 
-    async def standing(self, account: str, courses: Sequence[Course]) -> Sequence[Standing | None]:
+    async def standing(self, account: str, courses: Sequence[Course]) -> Sequence[LaneStanding | None]:
         """How each of these lanes stands; ``None``: it was never set up in this ledger."""
 
-        def look(connection: sqlite3.Connection) -> list[Standing | None]:
+        def look(connection: sqlite3.Connection) -> list[LaneStanding | None]:
             return [_standing(connection, account, course) for course in courses]
 
         return await self._database.read(look)
@@ -141,7 +141,7 @@ def _places(course: Course) -> str:
     return json.dumps([[place.holder, place.currency] for place in course.places])
 
 
-def _standing(connection: sqlite3.Connection, account: str, course: Course) -> Standing | None:
+def _standing(connection: sqlite3.Connection, account: str, course: Course) -> LaneStanding | None:
     row = connection.execute(
         f"SELECT {_lanes.COLUMNS}, trouble, attempt_id, EXISTS (SELECT 1 FROM attempts t, json_each(t.awards) one"  # noqa: S608 # our words
         " JOIN awards a ON a.id = one.value WHERE t.id = lanes.attempt_id AND a.attempt_id = t.id"
@@ -151,4 +151,4 @@ def _standing(connection: sqlite3.Connection, account: str, course: Course) -> S
     if row is None:
         return None
     *of_lane, trouble, attempt_id, in_doubt = row
-    return Standing(_lanes.lane(of_lane), trouble, attempt_id, bool(in_doubt))
+    return LaneStanding(_lanes.lane(of_lane), trouble, attempt_id, bool(in_doubt))

@@ -11,7 +11,7 @@ from bot.domain.lanes import Course, Lane, LaneKind, Plan, compare
 from bot.domain.model import Pause, PauseKind, Programme
 from bot.domain.promises import TAKEN_ONCE, conflicts
 from bot.domain.proving import BEST_FIRST, awards_per_call, objection
-from bot.ledger.lanes import Standing
+from bot.ledger.lanes import LaneStanding
 from bot.ledger.ledger import Ledger
 from bot.providers.base import Provider
 
@@ -29,7 +29,7 @@ class Configured:
 
     course: Course
     objection: str | None
-    standing: Standing | None
+    standing: LaneStanding | None
 
 
 async def usable(ledger: Ledger, programmes: Sequence[Programme]) -> list[Programme]:
@@ -122,7 +122,7 @@ class LaneCheck:
         return None if trouble is None else disturbed(trouble)
 
 
-async def strays_of(ledger: Ledger, provider: Provider, standing: Standing) -> str | None:
+async def strays_of(ledger: Ledger, provider: Provider, standing: LaneStanding) -> str | None:
     """Whether a lane is where the ledger expects it: what is not as it should be, which is then marked; ``None``: it
     is, or its places cannot be read."""
     lane = standing.lane

@@ -19,7 +19,7 @@ from bot.ui.answers import Interaction
 from bot.ui.award_card import FEW, Faces, award_card
 from bot.ui.lookups import Searched
 from bot.ui.parts import parts_of
-from bot.ui.people import Standing
+from bot.ui.people import Membership
 from bot.ui.permissions import actor_of, may_award_self, programme_title, require, role_ids, server_of, services_of
 from bot.ui.preview_card import Frame, Step, preview_card
 from bot.ui.preview_facts import UNRESOLVED_SHOWN
@@ -164,11 +164,11 @@ async def _strangers(interaction: Interaction, preview: Preview) -> frozenset[st
     if not await wait_at_most(services_of(interaction).clock, task, NAMES_SECONDS):
         task.cancel()
         return unpaid
-    found = {member: person.standing for member, person in task.result().items()}
+    found = {member: person.membership for member, person in task.result().items()}
     return frozenset(
         member
-        for member, standing in found.items()
-        if standing in (Standing.ELSEWHERE, Standing.NOBODY) or (standing is Standing.UNCHECKED and member in unpaid)
+        for member, here in found.items()
+        if here in (Membership.ELSEWHERE, Membership.NOBODY) or (here is Membership.UNCHECKED and member in unpaid)
     )
 
 

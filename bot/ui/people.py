@@ -16,7 +16,7 @@ KEPT: Final = 2000
 """Names kept in memory."""
 
 
-class Standing(Enum):
+class Membership(Enum):
     """What Discord says of an id in a server."""
 
     MEMBER = "member"
@@ -32,7 +32,7 @@ class Person:
 
     id: str
     name: str
-    standing: Standing
+    membership: Membership
 
 
 class People:
@@ -52,11 +52,11 @@ class People:
             person = self._known.get((server_id, one))
             if person is None:
                 person = (
-                    Person(one, one, Standing.UNCHECKED)
+                    Person(one, one, Membership.UNCHECKED)
                     if guild is None
                     else await _ask(interaction.client, guild, one)
                 )
-                if person.standing is not Standing.UNCHECKED:
+                if person.membership is not Membership.UNCHECKED:
                     self._keep(server_id, person)
             found[one] = person
         return found
@@ -76,8 +76,8 @@ def _brought(interaction: Interaction) -> list[Person]:
     for user_id, user in (resolved.get("users") or {}).items():
         member = members.get(user_id)
         name = (member or {}).get("nick") or user.get("global_name") or user.get("username") or user_id
-        here = Standing.ELSEWHERE if member is None else Standing.MEMBER
-        people.append(Person(str(user_id), str(name), Standing.BOT if user.get("bot") else here))
+        here = Membership.ELSEWHERE if member is None else Membership.MEMBER
+        people.append(Person(str(user_id), str(name), Membership.BOT if user.get("bot") else here))
     return people
 
 
@@ -85,18 +85,18 @@ async def _ask(client: discord.Client, guild: discord.Guild, user_id: str) -> Pe
     """The member with this id; or whose account it is, when it is no member's."""
     try:
         member = await guild.fetch_member(int(user_id))
-        return Person(user_id, member.display_name, Standing.BOT if member.bot else Standing.MEMBER)
+        return Person(user_id, member.display_name, Membership.BOT if member.bot else Membership.MEMBER)
     except discord.NotFound:
         return await _ask_for_account(client, user_id)
     except (discord.HTTPException, OSError):
-        return Person(user_id, user_id, Standing.UNCHECKED)
+        return Person(user_id, user_id, Membership.UNCHECKED)
 
 
 async def _ask_for_account(client: discord.Client, user_id: str) -> Person:
     try:
         user = await client.fetch_user(int(user_id))
-        return Person(user_id, user.display_name, Standing.BOT if user.bot else Standing.ELSEWHERE)
+        return Person(user_id, user.display_name, Membership.BOT if user.bot else Membership.ELSEWHERE)
     except discord.NotFound:
-        return Person(user_id, user_id, Standing.NOBODY)
+        return Person(user_id, user_id, Membership.NOBODY)
     except (discord.HTTPException, OSError):
-        return Person(user_id, user_id, Standing.ELSEWHERE)
+        return Person(user_id, user_id, Membership.ELSEWHERE)
