@@ -163,3 +163,7 @@ async def test_the_realm_and_an_account_can_be_read(drip: Client, sandbox: Sandb
     accounts = Client(drip.session, f"{sandbox.drip_url}/api/v1")
     assert (await accounts.get("/accounts/find", type="discord-id", values=IDS[0]))[2] == {"data": drip_id}
     assert (await accounts.get("/accounts/find", type="discord-id", values=IDS[1]))[2] == {"data": None}
+    linked = {"type": "wallet", "value": "0x" + "a" * 40, "linked": drip_id}
+    await sandbox.seed(credentials=[linked, {"type": "wallet", "value": "0x" + "b" * 40}])
+    assert (await accounts.get("/accounts/find", type="wallet", values="0x" + "A" * 40))[2] == {"data": drip_id}
+    assert (await accounts.get("/accounts/find", type="wallet", values="0x" + "b" * 40))[2] == {"data": None}

@@ -162,12 +162,14 @@ def find_credential(realm: Realm, call: Call) -> Reply:
 
 
 def find_account(realm: Realm, call: Call) -> Reply:
-    """GET /accounts/find?type&values: the account id of one login, or null."""
+    """GET /accounts/find?type&values: the account id of one login, or null. A credential that was linked keeps its
+    account (docs.drip.re/developer/credentials), also where no search finds it."""
     kind, value = call.query.get("type", ""), call.query.get("values", "")
     if kind not in _SEARCHES[1:] or not value:
         raise Refused(400, "querystring/type must be equal to one of the allowed values")
-    member = realm.find_member(kind, value)
-    return Reply(200, {"data": None if member is None else member.drip_id})
+    linked = realm.credentials.get(credential_key(kind, value, None))
+    member = realm.find_member(kind, value) if linked is None else None
+    return Reply(200, {"data": linked if member is None else member.drip_id})
 
 
 def create_social(realm: Realm, call: Call) -> Reply:
