@@ -205,3 +205,25 @@ def item(
     award: int, recipient: Recipient, amount: int = 10, *, target: str | None = None, reason: str | None = None
 ) -> Item:
     return Item(award, recipient, target if target is not None else recipient.value, amount, reason)
+
+
+# --- answers of the member search ---------------------------------------------------------------------------------
+
+GRANTED = {"access": True, "approved": True, "reason": None}
+
+
+def member(drip_id: str, *, balance: int | None = None, **credential: str) -> dict[str, Any]:
+    balances = [{"balance": 999, "currencyId": "b" * 24}]
+    if balance is not None:
+        balances.append({"balance": balance, "currencyId": CURRENCY})
+    return {"id": drip_id, "joinedAt": "2026-01-01", "credentials": [credential] if credential else [],
+            "balances": balances}  # fmt: skip
+
+
+def on_discord(drip_id: str, discord_id: str, balance: int | None = None) -> dict[str, Any]:
+    return member(drip_id, balance=balance, oauthProvider="discord", oauthAccountId=discord_id, format="oauth")
+
+
+def page(*members: object, pages: int = 1, credentials: object = GRANTED) -> dict[str, Any]:
+    meta = {"total": len(members), "page": 1, "limit": 100, "totalPages": pages, "credentials": credentials}
+    return {"data": list(members), "meta": meta}

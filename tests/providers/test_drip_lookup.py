@@ -11,7 +11,6 @@ from bot.errors import ResolutionFailed
 from bot.providers.drip_members import LOOKUP_TRIES
 
 from .support import (
-    CURRENCY,
     D1,
     D2,
     D3,
@@ -24,29 +23,14 @@ from .support import (
     SteppingClock,
     discord,
     item,
+    member,
+    on_discord,
+    page,
     provider_of,
 )  # fmt: skip
 
 KIND = ProviderKind.DRIP_MEMBERS
 TWO = [item(1, discord(D1), 50, target=M1), item(2, discord(D2), -20, target=M2)]
-GRANTED = {"access": True, "approved": True, "reason": None}
-
-
-def member(drip_id: str, *, balance: int | None = None, **credential: str) -> dict[str, Any]:
-    balances = [{"balance": 999, "currencyId": "b" * 24}]
-    if balance is not None:
-        balances.append({"balance": balance, "currencyId": CURRENCY})
-    return {"id": drip_id, "joinedAt": "2026-01-01", "credentials": [credential] if credential else [],
-            "balances": balances}  # fmt: skip
-
-
-def on_discord(drip_id: str, discord_id: str, balance: int | None = None) -> dict[str, Any]:
-    return member(drip_id, balance=balance, oauthProvider="discord", oauthAccountId=discord_id, format="oauth")
-
-
-def page(*members: object, pages: int = 1, credentials: object = GRANTED) -> dict[str, Any]:
-    meta = {"total": len(members), "page": 1, "limit": 100, "totalPages": pages, "credentials": credentials}
-    return {"data": list(members), "meta": meta}
 
 
 # --- the look-up ----------------------------------------------------------------------------------------------------
