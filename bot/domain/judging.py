@@ -19,6 +19,9 @@ from bot.domain.model import ProviderKind
 CREDENTIAL_TARGET: Final = "credential:"
 """How a target of a members programme begins that is paid by credential."""
 
+NO_ACCOUNT: Final = ""
+"""Of a login: it belongs to no account, so it has a balance of its own."""
+
 NEWCOMERS_READ: Final = 5
 """Credentials with an unknown balance that are looked up before a call in any case. More of them are a new list of
 people; reading each of those takes longer than paying all, so it depends on the time that there is."""
@@ -114,6 +117,9 @@ class Judgements:
     """What became of the call on its lane."""
     alone: bool = False
     """Drip members: each award was judged by its own balance, whatever became of the rest of its call."""
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    """Of recipients for whom it matters, by key: the account that they belong to, ``NO_ACCOUNT`` where there is none. A
+    recipient who is missing here may belong to any."""
 
 
 @dataclass(frozen=True, slots=True)

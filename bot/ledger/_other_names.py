@@ -3,21 +3,22 @@
 An account at Drip is one balance with several names: a member, and logins that pay into it. It has one Discord id, and
 is one member; it can have several wallets, addresses and logins of the operator's own. So nobody is taken for another
 Discord id, or for another member, than the one that was named, and among others at most one of either kind is the same
-person. Anything else may be.
+person. Anything else may be, unless the service told to which accounts both belong: not to the same one.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from bot.domain import sums
-from bot.domain.judging import CREDENTIAL_TARGET
-from bot.domain.model import ProviderKind, RecipientType
+from bot.domain.judging import CREDENTIAL_TARGET, NO_ACCOUNT
+from bot.domain.model import ProviderKind, Recipient, RecipientType
+from bot.ledger import _rows
 
 DAY_MS: Final = 86_400_000
 """How long before a balance was told a call without a clear answer may have been given up, to be carried out after it:
@@ -26,10 +27,15 @@ MOST_SUMS: Final = 256
 """Sums that are listed of what one of the others may have got; of more only the range counts."""
 MOST_AMOUNTS: Final = 1000
 """Different amounts that are tried one by one; of the rest only the totals count."""
+MOST_ASKED: Final = 10_000
+"""Logins whose accounts are asked for."""
+
+_ELSEWHERE: Final = "elsewhere"
+"""The account of a login that belongs to none of the recipients' accounts."""
 
 _SENT: Final = (
-    "WITH sent AS MATERIALIZED (SELECT a.key, a.amount, a.recipient_type = :discord_id AS discord,"
-    " iif(b.kind = :members AND a.target NOT LIKE :credential, a.target, NULL) AS member"
+    "WITH sent AS MATERIALIZED (SELECT a.id, a.key, a.amount, a.recipient_type = :discord_id AS discord,"
+    " iif(b.kind = :members AND a.target NOT LIKE :credential, lower(a.target), NULL) AS member"
     " FROM attempts t JOIN batches b ON b.id = t.batch_id"
     " CROSS JOIN json_each(t.awards) one CROSS JOIN awards a ON a.id = one.value AND a.attempt_id = t.id"
     " WHERE b.account = :account AND b.currency = :currency AND NOT (:discord AND a.recipient_type = :discord_id)"
@@ -41,11 +47,21 @@ _SENT: Final = (
     " AND (a.state IN ('sending', 'applied') OR a.state IN ('unknown', 'written-off')))"
 )
 _OTHERS: Final = (
-    f"{_SENT} SELECT DISTINCT iif(member IS NULL, 'discord', 'member'), json_group_array(amount), NULL, NULL"  # noqa: S608 # our words
-    " FROM sent WHERE member IS NOT NULL AND NOT :by_member OR member IS NULL AND discord"
+    # By the recipients' own accounts; of all others it is enough that they are others.
+    f"{_SENT}, known AS MATERIALIZED (SELECT key, value AS account FROM json_each(:accounts)),"  # noqa: S608 # our words
+    " own AS MATERIALIZED (SELECT value AS account FROM json_each(:own)),"
+    " placed AS (SELECT sent.*, coalesce(member, known.account) AS belongs FROM sent LEFT JOIN known USING (key)),"
+    " told AS (SELECT *, iif(belongs IS NULL OR belongs IN (SELECT account FROM own), belongs, :elsewhere) AS account"
+    "  FROM placed)"
+    " SELECT DISTINCT account, iif(member IS NULL, 'discord', 'member'), json_group_array(amount), NULL, NULL"
+    " FROM told WHERE member IS NOT NULL AND NOT :by_member OR member IS NULL AND discord"
     " GROUP BY member IS NULL, coalesce(member, key)"
-    " UNION ALL SELECT NULL, amount, iif(key IN (SELECT value FROM json_each(:keys)), key, NULL) AS own, count(*)"
-    " FROM sent WHERE member IS NULL AND NOT discord GROUP BY amount, own"
+    " UNION ALL SELECT account, NULL, amount, iif(key IN (SELECT value FROM json_each(:keys)), key, NULL) AS own,"
+    " count(*) FROM told WHERE member IS NULL AND NOT discord GROUP BY account, amount, own"
+)
+_LOGINS: Final = (
+    f"{_SENT} SELECT {_rows.ITEM} FROM (SELECT min(id) AS id FROM sent WHERE member IS NULL GROUP BY key LIMIT :most)"  # noqa: S608 # our words
+    " JOIN awards a USING (id)"
 )
 _SINCE: Final = "SELECT coalesce(json_extract(expectation, '$.since'), 0) FROM attempts WHERE id = :attempt_id"
 # A balance that an answer told is as old as the service's work on that call, which is somewhere between its two ends.
@@ -57,23 +73,38 @@ _BEGUN: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Others:
-    """What may have moved the balances of some recipients beside their own awards."""
+class Asked:
+    """Some recipients of a call in doubt, who are all named by Discord id or none is."""
 
-    one_of: Sequence[Collection[int]]
-    """Of each, at most one: what a member, and what a Discord id got."""
-    any_of: Sequence[tuple[int, str | None, int]]
-    """Amounts, by how many awards each was sent. With a key: to one of the recipients themselves."""
-    loose: tuple[int, int] = (0, 0)
-    """The range of all that is not listed."""
+    attempt_id: int
+    purse: tuple[str, str]
+    """Account and currency that the call is about."""
+    accounts: Mapping[str, str | None]
+    """The recipients by key, each with the account at Drip as far as that is known (``Judgements.accounts``)."""
+    by_member: bool
+    """They are paid as members."""
+    discord: bool
 
-    def can_add_up(self, key: str, wanted: int) -> bool:
-        """Whether some of it that did not go to this recipient adds up to so much."""
-        choices = [
-            *self.one_of,
-            *(choice for amount, own, times in self.any_of if own != key for choice in sums.repeated(amount, times)),
-        ]
-        return sums.can_add_up(choices, wanted, self.loose)
+    def of(self, connection: sqlite3.Connection) -> dict[str, object]:
+        """For SQL."""
+        account, currency = self.purse
+        given: dict[str, object] = {
+            "attempt_id": self.attempt_id,
+            "account": account,
+            "currency": currency,
+            "keys": json.dumps(list(self.accounts)),
+            "own": json.dumps([one for one in self.accounts.values() if one]),
+            "by_member": self.by_member,
+            "discord": self.discord,
+            "discord_id": RecipientType.DISCORD_ID.value,
+            "members": ProviderKind.DRIP_MEMBERS.value,
+            "credential": f"{CREDENTIAL_TARGET}%",
+            "day": DAY_MS,
+            "elsewhere": _ELSEWHERE,
+        }
+        (given["since"],) = connection.execute(_SINCE, given).fetchone()
+        (given["since"],) = connection.execute(_BEGUN, given).fetchone()
+        return given
 
 
 class _OneOf:
@@ -94,42 +125,75 @@ class _OneOf:
             self.sums |= together
 
 
-def since(
-    connection: sqlite3.Connection,
-    attempt_id: int,
-    purse: tuple[str, str],
-    keys: Sequence[str],
-    *,
-    by_member: bool,
-    discord: bool,
-) -> Others:
-    """What was sent to others since the balances before a call were told. ``purse``: account and currency; ``keys``:
-    of its recipients, which are all Discord ids (``discord``) or none is; ``by_member``: they are paid as members."""
-    account, currency = purse
-    given: dict[str, object] = {
-        "attempt_id": attempt_id,
-        "account": account,
-        "currency": currency,
-        "keys": json.dumps(keys),
-        "by_member": by_member,
-        "discord": discord,
-        "discord_id": RecipientType.DISCORD_ID.value,
-        "members": ProviderKind.DRIP_MEMBERS.value,
-        "credential": f"{CREDENTIAL_TARGET}%",
-        "day": DAY_MS,
-    }
-    (given["since"],) = connection.execute(_SINCE, given).fetchone()
-    (given["since"],) = connection.execute(_BEGUN, given).fetchone()
-    one_of: defaultdict[str, _OneOf] = defaultdict(_OneOf)
-    any_of: list[tuple[int, str | None, int]] = []
-    low = high = 0
-    for place, amount, own, times in connection.execute(_OTHERS, given):
-        if place is not None:
-            one_of[place].add(json.loads(amount))
-        elif own is not None or len(any_of) < MOST_AMOUNTS:
-            any_of.append((amount, own, times))
-        else:
-            low, high = low + min(0, amount * times), high + max(0, amount * times)
-    places = one_of.values()
-    loose = low + sum(one.low for one in places), high + sum(one.high for one in places)
-    return Others([one.sums for one in places], any_of, loose)
+class Others:
+    """What may have moved the balances of some recipients beside their own awards."""
+
+    def __init__(self, accounts: Mapping[str, str | None]) -> None:
+        self._accounts = accounts
+        self._rows: defaultdict[str | None, list[_Row]] = defaultdict(list)
+        """By the account of those who got it, ``None`` where that is not known."""
+        self._heaps: dict[str | None, _Heap] = {}
+
+    def add(self, account: str | None, row: _Row) -> None:
+        """One row of ``_OTHERS``."""
+        self._rows[account].append(row)
+
+    def can_add_up(self, key: str, wanted: int) -> bool:
+        """Whether some of it that did not go to this recipient, and may have gone to the same account, adds up to so
+        much."""
+        account = self._accounts[key]
+        # To nobody known of its account went anything: the same heap for all of these.
+        which = account if account is None or account in self._rows else NO_ACCOUNT
+        if which not in self._heaps:
+            rows = self._rows.values() if which is None else (self._rows.get(None, ()), self._rows.get(which, ()))
+            self._heaps[which] = _Heap(row for some in rows for row in some)
+        return self._heaps[which].can_add_up(key, wanted)
+
+
+_Row = tuple[Any, ...]
+"""Place or ``None``, amounts of one there or one amount, the recipient who got it if it is one of those, how often."""
+
+
+class _Heap:
+    """What may have gone to one account."""
+
+    def __init__(self, rows: Iterable[_Row]) -> None:
+        one_of: defaultdict[str, _OneOf] = defaultdict(_OneOf)
+        """Of each place, at most one: what a member, and what a Discord id got."""
+        any_of: Counter[tuple[int, str | None]] = Counter()
+        low = high = 0
+        for place, amount, own, times in rows:
+            if place is not None:
+                one_of[place].add(json.loads(amount))
+            elif own is not None or len(any_of) < MOST_AMOUNTS or (amount, own) in any_of:
+                any_of[amount, own] += times
+            else:
+                low, high = low + min(0, amount * times), high + max(0, amount * times)
+        places = one_of.values()
+        self._one_of = [one.sums for one in places]
+        self._any_of = any_of
+        """Amounts, by how many awards each was sent. With a key: to one of the recipients themselves."""
+        self._loose = low + sum(one.low for one in places), high + sum(one.high for one in places)
+        """The range of all that is not listed."""
+
+    def can_add_up(self, key: str, wanted: int) -> bool:
+        """``Others.can_add_up``."""
+        any_of = ((amount, times) for (amount, own), times in self._any_of.items() if own != key)
+        choices = [*self._one_of, *(choice for amount, times in any_of for choice in sums.repeated(amount, times))]
+        return sums.can_add_up(choices, wanted, self._loose)
+
+
+def since(connection: sqlite3.Connection, asked: Asked, accounts: Mapping[str, str]) -> Others:
+    """What was sent to others since the balances before a call were told. ``accounts``: of whomever they are known."""
+    others = Others(asked.accounts)
+    given = {**asked.of(connection), "accounts": json.dumps(dict(accounts))}
+    for account, *row in connection.execute(_OTHERS, given):
+        others.add(account, tuple(row))
+    return others
+
+
+def logins(connection: sqlite3.Connection, asked: Asked) -> list[Recipient]:
+    """To whom that was sent, but members, whose account is known; nobody where there are more than it makes sense to
+    ask for."""
+    found = connection.execute(_LOGINS, {**asked.of(connection), "most": MOST_ASKED + 1}).fetchall()
+    return [_rows.item(row).recipient for row in found] if len(found) <= MOST_ASKED else []

@@ -9,9 +9,10 @@ from typing import Final
 
 from bot.domain.judging import Doubted, Judged, Judgement, Judgements, goes_by_credential
 from bot.domain.lanes import LaneKind
-from bot.domain.model import ProviderKind, RecipientType
+from bot.domain.model import ProviderKind, Recipient, RecipientType
 from bot.domain.ring import Step
 from bot.ledger import _other_names, restorations
+from bot.ledger._other_names import Asked
 
 OLDER: Final = (
     "{detail} But this ledger was put back, or left behind, after the call: another one may have paid it in another"
@@ -35,8 +36,24 @@ def tempered(
     if _is_older(connection, doubted.attempt_id):
         judged = {one: _in_older(verdict, by_list=currency is None) for one, verdict in judged.items()}
     if currency is not None and not _is_by_places(found):
-        judged = _by_another_name(connection, doubted, judged, account, currency, alone=found.alone)
+        judged = _by_another_name(connection, doubted, judged, (account, currency), found)
     return judged
+
+
+def to_tell_apart(connection: sqlite3.Connection, doubted: Doubted, found: Judgements) -> list[Recipient]:
+    """Whose accounts decide whether evidence may be believed: recipients whose balance awards to others explain as
+    well, and those others."""
+    account, currency = connection.execute(
+        "SELECT account, currency FROM batches WHERE id = ?", (doubted.batch_id,)
+    ).fetchone()
+    if currency is None or _is_by_places(found):
+        return []
+    logins: dict[str, Recipient] = {}
+    for asked, keys in _unbelievable(connection, doubted, _proofs(found.awards), (account, currency), found):
+        others = _other_names.logins(connection, asked)
+        own = [item.recipient for item in doubted.items if item.recipient.key in keys and not asked.by_member]
+        logins |= {one.key: one for one in (*others, *own)} if others else {}
+    return list(logins.values())
 
 
 def _is_older(connection: sqlite3.Connection, attempt_id: int) -> bool:
@@ -68,27 +85,50 @@ def _by_another_name(
     connection: sqlite3.Connection,
     doubted: Doubted,
     judged: Mapping[int, Judged],
-    account: str,
-    currency: str,
-    *,
-    alone: bool,
+    purse: tuple[str, str],
+    found: Judgements,
 ) -> Mapping[int, Judged]:
     """One balance can have several names: a member, and logins that pay into the same account. A balance that moved by
     just what was sent to such others is no proof, and one that stayed may have been moved back by that."""
-    proofs = {one: verdict for one, verdict in judged.items() if verdict.judgement is not Judgement.CANNOT_TELL}
-    if not proofs:
-        return judged
-    by_member = _is_by_member(connection, doubted)
-    together = by_member and not alone
-    if together and doubted.told_applied:
-        return judged
-    mistakable = _mistakable(connection, doubted, proofs, by_member=by_member, purse=(account, currency))
-    if together and not mistakable.issuperset(one for one, verdict in proofs.items() if verdict.own):
-        return judged  # all of them say the same, and one who says so was moved by nothing else
+    proofs = _proofs(judged)
+    unbelievable = _unbelievable(connection, doubted, proofs, purse, found)
+    keys = frozenset[str]().union(*(keys for _, keys in unbelievable))
+    together = bool(keys) and _is_together(connection, doubted, found)
+    keys_of = {item.award_id: item.recipient.key for item in doubted.items}
     return {
-        one: _doubtful(verdict, ANOTHER_NAME) if one in proofs and (together or one in mistakable) else verdict
+        one: _doubtful(verdict, ANOTHER_NAME) if one in proofs and (together or keys_of[one] in keys) else verdict
         for one, verdict in judged.items()
     }
+
+
+def _unbelievable(
+    connection: sqlite3.Connection,
+    doubted: Doubted,
+    proofs: Mapping[int, Judged],
+    purse: tuple[str, str],
+    found: Judgements,
+) -> list[tuple[Asked, frozenset[str]]]:
+    """Recipients, by key, whose proof is none because awards to others explain it as well."""
+    if not proofs:
+        return []
+    together = _is_together(connection, doubted, found)
+    if together and doubted.told_applied:
+        return []
+    groups = _mistakable(connection, doubted, proofs, purse, found.accounts)
+    keys = frozenset[str]().union(*(keys for _, keys in groups))
+    saying = {item.recipient.key for item in doubted.items if item.award_id in proofs and proofs[item.award_id].own}
+    if together and not keys.issuperset(saying):
+        return []  # all of them say the same, and one who says so was moved by nothing else
+    return [(asked, keys) for asked, keys in groups if keys]
+
+
+def _is_together(connection: sqlite3.Connection, doubted: Doubted, found: Judgements) -> bool:
+    """Whether what became of one award became of all of its call."""
+    return _is_by_member(connection, doubted) and not found.alone
+
+
+def _proofs(judged: Mapping[int, Judged]) -> dict[int, Judged]:
+    return {one: verdict for one, verdict in judged.items() if verdict.judgement is not Judgement.CANNOT_TELL}
 
 
 def _is_by_member(connection: sqlite3.Connection, doubted: Doubted) -> bool:
@@ -101,24 +141,30 @@ def _mistakable(
     connection: sqlite3.Connection,
     doubted: Doubted,
     proofs: Mapping[int, Judged],
-    *,
-    by_member: bool,
     purse: tuple[str, str],
-) -> frozenset[int]:
-    """Those of some judged awards whose balance what was sent to others explains as well."""
-    found: set[int] = set()
+    accounts: Mapping[str, str],
+) -> list[tuple[Asked, frozenset[str]]]:
+    """Of those who are named by Discord id, and of the others: the recipients, by key, whose balance what was sent to
+    others explains as well."""
+    groups = []
     items = [item for item in doubted.items if item.award_id in proofs]
+    by_member = _is_by_member(connection, doubted)
     for discord in (True, False):
         alike = [item for item in items if (item.recipient.type is RecipientType.DISCORD_ID) is discord]
         if not alike:
             continue
-        keys = [item.recipient.key for item in alike]
-        others = _other_names.since(connection, doubted.attempt_id, purse, keys, by_member=by_member, discord=discord)
+        own = {
+            item.recipient.key: item.target.lower() if by_member else accounts.get(item.recipient.key) for item in alike
+        }
+        asked = Asked(doubted.attempt_id, purse, own, by_member=by_member, discord=discord)
+        others = _other_names.since(connection, asked, accounts)
+        found = set()
         for item in alike:
             landed = proofs[item.award_id].judgement is Judgement.LANDED
             if others.can_add_up(item.recipient.key, item.amount if landed else -item.amount):
-                found.add(item.award_id)
-    return frozenset(found)
+                found.add(item.recipient.key)
+        groups.append((asked, frozenset(found)))
+    return groups
 
 
 def _doubtful(judged: Judged, why: str) -> Judged:

@@ -12,7 +12,8 @@ from typing import Final
 from bot.clock import Clock, milliseconds
 from bot.domain.calls import Item
 from bot.domain.judging import Doubted, Judgements, Numbers
-from bot.ledger import _balances, _calls, _evidence, _judgements
+from bot.domain.model import Recipient
+from bot.ledger import _balances, _calls, _evidence, _judgements, _tempering
 from bot.ledger._evidence import Waiting
 from bot.ledger._judgements import Settled
 from bot.ledger.database import Database
@@ -153,6 +154,10 @@ class Evidence:
     async def numbers(self, attempt_id: int) -> Mapping[int, Numbers]:
         """What is known of every award of a call, for a person, by award id."""
         return await self._database.read(lambda c: _evidence.numbers(c, attempt_id))
+
+    async def to_tell_apart(self, doubted: Doubted, found: Judgements) -> Sequence[Recipient]:
+        """Whose accounts decide whether what was found may be believed (``Judgements.accounts``)."""
+        return await self._database.read(lambda c: _tempering.to_tell_apart(c, doubted, found))
 
     async def record(
         self, doubted: Doubted, found: Judgements, *, most_looks: int, read_at: float, once_up_to: int = 0

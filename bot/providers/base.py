@@ -246,6 +246,11 @@ class Provider(Protocol):
         """Read back what became of awards in doubt. A read that fails decides nothing (CANNOT_TELL, ``again``)."""
         ...
 
+    async def accounts(self, recipients: Sequence[Recipient]) -> Mapping[str, str]:
+        """Which account each of these logins belongs to, by key, as ``Judgements.accounts`` has it. Whoever cannot be
+        told, or not within the time that there is, is missing."""
+        ...
+
     async def balance(self, target: str, recipient: Recipient) -> int | None:
         """One recipient's balance now, in the smallest unit; ``None`` when it cannot be read."""
         ...

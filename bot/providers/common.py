@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Final, Self
 
 from bot.domain.calls import Item
 from bot.domain.judging import Doubted
-from bot.domain.model import Programme
+from bot.domain.model import Programme, Recipient
 from bot.domain.probing import Purse
 from bot.domain.shown import NOTHING_SHOWN, Shown
 from bot.providers.base import FEW_READS, Reads
@@ -55,6 +55,9 @@ class OnLine:
 
     def is_alone(self, doubted: Doubted) -> bool:
         return True
+
+    async def accounts(self, recipients: Sequence[Recipient]) -> Mapping[str, str]:
+        return {}
 
     async def wait_for_turn(self) -> None:
         await self._line.pacer.ready()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -62,6 +63,10 @@ class DripAccess:
         self._courses = tuple(courses)
         self.shares: bool | None = None
         """Whether credentials were seen to hold what their accounts hold; ``None``: not yet compared."""
+        self.accounts: dict[str, tuple[str, float]] = {}
+        """Accounts that logins were found to belong to, by the recipients' keys, each with when (Unix seconds)."""
+        self.asking = asyncio.Lock()
+        """So that doubts that are judged side by side ask for an account once."""
         self.line = line
         self.wording = wording
         self.realm = f"/api/v1/realms/{quote(account.realm_id, safe='')}"

@@ -17,6 +17,7 @@ from bot.errors import ResolutionFailed, SettingsError
 from bot.providers.base import FEW_READS, Currency, Finding, Foresight, JobReport, JobState, Pace, Reads, Resolution
 from bot.providers.common import OnLine
 from bot.providers.drip import OWN_TWIN, DripAccess, build_credentials
+from bot.providers.drip_accounts import accounts_of
 from bot.providers.drip_checks import examine_realm
 from bot.providers.drip_ids import spelled
 from bot.providers.drip_judging import foresee_credentials, judge_credentials, reads_of_credentials
@@ -91,6 +92,9 @@ class DripCredentials(OnLine):
     async def judge(self, doubted: Doubted) -> Judgements:
         destination = self._programme.destination
         return await judge_credentials(self._access, doubted, destination.currency, destination.unit, self._shown)
+
+    async def accounts(self, recipients: Sequence[Recipient]) -> Mapping[str, str]:
+        return await accounts_of(self._access, recipients)
 
     async def balance(self, target: str, recipient: Recipient) -> int | None:
         return await self._access.credential_balance(recipient, self._programme.destination.currency)

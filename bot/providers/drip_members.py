@@ -31,6 +31,7 @@ from bot.providers.base import (
 )
 from bot.providers.common import OnLine
 from bot.providers.drip import OWN_TWIN, DripAccess, build_credentials, encode, tally, unclear
+from bot.providers.drip_accounts import accounts_of
 from bot.providers.drip_checks import examine_realm
 from bot.providers.drip_ids import credential_target, is_object_id, looks_up_by
 from bot.providers.drip_judging import (
@@ -266,6 +267,9 @@ class DripMembers(OnLine):
         if goes_by_credential(doubted.items[0].target):
             return await judge_credentials(self._access, doubted, destination.currency, destination.unit, self._shown)
         return await judge_members(self._access, doubted, destination.currency, destination.unit, self._shown)
+
+    async def accounts(self, recipients: Sequence[Recipient]) -> Mapping[str, str]:
+        return await accounts_of(self._access, recipients)
 
     async def balance(self, target: str, recipient: Recipient) -> int | None:
         currency = self._programme.destination.currency

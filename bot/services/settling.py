@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from bot import checkpoints
@@ -167,6 +168,7 @@ class Settler:
             checkpoints.reached("evidence-read")
             again = await self._again(provider, doubted) if step is Step.AGAIN else None
             found, pause = again or (found, None)
+            found = await self._told_apart(provider, doubted, found)
         self._recording += 1
         try:
             settled = await self._ledger.evidence.record(
@@ -211,6 +213,18 @@ class Settler:
             return await send_again(flying, doubted)
         finally:
             self._sent_again = None
+
+    async def _told_apart(self, provider: Provider, doubted: Doubted, found: Judgements) -> Judgements:
+        """With the accounts of those whom awards to others may have moved as well, if it is so of any."""
+        logins = await self._ledger.evidence.to_tell_apart(doubted, found)
+        if not logins:
+            return found
+        try:
+            return replace(found, accounts=await provider.accounts(logins))
+        except Exception:
+            # As in reading evidence.
+            log.exception("attempt %d: the accounts of its recipients could not be read", doubted.attempt_id)
+            return found
 
     def _due_at(self, one: Waiting) -> float:
         """A trace in a lane can be looked at once; if it says nothing yet, once nobody can still be carrying the call

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from bot.clock import milliseconds
 from bot.domain.calls import Claim, Outcome, OutcomeKind
-from bot.domain.judging import Judged, Judgement, Judgements
+from bot.domain.judging import NO_ACCOUNT, Judged, Judgement, Judgements
 from bot.domain.model import Decision, Recipient, RecipientType
 from bot.ledger.evidence import Settled
 from bot.ledger.ledger import Ledger
@@ -200,12 +201,13 @@ def wallet(number: int) -> Recipient:
     return Recipient(RecipientType.WALLET, f"0x{number:040x}")
 
 
-async def judged_landed(ledger: Ledger, claimed: Claim) -> Settled:
-    """What comes of evidence that says so of all of a call in doubt."""
+async def judged_landed(ledger: Ledger, claimed: Claim, accounts: Mapping[str, str] | None = None) -> Settled:
+    """What comes of evidence that says so of all of a call in doubt; ``accounts``: what is known of its recipients."""
     doubted = await ledger.evidence.doubt(claimed.attempt_id)
     assert doubted is not None
     landed = {item.award_id: Judged(Judgement.LANDED, "it did", {}) for item in doubted.items}
-    return await ledger.evidence.record(doubted, Judgements(landed), most_looks=6, read_at=1e10)
+    found = Judgements(landed, accounts=accounts or {})
+    return await ledger.evidence.record(doubted, found, most_looks=6, read_at=1e10)
 
 
 async def lost_to(ledger: Ledger, who: int | Recipient, amount: int) -> Claim:
@@ -288,3 +290,78 @@ async def test_more_amounts_than_can_be_tried_count_by_their_totals(
     claimed = await claim(ledger, (await record(ledger, rows)).batch_id, len(rows))
     await ledger.claims.record_outcome(claimed, all_of(claimed, OutcomeKind.APPLIED))
     assert (await judged_landed(ledger, await lost_to(ledger, 1, amount))).applied == applied
+
+
+# --- who is told to belong to which account -------------------------------------------------------------------------
+
+ONE, X, Y = row(2, 1).recipient.key, "e" * 24, "f" * 24
+W1, W2 = wallet(1).key, wallet(2).key
+
+
+@pytest.mark.parametrize(
+    ("accounts", "applied"),
+    [
+        ({}, 0),
+        ({ONE: X, W1: Y}, 1),
+        ({ONE: X, W1: NO_ACCOUNT}, 1),
+        ({ONE: NO_ACCOUNT, W1: X}, 1),
+        ({ONE: NO_ACCOUNT, W1: NO_ACCOUNT}, 1),
+        ({ONE: X, W1: X}, 0),
+        ({ONE: X}, 0),
+        ({ONE: NO_ACCOUNT}, 0),
+        ({W1: Y}, 0),
+        ({W1: NO_ACCOUNT}, 0),
+    ],
+)
+async def test_what_another_account_got_moves_no_balance(
+    ledger: Ledger, clock: HandClock, accounts: dict[str, str], applied: int
+) -> None:
+    await known(ledger, clock, 1)
+    other = await claim(ledger, (await record(ledger, [row(2, wallet(1), 7)])).batch_id)
+    await ledger.claims.record_outcome(other, each_of(other, told(107)))
+    assert (await judged_landed(ledger, await lost_to(ledger, 1, 7), accounts)).applied == applied
+
+
+@pytest.mark.parametrize(("account", "applied"), [(M[0], 0), (M[1], 1), (NO_ACCOUNT, 1)])
+async def test_a_member_is_an_account(ledger: Ledger, clock: HandClock, account: str, applied: int) -> None:
+    await known(ledger, clock, 1)
+    paid_rows = [row(2, wallet(2), 7, target=M[0].upper())]
+    member = await claim(ledger, (await record(ledger, paid_rows, destination=MEMBERS)).batch_id)
+    await ledger.claims.record_outcome(member, each_of(member, told(50)))
+    assert (await judged_landed(ledger, await lost_to(ledger, 1, 7), {ONE: account})).applied == applied
+
+
+@pytest.mark.parametrize(
+    ("accounts", "applied"), [({W1: X, W2: X}, 0), ({W1: X, W2: Y}, 2), ({W1: NO_ACCOUNT, W2: X}, 2), ({W1: X}, 0)]
+)
+async def test_neither_does_what_it_got_in_the_same_call(
+    ledger: Ledger, accounts: dict[str, str], applied: int
+) -> None:
+    both = await claim(ledger, (await record(ledger, [row(2, wallet(1), 7), row(3, wallet(2), 7)])).batch_id)
+    await ledger.claims.record_outcome(both, all_of(both, OutcomeKind.UNKNOWN, "lost"))
+    assert (await judged_landed(ledger, both, accounts)).applied == applied
+
+
+@pytest.mark.parametrize(("accounts", "applied"), [({ONE: X, W2: Y}, 1), ({ONE: X, W2: X}, 0), ({W1: X, W2: Y}, 0)])
+async def test_some_of_several_that_add_up_are_enough_to_be_told_apart(
+    ledger: Ledger, clock: HandClock, accounts: dict[str, str], applied: int
+) -> None:
+    await known(ledger, clock, 1)
+    for who, amount in ((wallet(1), 3), (wallet(2), 4)):
+        other = await claim(ledger, (await record(ledger, [row(2, who, amount)])).batch_id)
+        await ledger.claims.record_outcome(other, each_of(other, told(50)))
+    assert (await judged_landed(ledger, await lost_to(ledger, 1, 7), accounts)).applied == applied
+
+
+@pytest.mark.parametrize("amount", [7, 6])
+async def test_accounts_are_asked_for_where_they_decide(ledger: Ledger, clock: HandClock, amount: int) -> None:
+    await known(ledger, clock, 1)
+    for who, sent in ((wallet(1), amount), (3, amount), (wallet(1), 50)):
+        other = await claim(ledger, (await record(ledger, [row(2, who, sent)])).batch_id)
+        await ledger.claims.record_outcome(other, each_of(other, told(107)))
+    doubted = await ledger.evidence.doubt((await lost_to(ledger, 1, 7)).attempt_id)
+    assert doubted is not None
+    landed = {doubted.items[0].award_id: Judged(Judgement.LANDED, "it did", {})}
+    asked = await ledger.evidence.to_tell_apart(doubted, Judgements(landed))
+    assert {one.key for one in asked} == ({ONE, W1} if amount == 7 else set())
+    assert not await ledger.evidence.to_tell_apart(doubted, Judgements(landed, accounts={ONE: X, W1: Y}))

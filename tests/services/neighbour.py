@@ -163,6 +163,9 @@ class Neighbour:
     async def balance(self, target: str, recipient: Recipient) -> int | None:
         return None
 
+    async def accounts(self, recipients: Sequence[Recipient]) -> Mapping[str, str]:
+        return {}
+
     async def places(self, places: Sequence[Purse]) -> Sequence[int | None]:
         return [None] * len(places)
 

@@ -12,6 +12,7 @@ from tests.services.office import MOD, Door, Office, file_of, members, paying
 WALLET, SECOND = "0x" + "a" * 40, "0x" + "b" * 40
 BOTH = "discord_id,wallet,amount"
 BEFORE, AFTER = "reset-before-apply", "reset-after-apply"
+ACCOUNTS = "GET /api/v1/accounts/find"
 UNRESOLVED = {"DRIP_UNRESOLVED": "credentials"}
 
 
@@ -80,16 +81,19 @@ async def test_neither_does_another_login_in_the_same_call(amounts: tuple[int, i
     assert (await resumed(door))[0] == {"unknown": 2}
 
 
-@pytest.mark.parametrize("mixed", [False, True])
-async def test_an_award_to_another_login_of_another_size_leaves_the_proof_as_it_is(mixed: bool, door: Door) -> None:
+@pytest.mark.parametrize(("amount", "tells", "final"), [(6, False, True), (7, False, False), (7, True, True)])
+async def test_an_award_to_another_login_of_another_size_or_account_leaves_the_proof_as_it_is(
+    amount: int, tells: bool, final: bool, door: Door
+) -> None:
     one, two = members(2)
     async with door.open() as office:
+        await office.sandbox.switches(drip={"forbidden": [] if tells else [ACCOUNTS]})
         known = [{"type": "discord-id", "value": who, "balance": 40} for who in (one, two)]
         await office.sandbox.seed(credentials=[*known, {"type": "wallet", "value": WALLET, "balance": 5}])
         assert await send(office, one, 7, fault=AFTER) == "U"
         assert await send(office, two, 7) == "A"  # an account has one Discord id, so this is somebody else
-        assert await send(office, WALLET, 7 if mixed else 6) == "A"
-    assert (await resumed(door))[0] == ({"applied": 2, "unknown": 1} if mixed else {"applied": 3})
+        assert await send(office, WALLET, amount) == "A"
+    assert (await resumed(door))[0] == ({"applied": 3} if final else {"applied": 2, "unknown": 1})
 
 
 @pytest.mark.parametrize("by_credential", [True, False])
@@ -111,6 +115,43 @@ async def test_a_members_programme_that_pays_credentials_proves_nothing_to_itsel
         targets = {award.target for award in await office.awards()}
         assert targets == {f"credential:discord-id:{one}", seeded["members"][0]}
     assert (await resumed(door, **UNRESOLVED))[0] == {"applied": 1, "unknown": 1}
+
+
+# --- lists that pay everybody the same ----------------------------------------------------------------------------
+
+
+OTHERS = [f"0x{number:040x}" for number in range(1, 7)]
+
+
+def alone(*wallets: str) -> list[dict[str, Any]]:
+    """Wallets without an account."""
+    return [{"type": "wallet", "value": wallet, "balance": 5} for wallet in wallets]
+
+
+@pytest.mark.parametrize("logins", [0, 3, 6])
+async def test_a_list_of_wallets_of_different_accounts_or_of_none_settles(logins: int, door: Door) -> None:
+    async with door.open() as office:
+        with_account = [{"wallet": wallet, "balance": 5} for wallet in OTHERS[:logins]]
+        await office.sandbox.seed(members=with_account, credentials=alone(*OTHERS[logins:]))
+        await office.sandbox.faults({"match": {**CALLS["drip-credentials"], "nth": 1}, "kind": AFTER})
+        assert await office.states(await office.send(paying(OTHERS, header="wallet,amount"))) == "UUUUUU"
+        await office.sandbox.faults()
+    assert (await resumed(door))[0] == {"applied": 6}
+
+
+@pytest.mark.parametrize("tells", [True, False])
+async def test_of_such_a_list_only_those_go_to_a_person_who_are_one_account_or_may_be(tells: bool, door: Door) -> None:
+    """No search finds the second wallet of the account."""
+    async with door.open() as office:
+        await one_account(door)
+        await office.sandbox.seed(credentials=alone(*OTHERS))
+        await office.sandbox.switches(drip={"forbidden": [] if tells else [ACCOUNTS]})
+        await office.sandbox.faults({"match": {**CALLS["drip-credentials"], "nth": 1}, "kind": "apply-some"})
+        doubted = await office.send(paying([WALLET, *OTHERS, SECOND], header="wallet,amount"))
+        assert await office.states(doubted) == "UUUUUUUU"
+        await office.sandbox.faults()
+    # The first half was carried out, the rest is sent again: but the second wallet, whose balance the first one moved.
+    assert (await resumed(door))[0] == ({"applied": 6, "unknown": 2} if tells else {"applied": 3, "unknown": 5})
 
 
 # --- several awards -----------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
@@ -15,10 +15,11 @@ from unittest.mock import patch
 from bot.domain import judging
 from bot.domain.calls import Item
 from bot.domain.lanes import Passage
+from bot.domain.model import Recipient
 from bot.domain.ring import Ring, Step
 from bot.ledger import _calls, _judging, _once, _tempering
 from bot.ledger.claims import Claims, Interrupted
-from bot.providers import drip_judging, http
+from bot.providers import drip_credentials, drip_judging, drip_members, http
 from bot.providers.http import Exchange, Proof
 from bot.services import flying
 from bot.services.quarantine import Quarantine
@@ -197,7 +198,18 @@ def without_unique_evidence() -> Iterator[None]:
 @contextmanager
 def without_other_names() -> Iterator[None]:
     """What was sent to the same person by other names is not thought of."""
-    with patch.object(_tempering, "_by_another_name", lambda _connection, _doubted, judged, *_, alone: judged):
+    with patch.object(_tempering, "_unbelievable", lambda *_: []):
+        yield
+
+
+@contextmanager
+def without_asking_for_accounts() -> Iterator[None]:
+    """Whoever may be somebody else is taken for somebody else."""
+
+    async def apart(_: object, recipients: Sequence[Recipient]) -> dict[str, str]:
+        return {one.key: judging.NO_ACCOUNT for one in recipients}
+
+    with patch.object(drip_credentials, "accounts_of", apart), patch.object(drip_members, "accounts_of", apart):
         yield
 
 
@@ -286,4 +298,5 @@ DEVICES = {
     "one id for an award, whatever happens": Device(without_a_lasting_id, "doubled"),
     "unique evidence only": Device(without_unique_evidence, "doubled", first=200),
     "the other names of one balance": Device(without_other_names, "doubled|phantom"),
+    "the accounts of logins": Device(without_asking_for_accounts, "doubled|phantom"),
 }

@@ -17,7 +17,7 @@ from bot.errors import BursarError, DraftGone, LedgerError, ResolutionFailed
 from bot.services.batches import Doubt
 from bot.services.rules import Limits
 from bot.services.wishes import Choice, Upload, Wish
-from tests.simulation.world import WALLETS, World
+from tests.simulation.world import World
 
 MODERATORS = (Actor("900000000000000001", "first", "700"), Actor("900000000000000002", "second", "700"))
 LOOKS = 12
@@ -111,7 +111,7 @@ class SubmitFile(Submit):
     async def run(self, app: App) -> None:
         submitting, actor, limits = app.services.submitting, MODERATORS[0], Limits(start_delay_seconds=self.delay)
         if self.draft_id is None:
-            lines = [f"{'' if who in WALLETS else who},{who if who in WALLETS else ''},{n}\n" for who, n in self.rows]
+            lines = [f",{who},{amount}\n" if who[:2] == "0x" else f"{who},,{amount}\n" for who, amount in self.rows]
             content = "".join(["discord_id,wallet,amount\n", *lines]).encode()
             wish = Wish(app.services.programmes.get(self.programme))
             upload = Upload("names.csv", content, "file")

@@ -18,7 +18,7 @@ from tests.simulation.loop import Circling, Crash, Stalled, VirtualLoop
 from tests.simulation.people import MODERATORS, Errand, People, Resolve, Retry, Steer, Submit, SubmitFile, Told, resolve
 from tests.simulation.process import Cut, Listening, Process, install, settings_of
 from tests.simulation.storage import QuickStorage, Storage
-from tests.simulation.world import GEMS, MANIFOLD, OWN, PEOPLE, TWINS, WALLETS, World, discord_id
+from tests.simulation.world import GEMS, LONE_WALLETS, MANIFOLD, OWN, PEOPLE, TWINS, WALLETS, World, discord_id
 
 PROGRAMMES = ("drip-credentials", "drip-members", "gameball")
 FAULT_RATE = 0.3
@@ -84,7 +84,8 @@ class Run:
         self.disk_trouble = chance.random() < 0.1
         self.chance = chance
         errands = _errands(chance, self.told, self.world)
-        self.people = People([*errands, *_to_one_with_wallets(dice("wallets", seed), self.told, self.world)])
+        wallets = _some_wallets(dice("some wallets", seed))
+        self.people = People([*errands, *_to_one_with_wallets(dice("wallets", seed), wallets, self.told, self.world)])
         self.set_ahead_at = _some_moment(dice("clock", seed))
         self.now = 0.0
         self.settling = chance.random() < 0.5 or bool(lanes)
@@ -250,12 +251,18 @@ def _errands(chance: Random, told: Told, world: World) -> list[Errand]:
     return errands
 
 
-def _to_one_with_wallets(chance: Random, told: Told, world: World) -> list[Errand]:
-    """In every fourth run, what adds up to one award or takes it back goes to the same person by other names."""
+def _some_wallets(chance: Random) -> tuple[str, str]:
+    """Of one account, of none, or one of each."""
+    return chance.choice((WALLETS, WALLETS, (WALLETS[0], LONE_WALLETS[0]), (LONE_WALLETS[1], WALLETS[1]), LONE_WALLETS))
+
+
+def _to_one_with_wallets(chance: Random, wallets: tuple[str, str], told: Told, world: World) -> list[Errand]:
+    """In every fourth run, what adds up to one award or takes it back goes to the same person by other names, or to
+    wallets that may be those."""
     if chance.random() >= 0.25:
         return []
     part, other = chance.randrange(20_000, 30_000, 7), chance.randrange(31_000, 40_000, 7)
-    one, two = WALLETS
+    one, two = wallets
     others = chance.choice(
         (
             [(one, part), (two, other)],

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.simulation.world import (
     CURRENCY,
+    LONE_WALLETS,
     MANIFOLD,
     OWN,
     REALM,
@@ -22,7 +23,9 @@ from tests.simulation.world import (
     drip_id,
 )
 
-NUMBERS = {discord_id(number): number for number in range(MANIFOLD + 1)} | dict.fromkeys(WALLETS, MANIFOLD)
+NUMBERS = {discord_id(number): number for number in range(MANIFOLD + 1)} | dict.fromkeys(
+    (*WALLETS, *LONE_WALLETS), MANIFOLD
+)
 DRIP_NUMBERS = {drip_id(number): number for number in range(MANIFOLD + 1)}
 
 
@@ -158,17 +161,26 @@ def _own_json(world: World, holder: str) -> dict[str, Any]:
 def _member_json(world: World, number: int) -> dict[str, Any]:
     balance = {"balance": world.balance(drip_id(number)), "currencyId": CURRENCY, "currencyName": "Points"}
     login = {"format": "OAUTH", "oauthProvider": "discord", "oauthAccountId": discord_id(number)}
-    return {"id": drip_id(number), "email": None, "credentials": [login], "balances": [balance]}
+    wallet = {"format": "WALLET", "publicIdentifier": WALLETS[0], "oauthProvider": None}
+    logins = [login, wallet] if number == MANIFOLD else [login]
+    return {"id": drip_id(number), "email": None, "credentials": logins, "balances": [balance]}
 
 
 def _search(world: World, query: dict[str, list[str]]) -> Reply:
-    known = NUMBERS if query["type"][0] == "discord-id" else DRIP_NUMBERS
+    known = {"discord-id": NUMBERS, "wallet": {WALLETS[0]: MANIFOLD}}.get(query["type"][0], DRIP_NUMBERS)
     asked = [known.get(one, -1) for one in query["values"][0].split(",")]
     data = [_member_json(world, number) for number in sorted(set(asked)) if world.knows(number)]
     data += [_own_json(world, holder) for holder in OWN if holder in query["values"][0].split(",")]
     access = {"access": True, "approved": True}
     meta = {"total": len(data), "page": 1, "limit": 100, "totalPages": 1, "credentials": access}
     return answered(200, {"data": data, "meta": meta})
+
+
+def _account(world: World, query: dict[str, list[str]]) -> Reply:
+    """Of wallets that no search finds, too."""
+    who = query["values"][0]
+    number = -1 if who in LONE_WALLETS else NUMBERS.get(who, -1)
+    return answered(200, {"data": drip_id(number) if world.knows(number) else None})
 
 
 def _find(world: World, query: dict[str, list[str]]) -> Reply:
@@ -290,6 +302,8 @@ def read(world: World, path: str, fault: str | None) -> Reply:
     query = parse_qs(parts.query)
     if parts.path == f"/api/v1/realms/{REALM}/members/search":
         return _search(world, query)
+    if parts.path == "/api/v1/accounts/find":
+        return _account(world, query)
     if parts.path == f"/api/v1/realms/{REALM}/credentials/find":
         return _find(world, query)
     if parts.path == "/api/v4.0/integrations/transactions":

@@ -33,7 +33,9 @@ BARRED = 7
 MANIFOLD = PEOPLE
 """The number of the one who has several names at Drip, one more than there are others."""
 WALLETS = ("0x" + "1" * 40, "0x" + "2" * 40)
-"""Wallets of that one, which pay into the same account as the Discord id does."""
+"""Wallets of that one, which pay into the same account as the Discord id does. A search finds only the first."""
+LONE_WALLETS = ("0x" + "3" * 40, "0x" + "4" * 40)
+"""Wallets that belong to no account."""
 
 
 def discord_id(number: int) -> str:
@@ -105,7 +107,8 @@ class World:
         for number in range(PEOPLE):
             for holder in (discord_id(number), drip_id(number), f"customer {discord_id(number)}"):
                 self.balances[holder] = chance.choice((0, 40, 100_000))
-        self.balances[ACCOUNT] = 100_000
+        for holder in (ACCOUNT, *LONE_WALLETS):
+            self.balances[holder] = 100_000
         self.places: Counter[tuple[str, str]] = Counter()
         """What the operator's accounts and credentials hold, by currency."""
         for _ in range(chance.randint(0, 4)):
