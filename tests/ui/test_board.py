@@ -100,6 +100,7 @@ async def test_a_key_that_is_not_accepted_pauses_the_batch_and_alerts_the_staff_
         await world.press(world.admin, alert, "Resume")
         await board_says(world, batch_id, "Done")
         assert sum((await world.paid()).values()) == 70
+        assert len(alerts(world)) == 2  # whoever was late above has looked by now
 
 
 async def test_a_channel_that_everyone_can_read_is_not_written_to(
