@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import discord
 
@@ -189,20 +188,8 @@ class ApprovalButton(
 ):
     """*Approve* and *Refuse*."""
 
-    def __init__(self, item: discord.ui.Button[Any], verb: str, approval_id: int) -> None:
-        super().__init__(item)
-        self.verb = verb
-        self.approval_id = approval_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)
-        return cls(item, match["verb"], int(match["approval"]))
-
     async def act(self, interaction: Interaction) -> None:
-        await _decide(interaction, self.approval_id, approve=self.verb == "approve")
+        await _decide(interaction, int(self.match["approval"]), approve=self.match["verb"] == "approve")
 
 
 ITEMS: Final = (ApprovalButton,)

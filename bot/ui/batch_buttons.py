@@ -5,9 +5,8 @@ The same functions serve the commands of ``/batch``. Each checks the permission 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import discord
 
@@ -243,20 +242,8 @@ class BatchButton(
 ):
     """Every button that is about one batch."""
 
-    def __init__(self, item: discord.ui.Button[Any], action: str, batch_id: int) -> None:
-        super().__init__(item)
-        self.action = action
-        self.batch_id = batch_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)
-        return cls(item, match["action"], int(match["batch"]))
-
     async def act(self, interaction: Interaction) -> None:
-        await _ACTIONS[self.action](interaction, self.batch_id)
+        await _ACTIONS[self.match["action"]](interaction, int(self.match["batch"]))
 
 
 class PageButton(
@@ -266,19 +253,8 @@ class PageButton(
 ):
     """Turns the pages of ``/batch list``."""
 
-    def __init__(self, item: discord.ui.Button[Any], page: int) -> None:
-        super().__init__(item)
-        self.page = page
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)
-        return cls(item, int(match["page"]))
-
     async def act(self, interaction: Interaction) -> None:
-        await list_batches(interaction, self.page)
+        await list_batches(interaction, int(self.match["page"]))
 
 
 class ListMenu(
@@ -288,21 +264,10 @@ class ListMenu(
 ):
     """Opens what was chosen in ``/batch list``, in a message of its own: the list stays."""
 
-    def __init__(self, item: discord.ui.Select[Any], what: str) -> None:
-        super().__init__(item)
-        self.what = what
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Select)
-        return cls(item, match["what"])
-
     async def act(self, interaction: Interaction) -> None:
         await answers.think(interaction)
         chosen = int(self.item.values[0])
-        if self.what == "show":
+        if self.match["what"] == "show":
             await show(interaction, chosen)
         else:
             await show_draft(interaction, chosen)

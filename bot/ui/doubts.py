@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import discord
 
@@ -125,24 +124,12 @@ class DecideButton(
 ):
     """One of the three answers; the form for the reason follows."""
 
-    def __init__(self, item: discord.ui.Button[Any], decision: Decision, batch_id: int, target: str) -> None:
-        super().__init__(item)
-        self.decision = decision
-        self.batch_id = batch_id
-        self.target = target
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)
-        return cls(item, Decision(match["decision"]), int(match["batch"]), match["target"])
-
     async def act(self, interaction: Interaction) -> None:
         changes_nothing(interaction)
         await require(interaction, Capability.MANAGE)
-        awards = await _targets(interaction, self.batch_id, self.target)
-        await interaction.response.send_modal(ReasonForm(interaction, self.batch_id, self.decision, awards))
+        batch_id, decision = int(self.match["batch"]), Decision(self.match["decision"])
+        awards = await _targets(interaction, batch_id, self.match["target"])
+        await interaction.response.send_modal(ReasonForm(interaction, batch_id, decision, awards))
 
 
 class DoubtsButton(
@@ -152,20 +139,8 @@ class DoubtsButton(
 ):
     """Opens the rows in doubt, or turns to another call."""
 
-    def __init__(self, item: discord.ui.Button[Any], batch_id: int, at: int) -> None:
-        super().__init__(item)
-        self.batch_id = batch_id
-        self.at = at
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)
-        return cls(item, int(match["first"] or match["batch"]), int(match["at"] or 0))
-
     async def act(self, interaction: Interaction) -> None:
-        await show_doubts(interaction, self.batch_id, self.at)
+        await show_doubts(interaction, int(self.match["first"] or self.match["batch"]), int(self.match["at"] or 0))
 
 
 class PickMenu(
@@ -175,19 +150,8 @@ class PickMenu(
 ):
     """Turns to one row alone."""
 
-    def __init__(self, item: discord.ui.Select[Any], batch_id: int) -> None:
-        super().__init__(item)
-        self.batch_id = batch_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Select)
-        return cls(item, int(match["batch"]))
-
     async def act(self, interaction: Interaction) -> None:
-        await show_doubts(interaction, self.batch_id, only=int(self.item.values[0]))
+        await show_doubts(interaction, int(self.match["batch"]), only=int(self.item.values[0]))
 
 
 ITEMS: Final = (DecideButton, DoubtsButton, PickMenu)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import discord
 
@@ -321,19 +320,8 @@ class DraftButton(
 ):
     """Every button that is about one draft."""
 
-    def __init__(self, item: discord.ui.Button[Any], match: re.Match[str]) -> None:
-        super().__init__(item)
-        self._match = match
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)
-        return cls(item, match)
-
     async def act(self, interaction: Interaction) -> None:
-        match = self._match
+        match = self.match
         await _PRESSES[match["verb"]](interaction, int(match["draft"]), match["shown"])
 
 
@@ -344,19 +332,8 @@ class DraftMenu(
 ):
     """Every menu that is about one draft."""
 
-    def __init__(self, item: discord.ui.Select[Any], match: re.Match[str]) -> None:
-        super().__init__(item)
-        self._match = match
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Select)
-        return cls(item, match)
-
     async def act(self, interaction: Interaction) -> None:
-        match = self._match
+        match = self.match
         await _PICKS[match["verb"]](interaction, int(match["draft"]), match["shown"], self.item.values[0])
 
 

@@ -8,8 +8,9 @@ and in the log.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast
 
 import discord
 from discord import app_commands
@@ -145,6 +146,18 @@ class Guarded(Generic[ItemT]):
 
     for_second: ClassVar[bool] = False
     """Whether it is answered although another machine is alive, which is sent every press, too."""
+
+    def __init__(self, item: ItemT, match: re.Match[str]) -> None:
+        super().__init__(item)  # type: ignore[call-arg]  # of the ``DynamicItem`` that it is mixed into
+        self.match = match
+        """The custom id, as the template of the class reads it."""
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """What discord.py makes of a press, also on a message from before a restart."""
+        return cls(cast("ItemT", item), match)
 
     async def callback(self, interaction: Interaction) -> None:
         """What discord.py calls. Subclasses write ``act``."""

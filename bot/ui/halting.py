@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import discord
 
@@ -184,24 +183,13 @@ class HaltButton(
 ):
     """Asks for the reason. The permission is judged before the form and again behind it."""
 
-    def __init__(self, item: discord.ui.Button[Any], verb: str) -> None:
-        super().__init__(item)
-        self.verb = verb
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)
-        return cls(item, match["verb"])
-
     async def act(self, interaction: Interaction) -> None:
         changes_nothing(interaction)
-        if self.verb == "stop":
+        if self.match["verb"] == "stop":
             await _require_stop(interaction)
         else:
             _require_administrator(interaction)
-        await interaction.response.send_modal(ReasonForm(interaction, self.verb))
+        await interaction.response.send_modal(ReasonForm(interaction, self.match["verb"]))
 
 
 ITEMS: Final = (HaltButton,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import discord
 
@@ -131,11 +131,6 @@ class HolderMenu(
 ):
     """Whose budget: opens the form with what is in force."""
 
-    @classmethod
-    async def from_custom_id(cls, interaction: Interaction, item: discord.ui.Item[Any], match: object, /) -> Self:
-        assert isinstance(item, discord.ui.MentionableSelect)
-        return cls(item)
-
     async def act(self, interaction: Interaction) -> None:
         changes_nothing(interaction)
         await require_settings(interaction)
@@ -155,11 +150,6 @@ class BudgetsButton(
     template=r"settings:(?:budgets|back)",
 ):
     """Turns the card from the settings to the budgets, and back."""
-
-    @classmethod
-    async def from_custom_id(cls, interaction: Interaction, item: discord.ui.Item[Any], match: object, /) -> Self:
-        assert isinstance(item, discord.ui.Button)
-        return cls(item)
 
     async def act(self, interaction: Interaction) -> None:
         changes_nothing(interaction)

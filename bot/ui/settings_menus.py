@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import discord
 
@@ -27,21 +26,10 @@ class RolesMenu(
 ):
     """One of the lists of roles."""
 
-    def __init__(self, item: discord.ui.RoleSelect[Any], key: str) -> None:
-        super().__init__(item)
-        self.key = key
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.RoleSelect)
-        return cls(item, match["key"])
-
     async def act(self, interaction: Interaction) -> None:
         changes_nothing(interaction)
         await answers.keep(interaction)
-        await changing(interaction, changes.change_roles(interaction, self.key, self.item.values))
+        await changing(interaction, changes.change_roles(interaction, self.match["key"], self.item.values))
 
 
 class ChannelMenu(
@@ -50,13 +38,6 @@ class ChannelMenu(
     template=r"settings:channel",
 ):
     """The staff channel."""
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.ChannelSelect)
-        return cls(item)
 
     async def act(self, interaction: Interaction) -> None:
         changes_nothing(interaction)
@@ -76,13 +57,6 @@ class ProgrammeMenu(
     template=r"settings:programme",
 ):
     """The default programme."""
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Select)
-        return cls(item)
 
     async def act(self, interaction: Interaction) -> None:
         changes_nothing(interaction)
@@ -136,20 +110,9 @@ class FormButton(
 ):
     """Opens one of the forms."""
 
-    def __init__(self, item: discord.ui.Button[Any], form: str) -> None:
-        super().__init__(item)
-        self.form = form
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)
-        return cls(item, match["form"])
-
     async def act(self, interaction: Interaction) -> None:
         changes_nothing(interaction)
-        await _FORMS[self.form](interaction)
+        await _FORMS[self.match["form"]](interaction)
 
 
 ITEMS: Final = (RolesMenu, ChannelMenu, ProgrammeMenu, FormButton)

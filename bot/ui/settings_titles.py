@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import discord
 
@@ -82,13 +81,6 @@ class NamedMenu(
     template=r"settings:named:[0-9]",
 ):
     """Opens the form for the programmes that are chosen."""
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Select)
-        return cls(item)
 
     async def act(self, interaction: Interaction) -> None:
         changes_nothing(interaction)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import discord
 
@@ -24,20 +23,9 @@ class TakeOverButton(
 
     for_second = True
 
-    def __init__(self, item: discord.ui.Button[Any], home: str) -> None:
-        super().__init__(item)
-        self.home = home
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)
-        return cls(item, match["home"])
-
     async def act(self, interaction: Interaction) -> None:
         services = services_of(interaction)
-        if services.leading.home != self.home:
+        if services.leading.home != self.match["home"]:
             return  # the other one's button: it answers
         changes_nothing(interaction)
         await answers.think(interaction)

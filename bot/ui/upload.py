@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-import re
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import discord
 
@@ -104,27 +103,17 @@ class FormButton(
 ):
     """Opens the form, with what was typed before."""
 
-    def __init__(self, item: discord.ui.Button[Any], key: str) -> None:
-        super().__init__(item)
-        self.key = key
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)
-        return cls(item, match["key"])
-
     async def act(self, interaction: Interaction) -> None:
         rules = await require(interaction, Capability.BULK)
-        typed = parts_of(interaction).kept.get(self.key)
+        key = self.match["key"]
+        typed = parts_of(interaction).kept.get(key)
         names = services_of(interaction).programmes.names()
         chosen = typed.programme or rules.default_programme
         options = [
             discord.SelectOption(label=plain(programme_title(rules, name), 100), value=name, default=name == chosen)
             for name in names[:PROGRAMMES_MAX]
         ]
-        await interaction.response.send_modal(UploadForm(parts_of(interaction).run_id, self.key, typed, options))
+        await interaction.response.send_modal(UploadForm(parts_of(interaction).run_id, key, typed, options))
 
 
 class UploadForm(Form):
