@@ -47,7 +47,7 @@ UNREADABLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Flying:
-    """What a call on a lane is sent with."""
+    """What a call is sent with, on a lane or not."""
 
     ledger: Ledger
     provider: Provider
