@@ -43,6 +43,10 @@ NOT_LANDED: Final = (
 UNREADABLE: Final = (
     "It was refused, but whether the operator's check accounts are in order could not be read: it is sent again later."
 )
+REPEATED: Final = (
+    "It was refused, but the operator's check accounts stand as if it had landed: perhaps something on the way sent it"
+    " twice and told the second answer, perhaps somebody else moved them."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,16 +178,20 @@ def _concluded(
 def _disturbed(
     flying: Flying, passage: Passage, verdict: Verdict, seen: tuple[int | None, ...]
 ) -> tuple[Verdict, Landing]:
-    """The places stand as they never could. What the answer itself proves still holds, unless a send was lost."""
+    """The places stand as they never could. What the answer itself proves still holds, unless a send was lost, or it is
+    a refusal and they stand as if the call had been carried out."""
     stand = ", ".join("?" if held is None else str(held) for held in seen or verdict.told)
     trouble = f"the accounts hold {stand} after attempt {flying.attempt_id}"
     log.error("lane %d (%s): %s", passage.lane.id, passage.lane.kind.value, trouble)
     pause = verdict.pause or disturbed(trouble)
-    if passage.lost:
-        unknown = _all(flying, verdict, OutcomeKind.UNKNOWN, f"The operator's check accounts are disturbed: {trouble}.")
-        return replace(unknown, pause=pause), Landing(Step.DISTURBED, passage, seen, trouble)
-    if _is_success(verdict):
+    if not passage.lost and _is_success(verdict):
         return replace(verdict, pause=pause), Landing(Step.APPLIED, passage, seen, trouble)
+    # Of a call that something on the way repeats, the answer can be the refusal of the second execution.
+    repeated = seen == passage.lane.after(passage.legs)
+    if passage.lost or repeated:
+        detail = REPEATED if repeated else f"The operator's check accounts are disturbed: {trouble}."
+        unknown = _all(flying, verdict, OutcomeKind.UNKNOWN, detail)
+        return replace(unknown, pause=pause), Landing(Step.DISTURBED, passage, seen, trouble)
     refused = _all(flying, verdict, OutcomeKind.NOT_SENT, verdict.detail)
     return replace(refused, pause=pause), Landing(Step.GONE, passage, seen, trouble)
 

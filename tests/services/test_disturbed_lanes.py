@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.clock import milliseconds
 from bot.domain.lanes import LaneKind
 from bot.domain.model import Decision
 from bot.ledger import copying
 from bot.providers.base import Health
+from bot.services.flying import REPEATED
 from tests.services.lane_office import (
     MEMBERS,
     OTHER,
     OWN,
+    PATHS,
     check,
     health,
     lay,
@@ -30,7 +34,8 @@ async def test_a_ring_that_somebody_moved_stops_the_batch_instead_of_paying(door
         batch_id = await office.send(paying(ids[1:]), MEMBERS)
         assert await office.state(batch_id) == "paused:disturbed"
         assert pauses(office.told) == [(batch_id, "disturbed")]
-        assert await office.states(batch_id) == "PP"
+        # Both places of the ring stand as if the call had landed.
+        assert await office.states(batch_id) == "UU"
         await check(office)
         assert await health(office) is Health.FAILED
         destination = (await office.batch(batch_id)).destination
@@ -38,6 +43,8 @@ async def test_a_ring_that_somebody_moved_stops_the_batch_instead_of_paying(door
             "No call is made for now: the operator's check accounts"
             in (await office.app.services.promises.of(destination)).text
         )
+        doubts = [award.id for award in await office.awards(batch_id)]
+        await office.app.services.batches.resolve(batch_id, doubts, Decision.SEND_AGAIN, MOD, reason="somebody took it")
         assert await lay(office.app, MEMBERS) == [Health.OK]
         assert "the same call is simply sent again" in (await office.app.services.promises.of(destination)).text
         await office.app.services.batches.resume(batch_id, MOD)
@@ -45,6 +52,27 @@ async def test_a_ring_that_somebody_moved_stops_the_batch_instead_of_paying(door
         assert await office.states(batch_id) == "AA"
         await check(office)
         assert await health(office) is Health.OK
+
+
+@pytest.mark.parametrize("settling", [False, True])
+async def test_a_gateway_that_repeats_a_call_and_tells_the_refusal_of_the_second_makes_nobody_planned_again(
+    settling: bool, door: Door
+) -> None:
+    ids = members(3)
+    async with opened(door, LaneKind.RING, ids, settling=settling) as office:
+        await office.sandbox.faults(
+            {"match": {"method": "PATCH", "path": PATHS[MEMBERS], "nth": 1}, "kind": "apply-twice"}
+        )
+        batch_id = await office.send(paying(ids), MEMBERS)
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        assert (await office.states(batch_id), pauses(office.told)) == ("UUU", [(batch_id, "disturbed")])
+        assert {award.detail for award in await office.awards(batch_id)} == {REPEATED}
+        assert await lay(office.app, MEMBERS) == [Health.FAILED]
+        awards = [award.id for award in await office.awards(batch_id)]
+        await office.app.services.batches.resolve(batch_id, awards, Decision.LANDED, MOD, reason="all have it")
+        assert await lay(office.app, MEMBERS) == [Health.OK]
+        assert await office.states(await office.send(paying(ids, 7), MEMBERS)) == "AAA"
+        await check(office)
 
 
 async def test_a_ring_that_is_disturbed_after_a_lost_answer_leaves_the_call_to_a_person(door: Door) -> None:
