@@ -115,8 +115,15 @@ async def stay_connected(client: BursarClient, token: str) -> None:
             ) from error
         except (OSError, discord.GatewayNotFound, discord.HTTPException) as error:
             _log.warning("Discord cannot be reached, next try in %.0f s: %s", delay, error)
+            await _let_go(client)
             await client.services.clock.sleep(delay)
             delay = min(2 * delay, 300.0)
+
+
+async def _let_go(client: BursarClient) -> None:
+    """Of the session of a login that failed: discord.py opens another one with the next."""
+    await client.http.close()
+    client.http.connector = discord.utils.MISSING  # closed with its session
 
 
 def invite_url(application_id: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,10 +16,14 @@ from aiohttp import web
 from discord import app_commands
 
 from bot import client as client_module
-from bot.client import PERMISSIONS, examine, invite_url
+from bot.app import opened
+from bot.client import PERMISSIONS, BursarClient, examine, invite_url, stay_connected
+from bot.clock import SystemClock
 from bot.providers.base import Health
+from bot.settings import Settings
 from bot.ui.answers import think
 from tests.support.discord import discord_world
+from tests.support.patience import PATIENCE
 
 BOT, SERVER, CHANNEL = "700000000000000001", "700000000000000002", "700000000000000003"
 
@@ -30,6 +36,25 @@ def test_the_invite_link_asks_for_four_permissions_and_both_scopes() -> None:
     assert {name for name, on in granted if on} == {
         "read_messages", "send_messages", "attach_files", "read_message_history",
     }  # fmt: skip
+
+
+async def test_a_discord_that_cannot_be_reached_is_tried_again_and_nothing_stays_open(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discord.http.Route, "BASE", "http://127.0.0.1:1/api/v10")
+    monkeypatch.setattr(client_module, "CONNECT_AGAIN_SECONDS", 0.01)
+    settings = Settings.load({}, tmp_path)
+    async with opened(settings, SystemClock(), patient=True) as app:
+        client = BursarClient(app.services, settings)
+        with caplog.at_level(logging.WARNING):
+            connection = asyncio.create_task(stay_connected(client, "token"))
+            async with asyncio.timeout(PATIENCE):
+                while caplog.text.count("Discord cannot be reached") < 3:  # noqa: ASYNC110 - only the log tells
+                    await asyncio.sleep(0.01)
+            gc.collect()
+            await client.close()
+            await connection
+    assert "Unclosed" not in caplog.text
 
 
 async def test_only_the_intent_for_servers_is_asked_for_and_nobody_is_pinged_by_default(tmp_path: Path) -> None:
