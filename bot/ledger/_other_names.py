@@ -192,8 +192,8 @@ def since(connection: sqlite3.Connection, asked: Asked, accounts: Mapping[str, s
     return others
 
 
-def logins(connection: sqlite3.Connection, asked: Asked) -> list[Recipient]:
-    """To whom that was sent, but members, whose account is known; nobody where there are more than it makes sense to
+def logins(connection: sqlite3.Connection, asked: Asked) -> list[Recipient] | None:
+    """To whom that was sent, but members, whose account is known; ``None`` where there are more than it makes sense to
     ask for."""
     found = connection.execute(_LOGINS, {**asked.of(connection), "most": MOST_ASKED + 1}).fetchall()
-    return [_rows.item(row).recipient for row in found] if len(found) <= MOST_ASKED else []
+    return [_rows.item(row).recipient for row in found] if len(found) <= MOST_ASKED else None

@@ -51,8 +51,9 @@ def to_tell_apart(connection: sqlite3.Connection, doubted: Doubted, found: Judge
     logins: dict[str, Recipient] = {}
     for asked, keys in _unbelievable(connection, doubted, _proofs(found.awards), (account, currency), found):
         others = _other_names.logins(connection, asked)
-        own = [item.recipient for item in doubted.items if item.recipient.key in keys and not asked.by_member]
-        logins |= {one.key: one for one in (*others, *own)} if others else {}
+        if others is not None:
+            own = [item.recipient for item in doubted.items if item.recipient.key in keys and not asked.by_member]
+            logins |= {one.key: one for one in (*others, *own)}
     return list(logins.values())
 
 

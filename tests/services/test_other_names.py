@@ -13,6 +13,7 @@ WALLET, SECOND = "0x" + "a" * 40, "0x" + "b" * 40
 BOTH = "discord_id,wallet,amount"
 BEFORE, AFTER = "reset-before-apply", "reset-after-apply"
 ACCOUNTS = "GET /api/v1/accounts/find"
+DRIP = ("drip-credentials", "drip-members")
 UNRESOLVED = {"DRIP_UNRESOLVED": "credentials"}
 
 
@@ -152,6 +153,19 @@ async def test_of_such_a_list_only_those_go_to_a_person_who_are_one_account_or_m
         await office.sandbox.faults()
     # The first half was carried out, the rest is sent again: but the second wallet, whose balance the first one moved.
     assert (await resumed(door))[0] == ({"applied": 6, "unknown": 2} if tells else {"applied": 3, "unknown": 5})
+
+
+async def test_members_and_credentials_of_one_list_settle_beside_each_other(door: Door) -> None:
+    ids = members(4)
+    async with door.open(**UNRESOLVED) as office:
+        known = [{"type": "discord-id", "value": who, "balance": 5} for who in ids[2:]]
+        await office.sandbox.seed(members=[{"wallet": one, "balance": 5} for one in OTHERS[:2]], credentials=known)
+        await office.sandbox.faults(*({"match": {**CALLS[name], "nth": 1}, "kind": AFTER} for name in DRIP))
+        rows = [*(("", one, 9) for one in OTHERS[:2]), *((who, "", 9) for who in ids[2:])]
+        doubted = await office.send(file_of(rows, BOTH), "drip-members")
+        assert await office.states(doubted) == "UUUU"
+        await office.sandbox.faults()
+    assert (await resumed(door, **UNRESOLVED))[0] == {"applied": 4}
 
 
 # --- several awards -----------------------------------------------------------------------------------------------
