@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from bot.domain.calls import Item, OutcomeKind, Verdict
-from bot.domain.judging import Doubted, Judgement
+from bot.domain.judging import NO_ACCOUNT, Doubted, Judgement
 from bot.domain.model import PauseKind, ProviderKind, Recipient, RecipientType, Unit
 from bot.errors import ResolutionFailed
 from bot.providers.base import JobState, Provider
@@ -108,6 +108,9 @@ def answer_from(data: bytes) -> Answer:
     return Answer(exchange)
 
 
+NOBODY: Final = answer_from(b'200\n\n{"data":[],"meta":{"credentials":{"access":true}}}').exchange
+
+
 class _Connection:
     """Answers everything with one answer."""
 
@@ -121,11 +124,19 @@ class _Connection:
         return self._answer.exchange
 
 
+class _NobodyFound(_Connection):
+    """The same, but no member search finds anybody."""
+
+    async def exchange(self, method: str, path: str, body: bytes | None = None) -> Exchange:
+        exchange = await super().exchange(method, path, body)
+        return NOBODY if "/members/search" in path else exchange
+
+
 class _Drip:
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, connection: type[_Connection] = _Connection) -> None:
         self.clock = SteppingClock()
         self.pacer = Pacer(self.clock, [(24, 60.0)], follow_headers=True)
-        line = Line(_Connection(answer), self.pacer, self.clock)  # type: ignore[arg-type] # as much of it as is used
+        line = Line(connection(answer), self.pacer, self.clock)  # type: ignore[arg-type] # as much of it as is used
         self.access = DripAccess(drip_account(BASE), line, Wording("Drip", "", ("a-secret-of-the-tests",)))
         self.credentials = DripCredentials(programme(ProviderKind.DRIP_CREDENTIALS), self.access)
         self.members = DripMembers(programme(ProviderKind.DRIP_MEMBERS), self.access)
@@ -299,6 +310,16 @@ def search(data: bytes) -> None:
         assert any(one.value.lower() in _text(entry).lower() for entry in meant), "somebody else is paid"
 
 
+def account(data: bytes) -> None:
+    """The account of a login: nothing is told but what stands there."""
+    answer = answer_from(data)
+    told = _now(_Drip(answer, _NobodyFound).credentials.accounts([MAIL, STEAM]))
+    if told:
+        named = answer.content["data"]
+        assert answer.status == 200 and answer.exchange.whole
+        assert told == {MAIL.key: NO_ACCOUNT if named is None else named.lower()}
+
+
 def currencies(data: bytes) -> None:
     """The list of currencies: names for people, ids as they stand there."""
     answer = answer_from(data)
@@ -388,6 +409,7 @@ TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "transactions": transactions,
     "balances": balances,
     "search": search,
+    "account": account,
     "currencies": currencies,
     "limits": limits,
 }
