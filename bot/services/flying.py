@@ -47,6 +47,10 @@ REPEATED: Final = (
     "It was refused, but the operator's check accounts stand as if it had landed: perhaps something on the way sent it"
     " twice and told the second answer, perhaps somebody else moved them."
 )
+SPENT: Final = (
+    "It was refused because an account of the operator's has no point to give, and whether that is because it landed"
+    " before could not be read."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,9 @@ async def fly(flying: Flying, passage: Passage, send: Send, begin_by: float) -> 
 async def _blamed(flying: Flying, passage: Passage, verdict: Verdict) -> Verdict:
     """A first refusal, where the places cannot be read: perhaps because one of them is gone."""
     gone = await flying.provider.missing(passage.lane.places, flying.items)
+    if not gone and verdict.own_fault is not None:
+        # The point may be spent by this very call, if something on the way sent it twice.
+        return replace(_all(flying, verdict, OutcomeKind.UNKNOWN, SPENT), own_fault=None)
     if not gone:
         return verdict
     return replace(verdict, own_fault=f"account {gone[0].holder} is not a member of the realm (any more)")
@@ -169,7 +176,7 @@ def _concluded(
         return verdict, Landing(step, passage, seen)
     if step is Step.GONE:
         return _all(flying, verdict, OutcomeKind.NOT_SENT, NOT_LANDED), Landing(step, passage, seen)
-    if not passage.lost:
+    if not passage.lost and not _is_unclear(verdict):
         # The first refusal, and the places cannot be read.
         return _all(flying, verdict, OutcomeKind.NOT_SENT, UNREADABLE), Landing(Step.GONE, passage, seen)
     return _all(flying, verdict, OutcomeKind.UNKNOWN, verdict.detail), Landing(step, passage, seen)

@@ -75,6 +75,24 @@ async def test_a_gateway_that_repeats_a_call_and_tells_the_refusal_of_the_second
         await check(office)
 
 
+async def test_neither_does_one_whose_places_cannot_be_read_at_that_moment(door: Door) -> None:
+    ids = members(3)
+    async with opened(door, LaneKind.RING, ids) as office:
+        preview = await office.draft(paying(ids), MEMBERS)
+        await office.sandbox.faults(
+            {"match": {"method": "PATCH", "path": PATHS[MEMBERS], "nth": 1}, "kind": "apply-twice"},
+            {"match": {"method": "GET", "path": "/members/search", "every": 1}, "kind": "503"},
+        )
+        door.calendar.speed = 20.0
+        batch_id = (await office.confirm(preview)).batch_id
+        await office.quiet()
+        assert await office.states(batch_id) == "UUU"
+        await office.sandbox.faults()
+        assert await lay(office.app, MEMBERS) == [Health.FAILED]
+    door.calendar.speed = 1.0
+    assert await resumed(door, LaneKind.RING) == {"unknown": 3}
+
+
 async def test_a_ring_that_is_disturbed_after_a_lost_answer_leaves_the_call_to_a_person(door: Door) -> None:
     ids = members(3)
     async with opened(door, LaneKind.RING, ids) as office:
