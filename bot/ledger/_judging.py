@@ -162,7 +162,7 @@ def left_out_mark(lines: Iterable[int]) -> str:
 def _check_sums(sums: Sums, draft: Draft, confirmation: Confirmation, skipped: int) -> None:
     unit = draft.destination.unit
     if not sums.awards:
-        why = "every row of it was paid lately" if skipped else "it has no rows"
+        why = "an earlier batch has every row of it" if skipped else "it has no rows"
         raise Refused(f"this draft leaves nothing to send: {why}")
     if confirmation.max_total is not None and sums.absolute > confirmation.max_total:
         raise LimitExceeded(

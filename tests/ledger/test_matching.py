@@ -69,7 +69,7 @@ async def test_the_person_decides_what_becomes_of_matched_rows(
 async def test_nothing_is_recorded_when_every_row_was_paid_lately(ledger: Ledger):
     await record(ledger, rows(3))
     ready = await draft(ledger, rows(3))
-    with pytest.raises(Refused, match="every row of it was paid lately"):
+    with pytest.raises(Refused, match="an earlier batch has every row of it"):
         await ledger.recording.record_batch(ready.id, confirmation(ready, skip_matched=True))
 
 

@@ -88,7 +88,7 @@ async def test_skipping_when_everything_was_paid_leaves_nothing_to_record(door: 
     async with door.open() as office:
         await office.send(paying(IDS))
         preview = await office.draft(paying(IDS))
-        with pytest.raises(Refused, match="every row of it was paid lately"):
+        with pytest.raises(Refused, match="an earlier batch has every row of it"):
             await office.confirm(preview, skip_matched=True)
 
 
@@ -293,5 +293,5 @@ async def test_rows_that_were_one_award_are_known_when_they_are_not_added_up(
         preview = await office.draft(file_of([*((IDS[0], one) for one in amounts), *others]), duplicates=policy)
         assert (preview.totals.rows, preview.blocking_matches) == matched
         if matched[0] == matched[1]:
-            with pytest.raises(Refused, match="every row of it was paid lately"):
+            with pytest.raises(Refused, match="an earlier batch has every row of it"):
                 await office.confirm(preview, skip_matched=True)
