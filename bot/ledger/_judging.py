@@ -179,5 +179,5 @@ def _check_budgets(
 ) -> None:
     """For batches of a server only, whoever confirms them there. What an undo gives back is nobody's spending."""
     if draft.source != undo.SOURCE:
-        to = draft.destination
-        budgets.check(budgets.uses(connection, confirmation.actor, confirmation.roles, to, sums.given, now), to)
+        used = budgets.uses(connection, confirmation.actor, confirmation.roles, draft, sums.given, now)
+        budgets.check(used, draft.destination)

@@ -12,6 +12,7 @@ from bot.domain.budgets import Budget, BudgetUse, Period, in_force, period_start
 from bot.domain.model import Actor, Destination
 from bot.errors import LimitExceeded
 from bot.ledger import events, matching
+from bot.ledger._draft_values import Draft
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
 
@@ -23,7 +24,8 @@ SOURCE_FREE: Final = "undo"
 _SPENT: Final = (
     "SELECT coalesce(sum(a.amount / 1000000), 0), coalesce(sum(a.amount % 1000000), 0) FROM batches b"  # noqa: S608 # our words
     " CROSS JOIN awards a ON a.id BETWEEN b.first_award AND b.last_award"
-    " WHERE b.server_id = ?1 AND b.actor_id = ?2 AND b.account = ?3 AND b.currency IS ?4 AND b.recorded_at >= ?5"
+    " WHERE b.server_id = ?1 AND b.actor_id = ?2 AND (b.account = ?3 OR b.programme = ?6)"
+    " AND b.currency IS ?4 AND b.recorded_at >= ?5"
     f" AND b.source <> '{SOURCE_FREE}' AND a.amount > 0 AND {matching.STANDS_IN_PART}"
 )
 
@@ -63,14 +65,16 @@ class Budgets:
 
 
 def uses(
-    connection: sqlite3.Connection, actor: Actor, roles: frozenset[str], to: Destination, asked: int, now: int
+    connection: sqlite3.Connection, actor: Actor, roles: frozenset[str], draft: Draft, asked: int, now: int
 ) -> list[BudgetUse]:
     """What a batch that gives ``asked`` would take of each budget of the person who records it, shortest period first.
+    A budget is one for each account and currency, by whatever key (``matching.namesake``).
 
     Raises ``LimitExceeded`` for a budget that the programme's unit cannot express.
     """
     if actor.server_id is None:
         return []
+    to = draft.destination
     try:
         limits = in_force(_all(connection, actor.server_id), actor.id, roles, to.unit)
     except ValueError as error:
@@ -79,9 +83,11 @@ def uses(
             hint="An administrator corrects it with /settings.",
         ) from error
     found = []
+    named = matching.namesake(to.kind.value, draft.programme)
     for period, limit in limits.items():
         since = period_start(period, now)
-        high, low = connection.execute(_SPENT, (actor.server_id, actor.id, to.account, to.currency, since)).fetchone()
+        where = (actor.server_id, actor.id, to.account, to.currency, since, named)
+        high, low = connection.execute(_SPENT, where).fetchone()
         found.append(BudgetUse(period, limit, high * 1_000_000 + low, asked))
     return found
 

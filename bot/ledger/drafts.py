@@ -267,7 +267,7 @@ class Drafts:
             where = matching.scope(connection, draft_id, now, matching.DAYS) if skip_matched else None
             skipped = _rows.as_json(list(matching.lines(connection, where)))
             given = _recording.sums(connection, draft_id, skipped).given
-            return budgets.uses(connection, actor, roles, draft.destination, given, now)
+            return budgets.uses(connection, actor, roles, draft, given, now)
 
         return await self._database.read(work)
 

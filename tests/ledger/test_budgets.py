@@ -148,3 +148,13 @@ async def test_a_budget_that_the_unit_cannot_express_refuses_instead_of_guessing
     ready = await draft(ledger, rows(1))
     with pytest.raises(LimitExceeded, match="cannot be read in this programme's unit"):
         await ledger.recording.record_batch(ready.id, confirmation(ready))
+
+
+async def test_a_new_key_of_a_gameball_account_is_no_new_budget(ledger: Ledger):
+    await budget(ledger)
+    await record(ledger, rows(6), destination=GAMEBALL)
+    renewed = replace(GAMEBALL, account="another fingerprint")
+    assert await left(ledger, destination=renewed) == 40
+    with pytest.raises(LimitExceeded):
+        await record(ledger, rows(5, first=20), destination=renewed)
+    assert await left(ledger, destination=renewed, programme="gameball-shop") == 100
