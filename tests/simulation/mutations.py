@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 from bot.domain import judging
-from bot.domain.calls import Item
+from bot.domain.calls import Claim, Item
 from bot.domain.lanes import Passage
 from bot.domain.model import Recipient
 from bot.domain.ring import Ring, Step
@@ -31,12 +31,13 @@ from tests.simulation.storage import Storage
 @contextmanager
 def without_intent() -> Iterator[None]:
     """The claim is not stored before the call: a crash before the outcome takes it along."""
-    real, claimed = Claims.claim, {"now": False}
+    real, claimed = _calls.claim, {"now": False}
     images: dict[int, bytes] = {}
 
-    async def claim(self: Claims, *given: Any) -> Any:
-        claimed["now"] = True
-        return await real(self, *given)
+    def claim(*given: Any) -> Any:
+        claim = real(*given)
+        claimed["now"] |= isinstance(claim, Claim)
+        return claim
 
     def committed(self: Storage, connection: sqlite3.Connection) -> None:
         if not claimed["now"]:
@@ -48,7 +49,7 @@ def without_intent() -> Iterator[None]:
         return images.pop(id(self), None) or connection.serialize()
 
     with (
-        patch.object(Claims, "claim", claim),
+        patch.object(_calls, "claim", claim),
         patch.object(Storage, "committed", committed),
         patch.object(Storage, "survivors", survivors),
     ):
