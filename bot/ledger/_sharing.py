@@ -35,7 +35,14 @@ class Sharing:
         self._waiting.append((work, ended))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_all())
+            self._writing.add_done_callback(self._never_began)
         return ended
+
+    def _never_began(self, writing: asyncio.Task[None]) -> None:
+        """A task that is cancelled before its first step runs nothing, not even a ``finally``."""
+        if self._writing is writing:
+            self._writing = None
+            self._leave(())
 
     async def _write_all(self) -> None:
         try:
@@ -51,16 +58,19 @@ class Sharing:
         except Exception as error:
             results = [_Failed(error)] * len(part)
         except BaseException:
-            # The program ends, and with it everybody who waits.
-            for _, ended in (*part, *self._waiting):
-                ended.cancel()
-            self._waiting.clear()
+            self._leave(part)
             raise
         for (_, ended), result in zip(part, results, strict=True):
             if isinstance(result, _Failed):
                 ended.set_exception(result.error)
             else:
                 ended.set_result(result)
+
+    def _leave(self, part: Sequence[tuple[Work[Any], asyncio.Future[Any]]]) -> None:
+        """The program ends, and with it everybody who waits."""
+        for _, ended in (*part, *self._waiting):
+            ended.cancel()
+        self._waiting.clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import pytest
 from bot.errors import LedgerError
 from bot.ledger._sharing import MOST
 from bot.ledger.database import Database
+from tests.support.patience import PATIENCE
 
 Work = Callable[[sqlite3.Connection], Any]
 
@@ -158,3 +159,17 @@ async def test_a_ledger_that_is_open_for_reading_is_not_written(path: Path) -> N
     with pytest.raises(LedgerError, match="reading only"):
         await database.write_shared(insert(1))
     await database.close()
+
+
+async def test_nobody_waits_for_a_write_that_the_end_of_the_program_met_before_it_began(database: Database) -> None:
+    before = asyncio.all_tasks()
+    waiting = asyncio.create_task(database.write_shared(insert(1)))
+    await asyncio.sleep(0)
+    for task in asyncio.all_tasks() - before:
+        task.cancel()
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert await numbers(database) == []
+    await database.write_shared(insert(2))
+    assert await numbers(database) == [2]
