@@ -52,11 +52,12 @@ def read_upload(path: Path, limit: int) -> Spool:
     refuses it. Raises ``UsageError``."""
     try:
         if not path.is_file():
-            raise UsageError(f"{path} is not there, or is no file")
+            raise UsageError(f"{path} is not there, or is no file", hint="Give the path of a CSV file.")
         with path.open("rb") as file:
             return Spool(_at_most(file, limit + 1))
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror})") from None
+        hint = "Give whoever runs Bursar the right to read it."
+        raise UsageError(f"{path} cannot be read ({error.strerror})", hint=hint) from None
 
 
 def _at_most(file: BinaryIO, left: int) -> Iterator[bytes]:

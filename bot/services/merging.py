@@ -145,7 +145,8 @@ def _not_added_up(lines: Sequence[int]) -> tuple[Notice, ...]:
     if not lines:
         return ()
     message = (
-        "rows that were paid in the last 30 days are not added to others of their recipient, so they can be left out"
+        "rows that an award of the last 30 days has already are not added to others of their recipient, so they can be"
+        " left out"
     )
     return (Notice(DUPLICATE, message, tuple(sorted(lines))),)
 

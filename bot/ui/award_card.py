@@ -126,8 +126,6 @@ def _rows(preview: Preview, frame: Frame, faces: Faces, step: Step) -> list[list
     cancel = button("Cancel", custom_id("cancel", preview))
     if frame.looking_up is not None:
         return [[button("Looking up…", custom_id("wait", preview), disabled=True), cancel]]
-    if frame.lookup_failed is not None:
-        return [[button("Look up again", custom_id("open", preview), style=discord.ButtonStyle.primary), cancel]]
     blocked = preview.over_limit is not None or preview.totals.pending or preview.draft.content_hash is None
     if blocked or not preview.good_rows:
         return [[cancel]]

@@ -111,10 +111,9 @@ async def paint(
     step: Step = Step.MAIN,
     *,
     looking_up: Searched | None = None,
-    lookup_failed: str | None = None,
 ) -> Painted:
     """The card of a draft, with names, balances and the file of bad rows where it has them."""
-    frame = _frame(interaction, seen, looking_up, lookup_failed)
+    frame = _frame(interaction, seen, looking_up)
     frame = replace(frame, strangers=await _strangers(interaction, seen.preview))
     if seen.preview.draft.source == "award":
         faces = await _faces(interaction, seen.preview)
@@ -140,7 +139,7 @@ def staff_place(interaction: Interaction, rules: ServerRules) -> tuple[str | Non
     return f"<#{channel.id}>", ""
 
 
-def _frame(interaction: Interaction, seen: Look, looking_up: Searched | None, lookup_failed: str | None) -> Frame:
+def _frame(interaction: Interaction, seen: Look, looking_up: Searched | None) -> Frame:
     place, why_not = staff_place(interaction, seen.rules)
     provider = services_of(interaction).programmes.provider(seen.preview.programme)
     return Frame(
@@ -150,7 +149,6 @@ def _frame(interaction: Interaction, seen: Look, looking_up: Searched | None, lo
         practice=services_of(interaction).practice,
         looking_up=looking_up,
         waits_for_limit=looking_up is not None and provider.waiting_until is not None,
-        lookup_failed=lookup_failed,
     )
 
 

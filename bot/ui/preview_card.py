@@ -70,7 +70,6 @@ class Frame:
     """While recipients are being looked up."""
     waits_for_limit: bool = False
     """The account's rate limit keeps requests back."""
-    lookup_failed: str | None = None
     strangers: frozenset[str] = frozenset()
     """Discord ids that are no members here, so that a mention would say nothing."""
     problems_file: str | None = None
@@ -176,8 +175,6 @@ def preview_state(preview: Preview, frame: Frame, step: Step) -> tuple[Tone, str
         if frame.waits_for_limit:
             return Tone.RUNNING, f"{far} · waiting for the rate limit"
         return Tone.ATTENTION, f"{far} · no answer yet, it is asked again"
-    if frame.lookup_failed is not None:
-        return Tone.ATTENTION, "Nothing sent · the look-up did not finish"
     if preview.over_limit is not None:
         return Tone.STOPPED, "Nothing sent · above a limit"
     if preview.totals.rows and not preview.good_rows:
@@ -206,9 +203,6 @@ def _rows(preview: Preview, frame: Frame) -> list[list[discord.ui.Item[Any]]]:
     cancel = button("Cancel", custom_id("cancel", preview))
     if frame.looking_up is not None:
         return [[button("Looking up…", custom_id("wait", preview), disabled=True), cancel]]
-    if frame.lookup_failed is not None:
-        again = button("Look up again", custom_id("open", preview), style=discord.ButtonStyle.primary)
-        return [[again, cancel]]
     buttons = _send_buttons(preview)
     tools: list[discord.ui.Item[Any]] = [cancel]
     if preview.draft.file_sha256 is not None:
