@@ -13,9 +13,9 @@ import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from bot.providers.http import Exchange
 from bot.providers.line import Line
@@ -86,16 +86,6 @@ class Wire:
             self.refused += 1
         await self._clock.sleep(self._chance.uniform(0.03, 0.25))
         return Exchange(status, headers, b"{}", None, None, headers_sent=True, body_complete=True)
-
-
-class Limiter(Protocol):
-    """What ``Line`` uses of a limiter."""
-
-    def slot(self) -> AbstractAsyncContextManager[Slot]: ...
-
-    def hold(self, seconds: float) -> None: ...
-
-    def turned_away(self, slot: Slot) -> float: ...
 
 
 class Pausing:

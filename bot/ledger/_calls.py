@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bot.domain.calls import Beside, Claim, Item, NoLane, Outcome, OutcomeKind, Verdict
-from bot.domain.judging import CREDENTIAL_TARGET
+from bot.domain.judging import goes_by_credential
 from bot.domain.lanes import START_WITHIN, Landing, Passage, Plan
 from bot.domain.model import Pause
 from bot.domain.probing import Leg
@@ -70,7 +70,7 @@ def claim(
     passage = _passage(connection, items, plan, passed)
     if isinstance(passage, NoLane):
         return passage
-    body = build(items, token) if passage is None else build(items, token, passage.legs)
+    body = build(items, token, () if passage is None else passage.legs)
     expectation = _evidence.expectation(connection, batch_id, kind, account, items, passage, now)
     claimed = _begin(connection, _Intent(batch_id, token, items, body, expectation, passage), now)
     if passage is not None:
@@ -139,7 +139,7 @@ def _begin(connection: sqlite3.Connection, call: _Intent, now: int) -> Claim:
 def _passage(connection: sqlite3.Connection, items: Sequence[Item], plan: Plan, passed: int) -> Passage | NoLane | None:
     """The lane for a call; ``None``: it goes without, because the plan has none, or none for credentials that a members
     programme pays."""
-    if not plan.lanes or items[0].target.startswith(CREDENTIAL_TARGET):
+    if not plan.lanes or goes_by_credential(items[0].target):
         return None
     return _lanes.pick(connection, plan.lanes, passed)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from bot.domain.judging import CREDENTIAL_TARGET
 from bot.domain.model import Actor
 from bot.errors import Refused
 from bot.ledger import _rows, _seals, _staging, undo
@@ -91,7 +92,7 @@ def insert_awards(connection: sqlite3.Connection, draft_id: int, batch_id: int, 
             " amount, reason, continues, reverses, state, lot, detail, changed_at)"
             " SELECT ?3, line, lines, recipient_type, recipient_value, recipient_source, key, target, amount, reason,"
             " continues, reverses, iif(unresolved IS NULL, 'planned', 'rejected'),"
-            " unresolved IS NULL AND target GLOB 'credential:*', unresolved, ?4"
+            f" unresolved IS NULL AND target GLOB '{CREDENTIAL_TARGET}*', unresolved, ?4"
             f" FROM draft_rows WHERE {_KEPT} ORDER BY line",
             (draft_id, skipped, batch_id, now),
         )
@@ -147,7 +148,7 @@ def insert_left_out(connection: sqlite3.Connection, draft_id: int, batch_id: int
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class Contents:
     """What the history keeps of a new batch."""
 
     facts: Mapping[str, object]
@@ -156,7 +157,7 @@ class Recorded:
     """Hash of what people wrote."""
 
 
-def contents(connection: sqlite3.Connection, batch_id: int) -> Recorded:
+def contents(connection: sqlite3.Connection, batch_id: int) -> Contents:
     """Of the batch as it was just recorded."""
     first, last = connection.execute("SELECT first_award, last_award FROM batches WHERE id = ?", (batch_id,)).fetchone()
     found = connection.execute(
@@ -165,7 +166,7 @@ def contents(connection: sqlite3.Connection, batch_id: int) -> Recorded:
     lots = [[lot, _seals.ranges(one for _, one in awards)] for lot, awards in groupby(found, key=lambda row: row[0])]
     sealed = _seals.contents(connection, batch_id, first, last)
     facts: dict[str, object] = {"awards": sealed.awards, "left_out": _seals.left_out(connection, batch_id)}
-    return Recorded({**facts, "lots": lots} if lots else facts, sealed.words)
+    return Contents({**facts, "lots": lots} if lots else facts, sealed.words)
 
 
 def _refusal(error: sqlite3.IntegrityError) -> Exception:

@@ -11,6 +11,7 @@ from typing import Final
 from bot.domain.amounts import canonical, display
 from bot.domain.drafting import LeftOut, StagedRow
 from bot.domain.intake import Content, Ending, Reading, ReadingOptions, read
+from bot.domain.judging import goes_by_credential
 from bot.domain.model import (
     Actor,
     Award,
@@ -41,9 +42,6 @@ _NO_AWARD_OF: Final[Mapping[str, str]] = {
     "control-total": "read as the file's own total",
 }
 """What a result file says of the rows of a notice that become no award."""
-
-CREDENTIAL: Final = "credential:"
-"""How the target of a member award begins that goes to a credential instead (``DRIP_UNRESOLVED``)."""
 
 MEMBER_AGE_MAX_SECONDS: Final = 7 * 24 * 3600
 """A member found at Drip is looked up again after a week: people leave, and link other accounts."""
@@ -162,7 +160,7 @@ class Stager:
 
     def _is_taken(self, target: str) -> bool:
         """Whether the provider still pays a member that was found earlier."""
-        if target.startswith(CREDENTIAL):
+        if goes_by_credential(target):
             return True
         try:
             self.provider.target(Recipient(RecipientType.DRIP_ID, target))

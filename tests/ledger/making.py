@@ -12,6 +12,7 @@ from bot.domain.calls import Claim, Item, Outcome, OutcomeKind, Verdict
 from bot.domain.drafting import StagedRow
 from bot.domain.lanes import Plan
 from bot.domain.model import Actor, Award, Counts, Destination, Problem, ProviderKind, Recipient, RecipientType, Unit
+from bot.domain.probing import Leg
 from bot.ledger._calls import BuildBody
 from bot.ledger.drafts import Draft, NewDraft
 from bot.ledger.ledger import Ledger
@@ -138,7 +139,7 @@ async def batch_of(ledger: Ledger, number: int, **more: object) -> int:
     return (await record(ledger, rows(number), **more)).batch_id  # type: ignore[arg-type] # test shorthand
 
 
-def build(items: Sequence[Item], token: str) -> bytes:
+def build(items: Sequence[Item], token: str, legs: Sequence[Leg] = ()) -> bytes:
     """A body that tells its parts."""
     return f"{token}:{','.join(str(item.award_id) for item in items)}".encode()
 

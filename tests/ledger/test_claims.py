@@ -109,7 +109,7 @@ async def test_nothing_is_claimed_from_a_batch_that_is_not_open(ledger: Ledger):
 async def test_a_body_that_cannot_be_built_leaves_everything_planned(ledger: Ledger, path: Path):
     batch_id = await batch_of(ledger, 2)
 
-    def broken(items: object, token: str) -> bytes:
+    def broken(items: object, token: str, legs: object) -> bytes:
         raise ValueError("odd reason")
 
     with pytest.raises(ValueError, match="odd reason"):

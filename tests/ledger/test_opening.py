@@ -177,7 +177,7 @@ async def test_reading_beside_the_driver_sees_every_commit_and_never_writes(
     assert await states(reader, batch_id) == ["planned"] * 3
     for attempt in (
         reader.steering.stop(batch_id, ADA),
-        next_call(reader, batch_id, 10, lambda items, token: b""),
+        next_call(reader, batch_id, 10, lambda items, token, legs: b""),
         reader.boards.open(batch_id, "1"),
         reader.drafts.purge(),
     ):

@@ -235,7 +235,7 @@ async def test_a_stopped_batch_sends_nothing_again_but_its_doubts_can_be_decided
 async def test_a_refusal_decides_nothing_in_any_batch(ledger: Ledger):
     first, second = await batch_of(ledger, 1), await batch_of(ledger, 2)
     await call(ledger, first, OutcomeKind.UNKNOWN)
-    second_claim = await next_call(ledger, second, 5, lambda items, token: b"")
+    second_claim = await next_call(ledger, second, 5, lambda items, token, legs: b"")
     assert second_claim is not None
     await ledger.claims.mark_interrupted()
     await ledger.steering.stop(second, ADA)
@@ -289,7 +289,7 @@ async def test_doubts_of_another_server_are_not_found(ledger: Ledger):
 async def test_a_recipient_whose_doubt_was_decided_is_paid_again(ledger: Ledger):
     await call(ledger, await batch_of(ledger, 1), OutcomeKind.UNKNOWN)
     later = (await record(ledger, [row(2, 1, 3)])).batch_id
-    assert await next_call(ledger, later, 5, lambda items, token: b"") is None
+    assert await next_call(ledger, later, 5, lambda items, token, legs: b"") is None
     await ledger.steering.resolve([1], Decision.LANDED, ADA, reason="")
     assert len((await claim(ledger, later)).items) == 1
 

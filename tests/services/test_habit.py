@@ -65,7 +65,9 @@ async def test_a_row_that_was_paid_is_found_also_where_another_row_of_its_recipi
         content = file_of([*((one, 10) for one in IDS[:2]), *((one, 7) for one in IDS[:3]), (IDS[2], 8)])
         preview = await office.draft(content)
         assert (preview.matches.rows, preview.blocking_matches, preview.totals.total) == (2, 2, 20 + 14 + 15)
-        assert any("an award of the last 30 days has" in one.message and one.lines == (2, 3) for one in preview.warnings)
+        assert any(
+            "an award of the last 30 days has" in one.message and one.lines == (2, 3) for one in preview.warnings
+        )
         recorded = await office.confirm(preview, skip_matched=True)
         await office.quiet()
         await office.check_books()

@@ -105,7 +105,7 @@ async def test_a_mistake_of_the_limiter_pauses_the_batch(tmp_path: Path) -> None
 
 async def test_a_call_that_cannot_be_built_pauses_the_batch_with_nothing_sent(tmp_path: Path) -> None:
     class Broken(Neighbour):
-        def build(self, items: object, token: str) -> bytes:
+        def build(self, items: object, token: str, legs: object = ()) -> bytes:
             raise ValueError("a target is no Drip id")
 
     async with rig(tmp_path / "a.db", partial(Broken, ITEMS)) as it:
