@@ -257,14 +257,16 @@ def _doctor(commands: _Commands[Parser]) -> None:
     _json_option(command)
     group = command.add_argument_group(
         "finding out what a service really does, by test calls that are taken back",
-        "They move single points, or try to take one more than there is. Use accounts of your own with few points.",
+        "They move single points, or try to take one more than there is; one makes a login at Drip. Use accounts of "
+        "your own with few points.",
     )
     group.add_argument("--probe", action="store_true", help="make test calls; needs one of the next three")
     group.add_argument("--drip-member", metavar="DRIP_ID", help="a member of yours, to probe Drip members with")
     group.add_argument(
         "--credential",
         metavar="TYPE:VALUE",
-        help="yours, to probe Drip credentials with (one that holds nothing also shows the order of rows)",
+        help="yours, to probe Drip credentials with (one that holds nothing also shows the order of rows, "
+        "one that belongs to an account what is told of accounts)",
     )
     group.add_argument("--customer", metavar="CUSTOMER_ID", help="yours, to probe Gameball with")
     group.add_argument(

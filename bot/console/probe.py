@@ -20,6 +20,7 @@ from bot.errors import BursarError, Refused, UsageError
 from bot.ledger.ledger import Ledger
 from bot.providers.factory import make_providers
 from bot.services.probing import Probing, Report
+from bot.services.probing_logins import LoginProbing
 from bot.services.proving import is_disturbed, plan_of
 from bot.services.subjects import Subject, credential_subject, customer_subject, member_subject
 from bot.settings import Settings
@@ -107,6 +108,10 @@ async def _agreed(options: Namespace, plan: Plan) -> None:
         f"They move single points, or try to take one more than there is (never more than {DEEPEST + 1}). What they "
         "change is taken back at once, and checked."
     )
+    if any(subject.linked for _, subject in plan):
+        output.note(
+            "A wallet that nobody has is tied to the account of the credential's owner at Drip, and deleted again."
+        )
     if not await questions.confirmed("Make them?"):
         raise Refused("the question was not answered with yes")
 
@@ -129,7 +134,11 @@ async def _probed(options: Namespace, settings: Settings, plan: Plan) -> tuple[l
                 prober = providers.prober(programme, subject.recipients, job_wait=settings.job_wait)
                 probing = Probing(ledger, CLOCK, programme, prober, lambda: secrets.token_hex(6))
                 output.note(f"Probing {programme.name} …")
-                reports.append(await probing.run(subject.questions, lambda: received.status is not None))
+                report = await probing.run(subject.questions, lambda: received.status is not None)
+                if subject.linked is not None and report.trouble is None and received.status is None:
+                    logins = LoginProbing(ledger, CLOCK, programme, providers.login_prober(programme))
+                    await logins.ask(subject.linked, report)
+                reports.append(report)
                 known = await ledger.capabilities.all(programme.destination.account, programme.kind)
                 unit = None if programme.unusable else programme.unit
                 lane = (await plan_of(ledger, programme)).kind

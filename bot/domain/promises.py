@@ -111,6 +111,12 @@ _MEANINGS: Final[Mapping[ProviderKind, Mapping[tuple[str, str], str]]] = {
         ("unknown-credential", "skipped"): "A mistyped id is passed over without a word",
         ("overdraft", "allowed"): "A deduction may take a balance below zero",
         ("overdraft", "capped"): "A deduction takes no more than there is, so it may take less than it says",
+        ("linked-login", "told"): "Wallets, e-mail addresses and other logins of no account are told from those of one",
+        (
+            "linked-login",
+            "not-told",
+        ): "A login of no account cannot be told from one that is tied to an account, so lost answers of a list that "
+        "pays such logins the same may go to a person",
         ("read-back", "not-seen"): "What was paid cannot be read back: lost answers go to a person",
     },
     ProviderKind.GAMEBALL: {

@@ -56,5 +56,11 @@ class Shown:
         """What a credential was paid shows in what is read of it."""
         return self.credentials.get("read-back") != "not-seen"
 
+    @property
+    def tells_accounts(self) -> bool:
+        """Asked whose a login is, Drip tells also of those that its API tied to an account, so that one of which it
+        says that it is nobody's has a balance of its own. That is not documented."""
+        return self.credentials.get("linked-login") == "told"
+
 
 NOTHING_SHOWN = Shown()

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from bot.domain.judging import NO_ACCOUNT
 from bot.domain.model import Recipient, RecipientType
+from bot.domain.shown import Shown
 from bot.errors import ResolutionFailed
 from bot.providers.drip import DripAccess
 from bot.providers.drip_ids import is_object_id
@@ -30,11 +31,12 @@ _LOGINS: Final = frozenset(
 )
 
 
-async def accounts_of(access: DripAccess, recipients: Sequence[Recipient]) -> dict[str, str]:
+async def accounts_of(access: DripAccess, recipients: Sequence[Recipient], shown: Shown) -> dict[str, str]:
     """``Provider.accounts``: by member search, 50 a request; of whom it does not know, by a request each, since a login
-    can belong to an account without being found there."""
+    can belong to an account without being found there. That it belongs to none is believed as far as a probe allows."""
     async with access.asking:
-        return await _known(access, recipients)
+        told = await _known(access, recipients)
+    return {key: one for key, one in told.items() if one != NO_ACCOUNT or shown.tells_accounts}
 
 
 async def _known(access: DripAccess, recipients: Sequence[Recipient]) -> dict[str, str]:
@@ -79,7 +81,7 @@ async def _tells(
 ) -> bool:
     """Whether asking for an account tells anything, and finds one that is known if there is one."""
     first = next(iter(told), rest[0].key)
-    account = await _account(access, logins[first], tries=ROUNDS * _TRIES)
+    account = await account_of(access, logins[first], tries=ROUNDS * _TRIES)
     return account is not None and account == told.get(first, account)
 
 
@@ -89,7 +91,7 @@ async def _each(access: DripAccess, logins: Sequence[Recipient]) -> dict[str, st
 
     async def ask(login: Recipient) -> None:
         async with gate:
-            account = await _account(access, login)
+            account = await account_of(access, login)
         if account is not None:
             told[login.key] = account
 
@@ -103,8 +105,8 @@ async def _each(access: DripAccess, logins: Sequence[Recipient]) -> dict[str, st
     return told
 
 
-async def _account(access: DripAccess, login: Recipient, *, tries: int = _TRIES) -> str | None:
-    """The account of a login, whether or not it is a member of the realm; ``None``: not told."""
+async def account_of(access: DripAccess, login: Recipient, *, tries: int = _TRIES) -> str | None:
+    """The account of a login, whether or not it is a member of the realm; ``None``: there was no answer."""
     query = urlencode({"type": login.type.value, "values": login.value}, quote_via=quote)
     path = f"/api/v1/accounts/find?{query}"
     answer = await access.line.read(path, tries=tries, readable=lambda body: _told(body) is not None)

@@ -94,7 +94,7 @@ class DripCredentials(OnLine):
         return await judge_credentials(self._access, doubted, destination.currency, destination.unit, self._shown)
 
     async def accounts(self, recipients: Sequence[Recipient]) -> Mapping[str, str]:
-        return await accounts_of(self._access, recipients)
+        return await accounts_of(self._access, recipients, self._shown)
 
     async def balance(self, target: str, recipient: Recipient) -> int | None:
         return await self._access.credential_balance(recipient, self._programme.destination.currency)

@@ -269,7 +269,7 @@ class DripMembers(OnLine):
         return await judge_members(self._access, doubted, destination.currency, destination.unit, self._shown)
 
     async def accounts(self, recipients: Sequence[Recipient]) -> Mapping[str, str]:
-        return await accounts_of(self._access, recipients)
+        return await accounts_of(self._access, recipients, self._shown)
 
     async def balance(self, target: str, recipient: Recipient) -> int | None:
         currency = self._programme.destination.currency

@@ -17,9 +17,9 @@ from bot.providers.gameball_jobs import Jobs
 from bot.providers.http import Client
 from bot.providers.line import Line
 from bot.providers.pacing import Pacer
-from bot.providers.probe_drip import CredentialsProber, MembersProber
+from bot.providers.probe_drip import CredentialsProber, LoginsProber, MembersProber
 from bot.providers.probe_gameball import GameballProber
-from bot.providers.probing import Prober
+from bot.providers.probing import LoginProber, Prober
 from bot.providers.wording import Wording
 from bot.settings import DripAccount, GameballAccount, Settings
 
@@ -71,6 +71,11 @@ class Providers:
         if programme.kind is ProviderKind.DRIP_CREDENTIALS:
             return CredentialsProber(self._drip[suffix], recipients)
         return MembersProber(self._drip[suffix])
+
+    def login_prober(self, programme: Programme) -> LoginProber:
+        """What makes and deletes logins with the Drip account of a programme. Raises like ``prober``."""
+        self.make(programme)
+        return LoginsProber(self._drip[programme.name.removeprefix(programme.kind.value).removeprefix("-")])
 
     async def close(self) -> None:
         """Close every connection. Calls made afterwards fail without leaving the process."""

@@ -1,9 +1,12 @@
-"""Test calls to Drip: the members batch and the credentials batch, and what each balance is now."""
+"""Test calls to Drip: the members batch, the credentials batch and logins, and what each balance is now."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from bot.domain.model import Recipient, RecipientType
 from bot.domain.places import credential
@@ -11,6 +14,7 @@ from bot.domain.probing import Fate, Leg, Purse, Reply, Told
 from bot.domain.trials import ACCOUNT
 from bot.errors import ResolutionFailed
 from bot.providers.drip import DripAccess, build_credentials, encode
+from bot.providers.drip_accounts import account_of
 from bot.providers.drip_reading import Name, credential_name
 from bot.providers.drip_search import balance_in
 from bot.providers.http import Exchange
@@ -104,6 +108,27 @@ def _own(entry: Mapping[str, Any], names: Mapping[Name, Purse]) -> tuple[Purse |
     except ValueError:
         return None, entry
     return names.get(name), entry
+
+
+class LoginsProber:
+    """``POST …/credentials/wallet`` and ``DELETE …/credentials/``."""
+
+    def __init__(self, access: DripAccess) -> None:
+        self._access = access
+
+    async def account(self, login: Recipient) -> str | None:
+        return await account_of(self._access, login)
+
+    async def tie(self, login: Recipient, account: str) -> Reply:
+        body = json.dumps({"address": login.value, "chain": "ethereum", "accountId": account}).encode()
+        exchange = await self._access.line.write("POST", f"{self._access.realm}/credentials/wallet", body)
+        told = str(as_object(parse(exchange.body)).get("accountId", "")).lower()
+        return replace(_reply(self._access, exchange, fate_of(exchange, (200, 201)), (), ()), more={"account": told})
+
+    async def delete(self, login: Recipient) -> Reply:
+        query = urlencode({"type": login.type.value, "value": login.value}, quote_via=quote)
+        exchange = await self._access.line.ask("DELETE", f"{self._access.realm}/credentials/?{query}")
+        return _reply(self._access, exchange, fate_of(exchange, (200, 204)), (), ())
 
 
 def _reply(access: DripAccess, exchange: Exchange, fate: Fate, told: Sequence[Told], refused: Sequence[Purse]) -> Reply:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
+from bot.domain.model import Recipient
 from bot.domain.probing import Fate, Leg, Purse, Reply
 from bot.providers.http import Exchange, Proof
 from bot.providers.wording import Wording
@@ -27,7 +28,23 @@ class Prober(Protocol):
         ...
 
 
-def fate_of(exchange: Exchange) -> Fate:
+class LoginProber(Protocol):
+    """One Drip account, and the logins that its API makes. Nothing here raises for what the service answers."""
+
+    async def account(self, login: Recipient) -> str | None:
+        """The account of a login, ``judging.NO_ACCOUNT`` where it has none; ``None``: there was no answer."""
+        ...
+
+    async def tie(self, login: Recipient, account: str) -> Reply:
+        """Make a wallet that is tied to an account; never repeated here. ``more``: the ``account`` that it has then."""
+        ...
+
+    async def delete(self, login: Recipient) -> Reply:
+        """Delete it again; never repeated here."""
+        ...
+
+
+def fate_of(exchange: Exchange, done: Collection[int] = (200,)) -> Fate:
     """What became of a test call, by its status alone. A success has still to be read."""
     status = exchange.status
     if status in _AT_THE_DOOR:
@@ -36,7 +53,7 @@ def fate_of(exchange: Exchange) -> Fate:
         return Fate.NOT_SENT if exchange.proof is Proof.NOTHING_HAPPENED else Fate.UNCLEAR
     if status in _REFUSALS:
         return Fate.REFUSED
-    return Fate.DONE if status == 200 else Fate.UNCLEAR
+    return Fate.DONE if status in done else Fate.UNCLEAR
 
 
 def words_of(exchange: Exchange, wording: Wording) -> str | None:

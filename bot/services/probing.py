@@ -7,7 +7,7 @@ probing of that programme: nothing is sent on top of a doubt.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
@@ -21,8 +21,8 @@ from bot.providers.probing import Prober
 _TRIES: Final = 3
 """Calls that are proved not to have been acted on are made again so often."""
 _PAUSE: Final = 2.0
-_LOOKS: Final = (0.0, 1.0, 2.0, 4.0)
-"""Seconds before each look at balances, until they fit the answer."""
+LOOKS: Final = (0.0, 1.0, 2.0, 4.0)
+"""Seconds before each look at what a call did, until it fits the answer."""
 BACK: Final = ":back"
 
 
@@ -60,6 +60,30 @@ class _Halt(Exception):
     """Nothing more is sent for this programme."""
 
 
+class Recorded:
+    """Test calls of one programme: each is recorded before it leaves and after it came back."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, programme: Programme, report: Report) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._programme = programme
+        self._report = report
+
+    async def make(self, name: str, legs: Sequence[Leg], call: Callable[[], Awaitable[Reply]]) -> Reply:
+        """One call, again only while it is proved that nobody acted on it."""
+        account, kind = self._programme.destination.account, self._programme.kind
+        for tries in range(_TRIES):
+            if tries:
+                await self._clock.sleep(_PAUSE)
+            number = await self._ledger.probes.begin(account, kind, name, legs)
+            reply = await call()
+            await self._ledger.probes.end(number, reply.fate, reply.as_json())
+            self._report.calls += 1
+            if reply.fate is not Fate.NOT_SENT or reply.status in (401, 403):
+                break
+        return reply
+
+
 class Probing:
     """One programme's questions, one after the other."""
 
@@ -73,6 +97,7 @@ class Probing:
         self._prober = prober
         self._new_key = new_key
         self._report = Report(programme.name)
+        self._recorded = Recorded(ledger, clock, programme, self._report)
 
     async def run(self, questions: Sequence[Question], stopping: Callable[[], bool] = lambda: False) -> Report:
         """Ask them all, unless ``stopping`` before one. Answers are stored as they come; one that is open now is
@@ -133,7 +158,7 @@ class Probing:
         await self._store(question, trial, value, moves, replies, known)
 
     def _strange(self, question: Question, replies: Sequence[Reply], moves: Moves | None) -> NoReturn:
-        said = "; ".join(_answered(reply) for reply in replies)
+        said = "; ".join(answered(reply) for reply in replies)
         why = f"what was seen fits nothing known ({said})"
         self._report.answers.append(Answer(question.name, question.asks, None, why))
         if moves is None or any(moves.values()):
@@ -175,30 +200,19 @@ class Probing:
                     f"It is not known what became of the test call for {name}: it may have changed {moved}, or may "
                     "still do so. Look at these balances in a few minutes."
                 )
-                raise _Halt(f"the answer to a test call is unclear ({_answered(reply)}).")
+                raise _Halt(f"the answer to a test call is unclear ({answered(reply)}).")
             if reply.fate is Fate.NOT_SENT:
                 if replies:
                     moved = _said(_sum(trial.calls[0]))
                     self._report.remains.append(
                         f"The first test call for {name} changed {moved}; it was not taken back."
                     )
-                raise _Halt(f"a test call could not be made ({_answered(reply)}).")
+                raise _Halt(f"a test call could not be made ({answered(reply)}).")
             replies.append(reply)
         return replies
 
     async def _call(self, name: str, legs: Sequence[Leg], key: str | None) -> Reply:
-        """One call, again only while it is proved that nobody acted on it."""
-        account, kind = self._programme.destination.account, self._programme.kind
-        for tries in range(_TRIES):
-            if tries:
-                await self._clock.sleep(_PAUSE)
-            number = await self._ledger.probes.begin(account, kind, name, legs)
-            reply = await self._prober.call(legs, key or self._new_key())
-            await self._ledger.probes.end(number, reply.fate, reply.as_json())
-            self._report.calls += 1
-            if reply.fate is not Fate.NOT_SENT or reply.status in (401, 403):
-                break
-        return reply
+        return await self._recorded.make(name, legs, lambda: self._prober.call(legs, key or self._new_key()))
 
     async def _take_back(self, question: Question, trial: Trial, befores: Mapping[Purse, int], moves: Moves) -> None:
         """Set every purse of the trial back to what it held, in one call."""
@@ -212,7 +226,7 @@ class Probing:
                 return
             what = "its balances do not show that it was taken back"
         else:
-            what = f"taking it back did not work ({_answered(reply)})"
+            what = f"taking it back did not work ({answered(reply)})"
         left = _said({leg.purse: -leg.amount for leg in legs})
         self._report.remains.append(f"The test call for {question.name} changed {left}, and {what}.")
         raise _Halt(f"what {question.name} left behind could not be taken back.")
@@ -233,7 +247,7 @@ class Probing:
         could be read any more."""
         value: str | None = None
         moves: Moves | None = None
-        for pause in _LOOKS:
+        for pause in LOOKS:
             if pause:
                 await self._clock.sleep(pause)
             afters = await self._read(question)
@@ -245,7 +259,7 @@ class Probing:
         return value, moves
 
     async def _is_back(self, question: Question, befores: Mapping[Purse, int], legs: Sequence[Leg]) -> bool:
-        for pause in _LOOKS:
+        for pause in LOOKS:
             if pause:
                 await self._clock.sleep(pause)
             now = await self._read(question)
@@ -271,6 +285,7 @@ def _said(moves: Moves) -> str:
     return " and ".join(told) or "nothing"
 
 
-def _answered(reply: Reply) -> str:
+def answered(reply: Reply) -> str:
+    """What a service answered to a test call, in short."""
     said = " ".join(str(part) for part in (reply.status, reply.words) if part is not None)
     return said or reply.fate.value

@@ -24,6 +24,16 @@ Chance = Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
+class Linked:
+    """A login that is tied to an account, and deleted again."""
+
+    person: Recipient
+    """Whose account."""
+    login: Recipient
+    """Nobody's so far."""
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """One programme's share of a probe."""
 
@@ -36,6 +46,8 @@ class Subject:
     recipients: Mapping[str, Recipient]
     """Whom a credential's key stands for."""
     questions: Sequence[Question]
+    linked: Linked | None = None
+    """For the question that is asked by a login (``services.probing_logins``)."""
 
 
 def member_subject(
@@ -72,6 +84,7 @@ def credential_subject(text: str, currency: str, chance: Chance) -> Subject:
         (),
         {own.key: own, nobody.key: nobody},
         credentials_questions(Purse(own.key, currency), Purse(nobody.key, currency)),
+        Linked(own, Recipient(RecipientType.WALLET, f"0x{chance(20).hex()}")),
     )
 
 

@@ -137,6 +137,22 @@ async def test_what_is_left_behind_is_said_and_the_status_is_1(shell: Shell, san
     assert await left(sandbox) == {OWN: 1}
 
 
+async def test_a_login_is_tied_to_the_account_of_the_credential_and_one_that_stays_is_named(
+    shell: Shell, sandbox: Sandbox
+):
+    await sandbox.seed(members=[{"discord_id": "175000000000000002", "balance": 0}])
+    await sandbox.switches(drip={"tells_linked": True})
+    probe = ("doctor", "--probe", "--credential", "discord-id:175000000000000002", "--yes")
+    done = await shell(*probe)
+    assert done.status == 0, done.out + done.err
+    (line,) = [line for line in done.out.splitlines() if "is the account told of a login" in line]
+    assert line.endswith("  told")
+    await sandbox.switches(drip={"forbidden": ["DELETE"]})
+    done = await shell(*probe)
+    assert done.status == 1
+    assert "! The test call for linked-login made the login wallet:0x" in done.out
+
+
 async def test_keys_are_never_shown(shell: Shell):
     done = await shell(*MEMBER, "--yes", "--json", DRIP_API_KEY="not-the-right-secret")
     assert done.status == 1

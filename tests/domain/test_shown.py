@@ -14,6 +14,9 @@ TESTS = Path(__file__).resolve().parents[1]
 RINGS = "services/test_lanes.py::test_the_words_of_the_card_and_of_doctor_follow_the_evidence"
 ALONE = "services/test_shown.py::test_where_a_call_can_be_half_paid_each_award_goes_alone"
 CUT = "services/test_shown.py::test_a_deduction_that_may_have_been_cut_is_claimed_only_by_its_own_balance"
+LOGINS = (
+    "services/test_other_names.py::test_a_login_that_seems_to_be_nobodys_is_somebody_else_only_where_a_probe_showed_it"
+)
 TAGS = "services/test_shown.py::test_a_list_proves_an_absence_only_where_it_shows_reasons_whole"
 
 ACTED_UPON = {
@@ -32,6 +35,8 @@ ACTED_UPON = {
     },
     ProviderKind.DRIP_CREDENTIALS: {
         ("overdraft", "capped"): CUT,
+        ("linked-login", "told"): LOGINS,
+        ("linked-login", "not-told"): LOGINS,
         ("read-back", "not-seen"): (
             "services/test_shown.py::test_a_read_that_does_not_show_what_was_paid_decides_nothing"
         ),

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from bot.domain.calls import Item, OutcomeKind, Verdict
 from bot.domain.judging import NO_ACCOUNT, Doubted, Judgement
 from bot.domain.model import PauseKind, ProviderKind, Recipient, RecipientType, Unit
+from bot.domain.shown import Shown
 from bot.errors import ResolutionFailed
 from bot.providers.base import JobState, Provider
 from bot.providers.drip import DripAccess
@@ -44,6 +45,7 @@ from tests.providers.support import (
 BASE: Final = "http://127.0.0.1:1"
 TOKEN: Final = "0123456789"  # an attempt's name
 MAIL: Final = Recipient(RecipientType.EMAIL, "Ada@Example.org")
+_TELLS: Final = Shown(credentials={"linked-login": "told"})
 STEAM: Final = Recipient(RecipientType.CUSTOM, "7656", "steam")
 LONGEST_DETAIL: Final = 1000
 MOST_ASKED: Final = 2000
@@ -313,7 +315,9 @@ def search(data: bytes) -> None:
 def account(data: bytes) -> None:
     """The account of a login: nothing is told but what stands there."""
     answer = answer_from(data)
-    told = _now(_Drip(answer, _NobodyFound).credentials.accounts([MAIL, STEAM]))
+    found = _Drip(answer, _NobodyFound).credentials
+    told = _now(found.knowing(_TELLS).accounts([MAIL, STEAM]))
+    assert _now(found.accounts([MAIL, STEAM])) == {key: one for key, one in told.items() if one != NO_ACCOUNT}
     if told:
         named = answer.content["data"]
         assert answer.status == 200 and answer.exchange.whole

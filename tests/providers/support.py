@@ -18,6 +18,7 @@ from aiohttp.test_utils import TestServer
 from bot.clock import Clock
 from bot.domain.calls import Item
 from bot.domain.model import Destination, Programme, ProviderKind, Recipient, RecipientType, Unit
+from bot.domain.shown import NOTHING_SHOWN, Shown
 from bot.providers.base import Provider
 from bot.providers.factory import Providers, make_providers
 from bot.settings import DripAccount, GameballAccount, Settings
@@ -185,6 +186,7 @@ async def provider_of(
     *,
     clock: Clock | None = None,
     account: Mapping[str, Any] | None = None,
+    shown: Shown = NOTHING_SHOWN,
     **about: Any,
 ) -> AsyncIterator[Provider]:
     """One provider against one service."""
@@ -192,7 +194,7 @@ async def provider_of(
     gameball = [gameball_account(service.url, **(account or {}))] if kind is ProviderKind.GAMEBALL else []
     providers: Providers = make_providers(settings(drip, gameball), clock or SteppingClock())
     try:
-        yield providers.make(programme(kind, **about))
+        yield providers.make(programme(kind, **about)).knowing(shown)
     finally:
         await providers.close()
 

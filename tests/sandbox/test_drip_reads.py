@@ -165,5 +165,28 @@ async def test_the_realm_and_an_account_can_be_read(drip: Client, sandbox: Sandb
     assert (await accounts.get("/accounts/find", type="discord-id", values=IDS[1]))[2] == {"data": None}
     linked = {"type": "wallet", "value": "0x" + "a" * 40, "linked": drip_id}
     await sandbox.seed(credentials=[linked, {"type": "wallet", "value": "0x" + "b" * 40}])
-    assert (await accounts.get("/accounts/find", type="wallet", values="0x" + "A" * 40))[2] == {"data": drip_id}
+    for tells in (False, True):
+        await sandbox.switches(drip={"tells_linked": tells})
+        told = (await accounts.get("/accounts/find", type="wallet", values="0x" + "A" * 40))[2]
+        assert told == {"data": drip_id if tells else None}
     assert (await accounts.get("/accounts/find", type="wallet", values="0x" + "b" * 40))[2] == {"data": None}
+
+
+async def test_a_credential_that_holds_nothing_and_was_made_by_hand_can_be_deleted(
+    drip: Client, sandbox: Sandbox
+) -> None:
+    wallet = "0x" + "a" * 40
+    (drip_id,) = (await sandbox.seed(discord_ids=IDS[:1]))["members"]
+    holding = {"type": "wallet", "value": "0x" + "b" * 40, "balance": 1}
+    await sandbox.seed(credentials=[holding])
+    body = {"address": wallet, "chain": "ethereum", "accountId": drip_id}
+    assert (await drip.post("/credentials/wallet", body))[2]["accountId"] == drip_id
+
+    async def delete(kind: str, value: str) -> tuple[int, Any]:
+        status, _, answer = await drip.call("DELETE", "/credentials/", params={"type": kind, "value": value})
+        return status, answer
+
+    assert (await delete("wallet", wallet))[0] == 204
+    assert (await delete("wallet", wallet))[0] == 404
+    assert (await delete("discord-id", IDS[0]))[0] == 404
+    assert await delete("wallet", holding["value"]) == (400, {"error": "CANNOT_DELETE_WITH_BALANCES"})

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain.model import ProviderKind
 from tests.services.doubts import CALLS, resumed
 from tests.services.office import MOD, Door, Office, file_of, members, paying
 
@@ -24,6 +25,15 @@ async def one_account(door: Door, balance: int = 100) -> str:
     other = {"type": "wallet", "value": SECOND, "linked": seeded["members"][0]}
     await door.sandbox.seed(credentials=[other])
     return one
+
+
+async def told(office: Office, answer: str | None) -> None:
+    """What a probe found of logins that the API tied to an account. Drip is so; without a probe, it tells nothing."""
+    await office.sandbox.switches(drip={"tells_linked": answer == "told"})
+    if answer is not None:
+        destination = office.app.services.programmes.get("drip-credentials").destination
+        kind = ProviderKind.DRIP_CREDENTIALS
+        await office.app.ledger.capabilities.store(destination.account, kind, "linked-login", answer, {})
 
 
 async def send(
@@ -70,6 +80,38 @@ async def test_an_award_to_another_login_of_the_account_proves_no_lost_one(
     assert all("another name" in one or "was expected" in one for one in await said(door))
 
 
+@pytest.mark.parametrize(
+    ("linked", "probed", "programme"),
+    [
+        (True, None, "drip-credentials"),
+        (True, "not-told", "drip-members"),
+        (True, "told", "drip-credentials"),
+        (False, None, "drip-members"),
+        (False, "not-told", "drip-credentials"),
+        (False, "told", "drip-members"),
+    ],
+)
+async def test_a_login_that_seems_to_be_nobodys_is_somebody_else_only_where_a_probe_showed_it(
+    linked: bool, probed: str | None, programme: str, door: Door
+) -> None:
+    """Whether the second wallet is the member's is not told by a service that does not know what its API has tied."""
+    if linked:
+        await one_account(door)
+    else:
+        await door.sandbox.seed(members=[{"wallet": WALLET, "balance": 100}], credentials=alone(SECOND))
+    async with door.open() as office:
+        await told(office, probed)
+        await office.sandbox.faults(
+            {"match": {**CALLS["drip-credentials"], "nth": 1}, "kind": BEFORE if linked else AFTER}
+        )
+        lost = await office.send(paying([SECOND], 7, header="wallet,amount"))
+        await office.sandbox.faults()
+        assert await office.states(lost) == "U"
+        assert await send(office, WALLET, 7, programme) == "A"
+    final = not linked and probed == "told"
+    assert (await resumed(door))[0] == ({"applied": 2} if final else {"applied": 1, "unknown": 1})
+
+
 @pytest.mark.parametrize("amounts", [(9, 9), (9, -9)])
 async def test_neither_does_another_login_in_the_same_call(amounts: tuple[int, int], door: Door) -> None:
     one = await one_account(door)
@@ -88,6 +130,7 @@ async def test_an_award_to_another_login_of_another_size_or_account_leaves_the_p
 ) -> None:
     one, two = members(2)
     async with door.open() as office:
+        await told(office, "told")
         await office.sandbox.switches(drip={"forbidden": [] if tells else [ACCOUNTS]})
         known = [{"type": "discord-id", "value": who, "balance": 40} for who in (one, two)]
         await office.sandbox.seed(credentials=[*known, {"type": "wallet", "value": WALLET, "balance": 5}])
@@ -129,15 +172,28 @@ def alone(*wallets: str) -> list[dict[str, Any]]:
     return [{"type": "wallet", "value": wallet, "balance": 5} for wallet in wallets]
 
 
-@pytest.mark.parametrize("logins", [0, 3, 6])
-async def test_a_list_of_wallets_of_different_accounts_or_of_none_settles(logins: int, door: Door) -> None:
+@pytest.mark.parametrize(
+    ("logins", "probed", "final"),
+    [
+        (0, "told", True),
+        (3, "told", True),
+        (6, "told", True),
+        (6, None, True),
+        (3, None, False),
+        (0, "not-told", False),
+    ],
+)
+async def test_a_list_of_wallets_of_different_accounts_or_of_none_settles(
+    logins: int, probed: str | None, final: bool, door: Door
+) -> None:
     async with door.open() as office:
+        await told(office, probed)
         with_account = [{"wallet": wallet, "balance": 5} for wallet in OTHERS[:logins]]
         await office.sandbox.seed(members=with_account, credentials=alone(*OTHERS[logins:]))
         await office.sandbox.faults({"match": {**CALLS["drip-credentials"], "nth": 1}, "kind": AFTER})
         assert await office.states(await office.send(paying(OTHERS, header="wallet,amount"))) == "UUUUUU"
         await office.sandbox.faults()
-    assert (await resumed(door))[0] == {"applied": 6}
+    assert (await resumed(door))[0] == ({"applied": 6} if final else {"unknown": 6})
 
 
 @pytest.mark.parametrize("tells", [True, False])
@@ -145,6 +201,7 @@ async def test_of_such_a_list_only_those_go_to_a_person_who_are_one_account_or_m
     """No search finds the second wallet of the account."""
     async with door.open() as office:
         await one_account(door)
+        await told(office, "told")
         await office.sandbox.seed(credentials=alone(*OTHERS))
         await office.sandbox.switches(drip={"forbidden": [] if tells else [ACCOUNTS]})
         await office.sandbox.faults({"match": {**CALLS["drip-credentials"], "nth": 1}, "kind": "apply-some"})
@@ -159,6 +216,7 @@ async def test_members_and_credentials_of_one_list_settle_beside_each_other(door
     ids = members(4)
     async with door.open(**UNRESOLVED) as office:
         known = [{"type": "discord-id", "value": who, "balance": 5} for who in ids[2:]]
+        await told(office, "told")
         await office.sandbox.seed(members=[{"wallet": one, "balance": 5} for one in OTHERS[:2]], credentials=known)
         await office.sandbox.faults(*({"match": {**CALLS[name], "nth": 1}, "kind": AFTER} for name in DRIP))
         rows = [*(("", one, 9) for one in OTHERS[:2]), *((who, "", 9) for who in ids[2:])]

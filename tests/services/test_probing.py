@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from bot.domain.model import Programme, ProviderKind
+from bot.domain.model import Programme, ProviderKind, Recipient, RecipientType
 from bot.domain.probing import Fate, Leg, Purse
 from bot.ledger.ledger import Ledger
 from bot.providers.factory import Providers, make_providers
 from bot.providers.gameball import LONGEST_REASON
 from bot.services.probing import Probing, Report
+from bot.services.probing_logins import LoginProbing
 from bot.services.subjects import Subject, credential_subject, customer_subject, member_subject
 from bot.settings import Settings
 from tests.providers.support import SteppingClock
@@ -47,7 +49,11 @@ class Bench:
         programme = self.programme(subject.kind)
         prober = self.providers.prober(programme, subject.recipients, job_wait=30)
         probing = Probing(self.ledger, self.clock, programme, prober, lambda: secrets.token_hex(6))
-        return await probing.run(subject.questions)
+        report = await probing.run(subject.questions)
+        if subject.linked is not None and report.trouble is None:
+            logins = LoginProbing(self.ledger, self.clock, programme, self.providers.login_prober(programme))
+            await logins.ask(subject.linked, report)
+        return report
 
     async def members(self, *, second: str | None = OTHER, gems: bool = True) -> Report:
         other = self.sandbox.drip["second_currency_id"] if gems else None
@@ -154,6 +160,7 @@ CREDENTIALS = {
     "overdraft": "refused",
     "unknown-credential": "refused-row",
     "order": "given",
+    "linked-login": None,
 }
 
 
@@ -238,6 +245,108 @@ async def test_gameball_is_reported_as_it_is_and_nothing_is_left(
     report = await bench.customer()
     assert (answers(report), report.trouble, report.remains) == ({**GAMEBALL, **truth}, None, [])
     assert await bench.balances() == {}
+
+
+# --- logins that the API ties to an account -------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def tied(bench: Bench) -> Bench:
+    """The login that is probed belongs to an account."""
+    await bench.sandbox.reset()
+    await bench.sandbox.seed(members=[{"drip_id": OWN, "discord_id": LOGIN, "balance": 0}])
+    return bench
+
+
+def linked(report: Report) -> tuple[str | None, str | None]:
+    (answer,) = [answer for answer in report.answers if answer.name == "linked-login"]
+    return answer.value, answer.why
+
+
+async def logins_made(sandbox: Sandbox) -> list[tuple[str, int | None]]:
+    calls = await sandbox.calls("drip")
+    return [(call["method"], call["status"]) for call in calls if call["method"] in ("POST", "DELETE")]
+
+
+@pytest.mark.parametrize(("tells", "truth"), [(True, "told"), (False, "not-told")])
+async def test_whether_the_account_of_a_tied_login_is_told_is_seen_by_one_that_is_deleted_again(
+    tied: Bench, tells: bool, truth: str
+):
+    await tied.sandbox.switches(drip={"tells_linked": tells})
+    report = await tied.credentials()
+    assert (linked(report), report.remains, report.trouble) == ((truth, None), [], None)
+    assert (await tied.stored(ProviderKind.DRIP_CREDENTIALS))["linked-login"] == truth
+    assert await logins_made(tied.sandbox) == [("POST", 200), ("DELETE", 204)]
+    rows = await tied.ledger.database.read(
+        lambda c: c.execute("SELECT name, rows, fate FROM probes WHERE name LIKE 'linked%' ORDER BY id").fetchall()
+    )
+    assert [(name, fate) for name, _, fate in rows] == [("linked-login", "done"), ("linked-login:back", "done")]
+    (made,) = json.loads(rows[0][1])
+    wallet = made[0].removeprefix("wallet:")
+    assert (len(wallet), made[1], made[2]) == (42, f"logins of account {OWN}", 1)
+    prober = tied.providers.login_prober(tied.programme(ProviderKind.DRIP_CREDENTIALS))
+    assert (await prober.delete(Recipient(RecipientType.WALLET, wallet))).status == 404
+    assert (await tied.credentials()).well
+
+
+@pytest.mark.parametrize("login", [f"discord-id:{LOGIN}", "custom:us:me"])
+async def test_without_an_account_no_login_is_made(bench: Bench, login: str):
+    await bench.sandbox.seed(credentials=[{"type": "custom", "source": "us", "value": "me", "balance": 0}])
+    report = await bench.credentials(login)
+    assert linked(report) == (None, "it takes a person with an account at Drip")
+    assert report.well
+    assert await logins_made(bench.sandbox) == []
+
+
+async def test_a_login_that_could_not_be_deleted_is_named_and_the_answer_is_kept(tied: Bench):
+    await tied.sandbox.switches(drip={"forbidden": ["DELETE"], "tells_linked": True})
+    report = await tied.credentials()
+    assert linked(report)[0] == "told"
+    (remains,) = report.remains
+    assert "made the login wallet:0x" in remains and f"tied to the account {OWN}" in remains
+    assert "deleting it did not work (403" in remains and "DELETE …/credentials/?type=wallet&value=0x" in remains
+    assert (await tied.stored(ProviderKind.DRIP_CREDENTIALS))["linked-login"] == "told"
+    await tied.sandbox.switches(drip={"forbidden": []})
+    (again,) = (await tied.credentials()).remains
+    assert f"(logins of account {OWN}) by -1 is still to be done" in again
+
+
+@pytest.mark.parametrize(
+    ("fault", "left"), [("reset-after-apply", None), ("reset-before-apply", "may have made the login wallet:0x")]
+)
+async def test_a_login_that_was_perhaps_made_is_deleted_and_nothing_is_learnt(
+    tied: Bench, fault: str, left: str | None
+):
+    await tied.sandbox.faults({"method": "POST", "service": "drip", "nth": 1, "kind": fault})
+    report = await tied.credentials()
+    value, why = linked(report)
+    assert value is None
+    assert (why or "").startswith("it is not known whether the login was made (")
+    assert [left in one for one in report.remains if left is not None] == ([] if left is None else [True])
+    assert len(report.remains) == (left is not None)
+    assert "linked-login" not in await tied.stored(ProviderKind.DRIP_CREDENTIALS)
+    assert len(await logins_made(tied.sandbox)) == 2
+
+
+async def test_a_key_that_may_not_make_logins_leaves_the_question_open(tied: Bench):
+    await tied.sandbox.switches(drip={"tells_linked": True})
+    assert linked(await tied.credentials())[0] == "told"
+    await tied.sandbox.switches(drip={"forbidden": ["POST"]})
+    report = await tied.credentials()
+    value, why = linked(report)
+    assert value is None
+    assert (why or "").startswith("no login could be made (403")
+    assert report.well
+    assert "linked-login" not in await tied.stored(ProviderKind.DRIP_CREDENTIALS)
+
+
+async def test_accounts_that_cannot_be_read_leave_the_question_open_and_the_login_deleted(tied: Bench):
+    find = {"method": "GET", "path": "/accounts/find", "service": "drip"}
+    await tied.sandbox.faults({**find, "nth": list(range(2, 40)), "kind": "503"})
+    report = await tied.credentials()
+    assert linked(report) == (None, "the account of the login could not be read")
+    assert report.well
+    assert await logins_made(tied.sandbox) == [("POST", 200), ("DELETE", 204)]
 
 
 WRITE = {"method": "PATCH", "service": "drip"}

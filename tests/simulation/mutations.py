@@ -17,6 +17,7 @@ from bot.domain.calls import Claim, Item
 from bot.domain.lanes import Passage
 from bot.domain.model import Recipient
 from bot.domain.ring import Ring, Step
+from bot.domain.shown import Shown
 from bot.ledger import _calls, _judging, _once, _tempering
 from bot.ledger.claims import Claims, Interrupted
 from bot.providers import drip_credentials, drip_judging, drip_members, http
@@ -207,10 +208,17 @@ def without_other_names() -> Iterator[None]:
 def without_asking_for_accounts() -> Iterator[None]:
     """Whoever may be somebody else is taken for somebody else."""
 
-    async def apart(_: object, recipients: Sequence[Recipient]) -> dict[str, str]:
+    async def apart(_: object, recipients: Sequence[Recipient], shown: object) -> dict[str, str]:
         return {one.key: judging.NO_ACCOUNT for one in recipients}
 
     with patch.object(drip_credentials, "accounts_of", apart), patch.object(drip_members, "accounts_of", apart):
+        yield
+
+
+@contextmanager
+def without_a_probe_of_linked_logins() -> Iterator[None]:
+    """That a login has no account is believed of a service that may not know what its API has tied."""
+    with patch.object(Shown, "tells_accounts", True):
         yield
 
 
@@ -300,4 +308,7 @@ DEVICES = {
     "unique evidence only": Device(without_unique_evidence, "doubled", first=200),
     "the other names of one balance": Device(without_other_names, "doubled|phantom"),
     "the accounts of logins": Device(without_asking_for_accounts, "doubled|phantom"),
+    "a probe of logins that seem to be nobody's": Device(
+        without_a_probe_of_linked_logins, "doubled|phantom", first=400
+    ),
 }

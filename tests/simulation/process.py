@@ -122,6 +122,9 @@ class Process:
         await ledger.drafts.purge()
         await self._lay(ledger, settings)
         for programme in settings.programmes():
+            if programme.kind is ProviderKind.DRIP_CREDENTIALS and self._world.tells_linked:
+                account = programme.destination.account
+                await ledger.capabilities.store(account, programme.kind, "linked-login", "told", {})
             if programme.once_up_to:
                 account, proved = programme.destination.account, promises.TAKEN_ONCE
                 await ledger.capabilities.store(account, programme.kind, proved.name, proved.value, {})

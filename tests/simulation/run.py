@@ -85,7 +85,9 @@ class Run:
         self.chance = chance
         errands = _errands(chance, self.told, self.world)
         wallets = _some_wallets(dice("some wallets", seed))
-        self.people = People([*errands, *_to_one_with_wallets(dice("wallets", seed), wallets, self.told, self.world)])
+        by_wallet = _to_one_with_wallets(dice("wallets", seed), wallets, self.told, self.world)
+        self.world.tells_linked = bool(by_wallet) and dice("linked", seed).random() < 0.5
+        self.people = People([*errands, *by_wallet])
         self.set_ahead_at = _some_moment(dice("clock", seed))
         self.now = 0.0
         self.settling = chance.random() < 0.5 or bool(lanes)

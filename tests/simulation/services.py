@@ -177,9 +177,10 @@ def _search(world: World, query: dict[str, list[str]]) -> Reply:
 
 
 def _account(world: World, query: dict[str, list[str]]) -> Reply:
-    """Of wallets that no search finds, too."""
+    """Perhaps of wallets that no search finds, too."""
     who = query["values"][0]
-    number = -1 if who in LONE_WALLETS else NUMBERS.get(who, -1)
+    unknown = who in LONE_WALLETS or (who == WALLETS[1] and not world.tells_linked)
+    number = -1 if unknown else NUMBERS.get(who, -1)
     return answered(200, {"data": drip_id(number) if world.knows(number) else None})
 
 

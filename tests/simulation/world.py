@@ -98,6 +98,8 @@ class World:
         self.longest_delay = 200.0
         """Seconds after which a call that arrived is carried out at the latest. Evidence rests on its being shorter
         than ``BURSAR_SETTLE_AFTER``."""
+        self.tells_linked = False
+        """Whether Drip tells the account of a wallet that no search finds, which a probe has shown then."""
         self.out = {STRANGER}
         """Who is not there: not a member, no credential, no customer."""
         self._later: list[tuple[float, int, Callable[[], object], frozenset[int]]] = []

@@ -1,4 +1,4 @@
-"""Drip's reads, and making credentials."""
+"""Drip's reads, and making and deleting credentials."""
 
 from __future__ import annotations
 
@@ -163,11 +163,14 @@ def find_credential(realm: Realm, call: Call) -> Reply:
 
 def find_account(realm: Realm, call: Call) -> Reply:
     """GET /accounts/find?type&values: the account id of one login, or null. A credential that was linked keeps its
-    account (docs.drip.re/developer/credentials), also where no search finds it."""
+    account (docs.drip.re/developer/credentials), also where no search finds it; whether it is told is open."""
     kind, value = call.query.get("type", ""), call.query.get("values", "")
     if kind not in _SEARCHES[1:] or not value:
         raise Refused(400, "querystring/type must be equal to one of the allowed values")
-    linked = realm.credentials.get(credential_key(kind, value, None))
+    key = credential_key(kind, value, None)
+    linked = realm.credentials.get(key)
+    if linked is not None and not realm.switches.tells_linked and not realm.connected(key):
+        return Reply(200, {"data": None})
     member = realm.find_member(kind, value) if linked is None else None
     return Reply(200, {"data": linked if member is None else member.drip_id})
 
@@ -200,3 +203,14 @@ def _created(realm: Realm, key: str, body: dict[str, Any], more: dict[str, Any])
     realm.credentials[key] = account if isinstance(account, str) else None
     shown = {"id": derived_id("credential", key), "format": "OAUTH", "isVerified": False, "accountId": account}
     return Reply(200, {**shown, **more, "createdAt": "2026-01-01T00:00:00.000Z"})
+
+
+def delete_credential(realm: Realm, call: Call) -> Reply:
+    """DELETE …/credentials/?type&value&source: one that was made by hand, and holds nothing of its own."""
+    key = key_from_query(call)
+    if key not in realm.credentials or realm.connected(key):
+        raise Refused(404, "Credential not found")
+    if any(balances.get(key) for balances in realm.balances.values()):
+        raise Refused(400, "CANNOT_DELETE_WITH_BALANCES")
+    del realm.credentials[key]
+    return Reply(204)

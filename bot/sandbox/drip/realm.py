@@ -124,6 +124,10 @@ class Realm:
             if key in balances:
                 balances[drip_id] = balances.get(drip_id, 0) + balances.pop(key)
 
+    def connected(self, key: str) -> bool:
+        """Whether it is a login of a member, and not only tied to an account by the API."""
+        return key in self._by_login
+
     def find_member(self, kind: str, value: str) -> Member | None:
         """By drip id, by a login, or by user name. In open mode whoever is well-formed is found."""
         if kind == "drip-id":

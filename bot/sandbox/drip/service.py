@@ -27,6 +27,7 @@ _IN_REALM: Final[dict[tuple[str, str], Handler]] = {
     ("PATCH", "credentials/balance"): writes.credential_balance,
     ("POST", "credentials/social"): reads.create_social,
     ("POST", "credentials/wallet"): reads.create_wallet,
+    ("DELETE", "credentials/"): reads.delete_credential,
     ("GET", "credentials/find"): reads.find_credential,
     ("GET", "members/search"): reads.search_members,
     ("GET", "members/leaderboard"): reads.leaderboard,
