@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.machine import kept
 from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,10 +36,7 @@ class Done:
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
     """Nothing of the machine's own settings, and ``variables``."""
-    kept = {
-        name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
-    }
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default", **variables}
+    return {**kept(), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default", **variables}
 
 
 async def start(

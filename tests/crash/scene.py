@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import sys
 from collections import Counter
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.machine import kept
 from tests.support.sandbox import ROOT, Sandbox, running_sandbox
 
 ENDS_WITHIN = 60
@@ -89,7 +89,6 @@ class Scene:
 
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
         """``python`` with these arguments."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         settings = {
             **self.sandbox.environ(),
             "DRIP_CREDENTIALS_BATCH_SIZE": "10",
@@ -104,7 +103,7 @@ class Scene:
             sys.executable,
             *arguments,
             cwd=self.directory,
-            env={**kept, **settings, "PYTHONPATH": str(ROOT)},
+            env={**kept(), **settings, "PYTHONPATH": str(ROOT)},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
