@@ -32,6 +32,7 @@ from tests.services.lane_office import (
 from tests.services.office import Door, members, paying
 from tests.support.patience import PATIENCE, eventually
 
+# Not with those of ``doubts``: a call that is carried out in part leaves a doubt on a ring too, which a look settles.
 FAULTS: dict[str, dict[str, Any]] = {
     "lost before it was carried out": {"kind": "reset-before-apply"},
     "lost after it was carried out": {"kind": "reset-after-apply"},

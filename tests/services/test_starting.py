@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from bot.domain.model import Batch, Pause, PauseKind, Programme
 from tests.services.neighbour import Neighbour, programme_of
-from tests.services.rig import STAFF, rig
+from tests.services.rig import STAFF, Rig, rig
 
 ITEMS = programme_of("items", per_call=2)
 
@@ -38,12 +40,18 @@ async def test_whether_a_batch_may_start_is_asked_once_and_a_no_pauses_it(tmp_pa
         assert asked == [batch_id, batch_id]
 
 
-async def test_a_batch_may_go_while_another_one_is_asked_about(tmp_path: Path) -> None:
+@asynccontextmanager
+async def refused_after_five_seconds(folder: Path) -> AsyncIterator[Rig]:
     async def may_start(batch: Batch) -> Pause | None:
         await it.clock.sleep(5)
         return Pause(PauseKind.PERSON, "the role is gone")
 
-    async with rig(tmp_path / "a.db", neighbour(), may_start=may_start) as it:
+    async with rig(folder / "a.db", neighbour(), may_start=may_start) as it:
+        yield it
+
+
+async def test_a_batch_may_go_while_another_one_is_asked_about(tmp_path: Path) -> None:
+    async with refused_after_five_seconds(tmp_path) as it:
         first = await it.record([1, 2])
         second = await it.record([3, 4])
         it.start()
@@ -56,11 +64,7 @@ async def test_a_batch_may_go_while_another_one_is_asked_about(tmp_path: Path) -
 
 
 async def test_a_batch_that_is_stopped_while_it_is_asked_about_stays_stopped(tmp_path: Path) -> None:
-    async def may_start(batch: Batch) -> Pause | None:
-        await it.clock.sleep(5)
-        return Pause(PauseKind.PERSON, "the role is gone")
-
-    async with rig(tmp_path / "a.db", neighbour(), may_start=may_start) as it:
+    async with refused_after_five_seconds(tmp_path) as it:
         batch_id = await it.record([1, 2])
         it.start()
         await it.clock.sleep(2)
