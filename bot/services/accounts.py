@@ -1,4 +1,4 @@
-"""The worker of one remote account: takes its open batches in turn, one call each, and follows their jobs.
+"""The worker of one remote account: takes its open batches in turn (``Turns``), one call each, and follows their jobs.
 
 Calls go side by side as far as the evidence allows (``Flights``); intents are written one after the other."""
 
@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Final
 
 from bot.clock import Clock
 from bot.domain.lanes import Plan
@@ -20,7 +19,6 @@ from bot.services.comparing import Comparer
 from bot.services.concluding import Concluder
 from bot.services.flights import Flight, Flights
 from bot.services.following import Follower
-from bot.services.foresight import look_ahead
 from bot.services.gate import Gate
 from bot.services.programmes import Programmes
 from bot.services.quarantine import Quarantine
@@ -28,17 +26,11 @@ from bot.services.sending import CallResult, make_call
 from bot.services.settling import Settler
 from bot.services.standing import Standing
 from bot.services.tasks import cancelled, first_of
+from bot.services.turns import Turns
 from bot.services.watching import IDLE, Activity, Doing, Watcher
 from bot.services.work import Work
 
 log = logging.getLogger(__name__)
-
-JOBS_IN_FLIGHT_MAX: Final = 10
-"""Accepted and unfinished jobs of one account, above which no further one is posted: how many run side by side is not
-documented, and rows of posted jobs can no longer be stopped."""
-
-LOOK_AGAIN_SECONDS: Final = 0.25
-"""How often a batch that waits for jobs to end looks whether there is room."""
 
 
 class AccountWorker:
@@ -83,13 +75,17 @@ class AccountWorker:
             settle_after_seconds=settle_after_seconds,
             patient=patient,
         )
-        self._comparer = Comparer(ledger, clock, began)
         self._reopened = reopened
         self._work: dict[int, Work] = {}
-        self._turn = 0
         self._flights = Flights(self._landed)
         self._concluder = Concluder(
             *(ledger, clock, watcher, tell, self._work, self._flights, self._follower, self._settler)
+        )
+        self._turns = Turns(
+            *(ledger, clock, standing, self._work, self._flights, self._follower, self._gate),
+            *(Comparer(ledger, clock, began), self._concluder),
+            reopened=reopened,
+            patient=patient,
         )
         self._concerned = self._concluder.tell_unrecorded, watcher.changed
         self._woken = asyncio.Event()
@@ -214,23 +210,13 @@ class AccountWorker:
         waits = [await self._follower.poll_due(self._provider_of_job)]
         if await self._settler.is_overdue():
             await self._settle()
-        work = await self._next()
+        work = await self._turns.next()
         if work is not None and not self._has_room(work):
             return [wait for wait in waits if wait is not None]  # the end of a call wakes
         if work is not None:
-            self._turn = work.batch.id
-            provider = await self._admitted(work)
-            plan = work.plan
-            if plan is None:
-                return None  # settings changed since it was ready
-            if provider is not None and self._comparer.is_due(work.batch):
-                if await self._paid_elsewhere(work, provider):
-                    return None
-                provider = await self._admitted(work)
-            if provider is not None and await look_ahead(self._ledger, provider, self._clock, work, plan):
-                provider = await self._admitted(work)  # the look may have cost the call its turn
-            if provider is not None:
-                await self._begin(work, provider, plan)
+            ready = await self._turns.make_ready(work)
+            if ready is not None:
+                await self._begin(work, *ready)
             return None
         if await self._settle():
             return None
@@ -260,79 +246,6 @@ class AccountWorker:
         self._settler.repeated(again)
         return True
 
-    # --- before a call ------------------------------------------------------------------------------------------
-
-    async def _next(self) -> Work | None:
-        """The next batch that may make a call, in turn, so that a small batch never waits behind a large one."""
-        for batch_id in sorted(self._work, key=lambda batch_id: (batch_id <= self._turn, batch_id)):
-            work = self._work.get(batch_id)  # may have gone while another one was looked at
-            if work is None or work.idle:
-                continue
-            if not work.is_open:
-                await self._concluder.rest_closed(work)
-            elif self._standing.refusal() is not None:
-                continue  # its end is told
-            elif work.seconds_until_call(self._clock, patient=self._patient) == 0.0 and await self._is_ready(work):
-                return work
-        return None
-
-    def _has_room(self, work: Work) -> bool:
-        if work.provider is None or work.plan is None:
-            return False
-        return self._flights.have_room(work, work.provider, work.plan)
-
-    async def _is_ready(self, work: Work) -> bool:
-        """Settings still point to where the batch was recorded for, the person still may, jobs leave room."""
-        heard = work.news
-        try:
-            refused = await self._gate.refusal(work)
-        except LedgerError:
-            raise
-        except Exception:
-            await self._concluder.pause_for_defect(work, heard, "nothing was sent by it")
-            return False
-        if refused is not None:
-            await self._concluder.pause(work, heard, refused)
-            return False
-        jobs = await self._follower.in_flight()
-        if jobs and jobs + len(self._flights) >= JOBS_IN_FLIGHT_MAX:
-            work.activity = Activity(Doing.FOLLOWING, detail="waiting for earlier jobs to end")
-            work.next_call = self._clock.monotonic() + LOOK_AGAIN_SECONDS
-            return False
-        return True
-
-    async def _admitted(self, work: Work) -> Provider | None:
-        """Wait for the rate limit before anything is claimed; ``None`` when the batch has to be looked at afresh."""
-        provider = work.provider
-        if provider is None:
-            return None  # settings changed since it was ready
-        heard = work.news
-        until = provider.waiting_until
-        if until is not None:
-            # Nobody waits for the limit only to learn that there is nothing left to send.
-            if await self._concluder.finish(work, heard):
-                return None
-            work.activity = Activity(Doing.WAITING_FOR_LIMIT, until=until)
-        try:
-            await provider.wait_for_turn()
-        except Exception:
-            await self._concluder.pause_for_defect(work, heard, "nothing was sent by it")
-            return None
-        return provider if work.provider is provider else None
-
-    async def _paid_elsewhere(self, work: Work, provider: Provider) -> bool:
-        """Whether another ledger seems to have paid from here, so that no call is made."""
-        heard = work.news
-        found = await self._comparer.paid_elsewhere(provider, work.batch)
-        if found is not None:
-            await self._concluder.pause(work, heard, found)
-        elif await self._comparer.strangers(provider, work.batch):
-            await self._concluder.suspect_a_stranger()
-            self._reopened()  # the batches of other accounts are paused, too
-        else:
-            return False
-        return True
-
     # --- a call -------------------------------------------------------------------------------------------------
 
     async def _begin(self, work: Work, provider: Provider, plan: Plan) -> None:
@@ -342,6 +255,11 @@ class AccountWorker:
         flight = Flight(work, provider, plan, work.begin(), *self._concerned)
         self._flights.take_off(flight, self._call(flight))
         await flight.is_decided.wait()
+
+    def _has_room(self, work: Work) -> bool:
+        if work.provider is None or work.plan is None:
+            return False
+        return self._flights.have_room(work, work.provider, work.plan)
 
     async def _call(self, flight: Flight) -> None:
         # Asked again: the rate limit may have been waited for in between.
