@@ -17,7 +17,8 @@ from bot.ui.cards import RULE, Line, Tone, button, card
 from bot.ui.errors import Guarded, changes_nothing
 from bot.ui.looking import Look, limits_for
 from bot.ui.permissions import actor_of, require, server_of, services_of
-from bot.ui.preview_card import HASH_PREFIX, card_title, custom_id
+from bot.ui.preview_buttons import HASH_PREFIX, custom_id
+from bot.ui.preview_card import card_title
 from bot.ui.preview_facts import match_lines, people_lines, plan_line, totals_line, wish_lines
 from bot.ui.text import count, escape, sentence, when
 

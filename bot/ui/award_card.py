@@ -15,19 +15,15 @@ from bot.services.batches import BatchView
 from bot.services.submitting import Preview
 from bot.ui import batch_cards, batch_text
 from bot.ui.cards import RULE, Line, Tone, button, card
+from bot.ui.preview_buttons import ASK_LABEL, again_buttons, approval_buttons, custom_id, looking_up_buttons, to_send
 from bot.ui.preview_card import (
-    ASK_LABEL,
     BAD_ROWS_WORD,
     PAID_WORD,
     SECOND_TIME_WORD,
     UNSETTLED_WORD,
     Frame,
     Step,
-    again_buttons,
-    approval_buttons,
-    custom_id,
     preview_state,
-    to_send,
 )
 from bot.ui.preview_facts import (
     approval_lines,
@@ -123,9 +119,9 @@ def _member_line(preview: Preview, faces: Faces, index: int) -> str:
 
 
 def _rows(preview: Preview, frame: Frame, faces: Faces, step: Step) -> list[list[discord.ui.Item[Any]]]:
-    cancel = button("Cancel", custom_id("cancel", preview))
     if frame.looking_up is not None:
-        return [[button("Looking up…", custom_id("wait", preview), disabled=True), cancel]]
+        return [looking_up_buttons(preview)]
+    cancel = button("Cancel", custom_id("cancel", preview))
     blocked = preview.over_limit is not None or preview.totals.pending or preview.draft.content_hash is None
     if blocked or not preview.good_rows:
         return [[cancel]]

@@ -26,7 +26,8 @@ from bot.ui.looking import Look, allowed, look, paint, settled
 from bot.ui.lookups import Search, Searched
 from bot.ui.parts import parts_of
 from bot.ui.permissions import services_of
-from bot.ui.preview_card import FLAGS, Step, as_shown, open_choices
+from bot.ui.preview_buttons import FLAGS, as_shown, open_choices
+from bot.ui.preview_card import Step
 from bot.ui.receipts import give_receipt
 from bot.ui.staff_note import staff_note
 from bot.ui.text import escape, sentence

@@ -6,7 +6,8 @@ import discord
 
 from bot.ui.cards import RULE, Line, Tone, button, card
 from bot.ui.looking import Look
-from bot.ui.preview_card import card_title, custom_id
+from bot.ui.preview_buttons import custom_id
+from bot.ui.preview_card import card_title
 from bot.ui.preview_facts import match_lines, plan_line, totals_line, wish_lines
 from bot.ui.text import count, escape, when
 

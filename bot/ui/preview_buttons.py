@@ -1,0 +1,217 @@
+"""What can be pressed on the preview of a draft: buttons that say what they do, and menus.
+
+A custom id carries what the card showed, so that a press on an older card changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import discord
+
+from bot.domain.model import Duplicates
+from bot.domain.planning import same_label
+from bot.services.approving import ApprovalState
+from bot.services.submitting import Preview
+from bot.ui.cards import button
+from bot.ui.preview_facts import DUPLICATE_WORDS
+from bot.ui.text import count, plain, points
+
+HASH_PREFIX: Final = 10
+"""Characters of the content hash in a custom id: enough to notice that a card shows something older."""
+
+FLAGS: Final = ("", *(f"-{flags}" for flags in ("g", "s", "a", "d", "gs", "ga", "ag", "dg")))
+"""What may stand behind ``send`` and ``ask`` in a custom id: the decisions about rows, as letters."""
+
+ASK_LABEL: Final = "Ask for approval"
+
+
+def custom_id(verb: str, preview: Preview) -> str:
+    """``draft:send:7:1a2b3c4d5e``: what a button does, to which draft, as it was shown."""
+    return f"draft:{verb}:{preview.draft.id}:{as_shown(preview)}"
+
+
+def as_shown(preview: Preview) -> str:
+    """The beginning of the content's hash, and which rows were paid lately; ``-`` before there is any content."""
+    content = (preview.draft.content_hash or "-")[:HASH_PREFIX]
+    return f"{content}.{preview.matches.mark}" if preview.matches.mark else content
+
+
+def to_send(preview: Preview) -> int:
+    """Awards that a confirmation without the rows paid lately would send."""
+    return max(0, preview.good_rows - preview.blocking_matches)
+
+
+def looking_up_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
+    """While recipients are being looked up nothing can be sent."""
+    return [
+        button("Looking up…", custom_id("wait", preview), disabled=True),
+        button("Cancel", custom_id("cancel", preview)),
+    ]
+
+
+def draft_rows(preview: Preview, *, has_staff_channel: bool) -> list[list[discord.ui.Item[Any]]]:
+    """Everything that can be done with a draft whose file was taken."""
+    buttons = _send_buttons(preview)
+    tools: list[discord.ui.Item[Any]] = [button("Cancel", custom_id("cancel", preview))]
+    if preview.draft.file_sha256 is not None:
+        tools.append(button("Change…", custom_id("change", preview)))
+    if has_staff_channel:
+        tools.append(button("Show to staff", custom_id("staff", preview)))
+    rows: list[list[discord.ui.Item[Any]]] = []
+    if choices := open_choices(preview):
+        rows.append([column_menu(preview, "choose-recipient", choices)])
+    if _has_duplicates(preview):
+        rows.append([_duplicates_menu(preview)])
+    if buttons and len(buttons) + len(tools) <= 4:
+        rows.append([*buttons, *tools])
+    else:
+        rows.extend(row for row in (buttons, tools) if row)
+    return rows
+
+
+def _send_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
+    """The main button, and the way to pay rows again."""
+    if preview.over_limit is not None or preview.totals.pending or preview.draft.content_hash is None:
+        return []
+    if (waiting := approval_buttons(preview, _send_label(preview, to_send(preview)))) is not None:
+        return waiting
+    buttons: list[discord.ui.Item[Any]] = []
+    sending = to_send(preview)
+    bad, matched = preview.totals.problems > 0, preview.blocking_matches
+    flags = ("g" if bad else "") + ("s" if matched else "")
+    if sending:
+        takes = preview.totals.deductions or preview.draft.source == "undo"
+        style = discord.ButtonStyle.danger if takes else discord.ButtonStyle.primary
+        if preview.approval_why is None:
+            buttons.append(button(_send_label(preview, sending), custom_id(_verb("send", flags), preview), style=style))
+        else:
+            ask = custom_id(_verb("ask", flags), preview)
+            buttons.append(button(ASK_LABEL, ask, style=discord.ButtonStyle.primary))
+    buttons.extend(_difference_buttons(preview))
+    if matched:
+        buttons.append(button(f"Pay {matched:,} again…", custom_id("again", preview)))
+    return buttons
+
+
+def approval_buttons(preview: Preview, label: str) -> list[discord.ui.Item[Any]] | None:
+    """While a request is open: wait, or send exactly what was approved. ``None``: nothing is open."""
+    approval = preview.approval
+    if preview.approval_why is None or approval is None:
+        return None
+    if approval.state is ApprovalState.ASKED:
+        return [button("Waiting for approval…", custom_id("wait", preview), disabled=True)]
+    if approval.state is not ApprovalState.APPROVED:
+        return None
+    named = {"a": "Send as approved, some a second time", "d": "Send as approved, only who was not yet paid"}
+    said = next((words for letter, words in named.items() if letter in approval.flags), label)
+    verb = _verb("send", approval.flags)
+    return [button(said, custom_id(verb, preview), style=discord.ButtonStyle.danger)]
+
+
+def _is_the_same_without(preview: Preview) -> bool:
+    """Whether leaving out what was paid lately leaves out the same rows: then one button is enough."""
+    label, matches = preview.draft.label or "", preview.matches
+    of_campaign = all(one.label is not None and same_label(one.label) == same_label(label) for one in matches.batches)
+    return preview.blocking_matches == preview.campaign.rows and of_campaign
+
+
+def _difference_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
+    """Difference mode, where it leaves somebody out and somebody in."""
+    left = preview.good_rows - preview.campaign.rows
+    if not preview.campaign.rows or left <= 0 or _is_the_same_without(preview):
+        return []
+    flags = "dg" if preview.totals.problems else "d"
+    if preview.approval_why is not None:
+        return [button("Ask for approval: only who was not yet paid", custom_id(_verb("ask", flags), preview))]
+    label = f"Send only {left:,} not yet paid for “{plain(preview.draft.label or '', 30)}”"
+    return [button(label, custom_id(_verb("send", flags), preview))]
+
+
+def _send_label(preview: Preview, sending: int) -> str:
+    """What the main button says. Deductions are named: nobody takes points by a button that says "send"."""
+    if preview.draft.source == "undo":
+        moved = points(preview.totals.total_absolute, preview.programme.unit)
+        return f"Take back {count(sending, 'award')} ({moved})"
+    bad, matched = preview.totals.problems > 0, preview.blocking_matches
+    rows = count(sending, "row")
+    if bad and matched:
+        return f"Send only the {rows.replace(' ', ' good ')} not yet paid"
+    if matched:
+        return f"Send only the {rows} not yet paid"
+    if preview.totals.deductions:
+        given, taken = sending - preview.totals.deductions, preview.totals.deductions
+        only = "the good rows only: " if bad else ""
+        if given <= 0:
+            return f"Take points: {only}{count(taken, 'deduction')}"
+        return f"Send {only}{count(given, 'award')}, {count(taken, 'deduction')}"
+    if bad:
+        return f"Send the {rows.replace(' ', ' good ')} only"
+    return f"Send {count(sending, 'award')}"
+
+
+def again_buttons(preview: Preview, label: str) -> list[discord.ui.Item[Any]]:
+    """The second confirmation for rows that were paid lately."""
+    flags = "ag" if preview.totals.problems else "a"
+    if preview.approval_why is None:
+        verb = _verb("send", flags)
+    else:
+        verb, label = _verb("ask", flags), "Ask for approval to pay a second time"
+    again = button(label, custom_id(verb, preview), style=discord.ButtonStyle.danger)
+    return [again, button("Back", custom_id("open", preview)), button("Cancel", custom_id("cancel", preview))]
+
+
+def _verb(verb: str, flags: str) -> str:
+    return f"{verb}-{flags}" if flags else verb
+
+
+def _has_duplicates(preview: Preview) -> bool:
+    chosen = preview.draft.request.get("duplicates", Duplicates.SUM.value)
+    return preview.draft.file_sha256 is not None and (
+        chosen != Duplicates.SUM.value or any(warning.kind == "duplicate" for warning in preview.warnings)
+    )
+
+
+def _duplicates_menu(preview: Preview) -> discord.ui.Select[Any]:
+    """What to do with several rows for one recipient."""
+    chosen = str(preview.draft.request.get("duplicates", Duplicates.SUM.value))
+    return discord.ui.Select(
+        custom_id=custom_id("duplicates", preview),
+        placeholder="Several rows for one recipient",
+        options=[
+            discord.SelectOption(
+                label=label, value=policy.value, default=policy.value == chosen, description=_DESCRIPTIONS[policy]
+            )
+            for policy, label in DUPLICATE_WORDS.items()
+        ],
+    )
+
+
+_DESCRIPTIONS: Final = {
+    Duplicates.SUM: "Several rows for one recipient become one award with the sum",
+    Duplicates.APART: "Every row is sent, never two of one recipient in one call",
+    Duplicates.ONCE: "Rows of the same amount count once; other repeats are bad rows",
+    Duplicates.REFUSE: "Nobody may be in the file twice",
+}
+
+
+def open_choices(preview: Preview) -> Sequence[str]:
+    """The columns of which a card lets choose, in the order of its menu."""
+    if preview.refused is not None:
+        return preview.refused.choices
+    return () if preview.facts is None else preview.facts.recipient_choices
+
+
+def column_menu(preview: Preview, kind: str, choices: Sequence[str]) -> discord.ui.Select[Any]:
+    """Choose a column: of amounts where ``kind``, of a refusal, is about those; otherwise of recipients."""
+    amount = "amount" in kind
+    verb = "amount-column" if amount else "recipient-column"
+    return discord.ui.Select(
+        custom_id=custom_id(verb, preview),
+        placeholder="Which column says how much?" if amount else "Which column says who?",
+        options=[
+            discord.SelectOption(label=plain(name, 100) or " ", value=str(index))
+            for index, name in enumerate(choices[:25])
+        ],
+    )
