@@ -103,7 +103,7 @@ def test_the_demo_shows_what_a_moderator_sees(both: tuple[Ran, Ran]):
         "Nothing sent yet",
         "in doubt",
         "[They landed: all ",
-        "rows were already paid in the last 30 days",
+        "awards were already paid in the last 30 days",
         "UTF-16, separated by tabs",
         "Windows-1252, separated by commas",
         "[Send 3 refused rows again]",

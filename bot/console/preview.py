@@ -137,13 +137,13 @@ def _matched_lines(matched: Mapping[str, Any]) -> Iterator[str]:
     if not matched["rows"]:
         return
     repeat = "" if matched["blocking"] else " (a repeat under another period, so nothing is asked)"
-    yield f"{plural(matched['rows'], 'row')} {matched['became']}{repeat}:"
+    yield f"{plural(matched['rows'], 'award')} {matched['became']}{repeat}:"
     yield from table(
         [
             (
                 f"batch {one['batch']}",
                 time_words(one["at"]),
-                f"{plural(one['rows'], 'row')}{_unsettled(one)}, by {one['by']}{_label(one)}",
+                f"{plural(one['rows'], 'award')}{_unsettled(one)}, by {one['by']}{_label(one)}",
             )
             for one in matched["batches"]
         ]

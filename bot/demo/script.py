@@ -140,7 +140,7 @@ class Script:
         self._private(card, lines=9)
         matched = await self._matched()
         screen.tells(
-            f"Rows that Bursar knows to be paid already: {matched:,}. To pay them again takes a second question."
+            f"Awards that Bursar knows to be paid already: {matched:,}. To pay them again takes a second question."
         )
         if not matched or any(label.startswith(("Send the ", "Send all")) for label in card.buttons):
             raise DemoFailed("the same file could be sent again without a second question")

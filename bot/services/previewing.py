@@ -274,7 +274,7 @@ def over_award_limit(largest: Sequence[StagedRow], programme: Programme, limits:
 
 
 def matched_words(matches: Matches) -> str:
-    """What became of the rows that match, to be put behind "5 rows". Only what is known to be paid is called so."""
+    """What became of the awards that match, to be put behind "5 awards". Only what is known to be paid is called so."""
     was, is_ = ("was", "is") if matches.rows == 1 else ("were", "are")
     if not matches.any_unsettled:
         return f"{was} already paid in the last 30 days"
@@ -284,10 +284,10 @@ def matched_words(matches: Matches) -> str:
 
 
 def describe_matches(matches: Matches) -> str:
-    """One sentence: how many rows match, where and by whom they were recorded."""
-    rows = "1 row" if matches.rows == 1 else f"{matches.rows:,} rows"
+    """One sentence: how many awards match, where and by whom they were recorded."""
+    awards = "1 award" if matches.rows == 1 else f"{matches.rows:,} awards"
     where = ", ".join(
         f"batch {batch.batch_id} ({batch.actor_name}{f', {batch.label}' if batch.label else ''}: {batch.rows:,})"
         for batch in matches.batches[:3]
     )
-    return f"{rows} {matched_words(matches)}: {where}"
+    return f"{awards} {matched_words(matches)}: {where}"

@@ -130,25 +130,21 @@ def _difference_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
 
 
 def _send_label(preview: Preview, sending: int) -> str:
-    """What the main button says. Deductions are named: nobody takes points by a button that says "send"."""
+    """What the main button says. It counts awards, as the card's first line does: several rows of a file may be one.
+    Deductions are named: nobody takes points by a button that says "send"."""
     if preview.draft.source == "undo":
         moved = points(preview.totals.total_absolute, preview.programme.unit)
         return f"Take back {count(sending, 'award')} ({moved})"
     bad, matched = preview.totals.problems > 0, preview.blocking_matches
-    rows = count(sending, "row")
-    if bad and matched:
-        return f"Send only the {rows.replace(' ', ' good ')} not yet paid"
+    awards, only = count(sending, "award"), "the good rows only: " if bad else ""
     if matched:
-        return f"Send only the {rows} not yet paid"
+        return f"Send only what is good and not yet paid: {awards}" if bad else f"Send only the {awards} not yet paid"
     if preview.totals.deductions:
         given, taken = sending - preview.totals.deductions, preview.totals.deductions
-        only = "the good rows only: " if bad else ""
         if given <= 0:
             return f"Take points: {only}{count(taken, 'deduction')}"
         return f"Send {only}{count(given, 'award')}, {count(taken, 'deduction')}"
-    if bad:
-        return f"Send the {rows.replace(' ', ' good ')} only"
-    return f"Send {count(sending, 'award')}"
+    return f"Send {only}{awards}"
 
 
 def again_buttons(preview: Preview, label: str) -> list[discord.ui.Item[Any]]:

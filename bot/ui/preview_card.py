@@ -102,24 +102,24 @@ def _again_card(preview: Preview, frame: Frame) -> discord.ui.LayoutView:
         *wish_lines(preview, frame.title),
         RULE,
         *match_lines(preview),
-        f"**Whoever is in {_these(preview.blocking_matches)} {_gets(preview)} the points a second time.**",
+        f"**{_whose(preview)} the points a second time.**",
     ]
     rows = [again_buttons(preview, _again_label(preview))]
     return card(card_title(preview), tone=tone, word=word, practice=frame.practice, lines=lines, rows=rows)
 
 
-def _these(rows: int) -> str:
-    return "this row" if rows == 1 else f"these {rows:,} rows"
-
-
-def _gets(preview: Preview) -> str:
-    return "may get" if preview.matches.any_unsettled else "gets"
+def _whose(preview: Preview) -> str:
+    """``The recipients of these 5 awards get``; only what is known to be paid is called so."""
+    awards = preview.blocking_matches
+    whose = "The recipient of this award" if awards == 1 else f"The recipients of these {awards:,} awards"
+    get = "gets" if awards == 1 else "get"
+    return f"{whose} {'may get' if preview.matches.any_unsettled else get}"
 
 
 def _again_label(preview: Preview) -> str:
     matched, total = preview.blocking_matches, preview.good_rows
     if matched >= total:
-        return f"Pay {count(matched, 'row')} a second time"
+        return f"Pay {count(matched, 'award')} a second time"
     return f"Send all {total:,}, {matched:,} of them again"
 
 

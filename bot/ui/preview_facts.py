@@ -214,7 +214,7 @@ def match_lines(preview: Preview) -> list[str]:
     if preview.matches_harmless:
         earlier = ", ".join(f"batch {one.batch_id} ({escape(one.label or '', 40)})" for one in matches.batches[:3])
         return [f"The same people and amounts as {earlier}, for another period."]
-    noun = "member" if preview.draft.source == "award" else "row"
+    noun = "member" if preview.draft.source == "award" else "award"
     if preview.totals.rows == 1 and noun == "member":
         return [f"**The same {matched_words(matches)}**", *_earlier(matches, None)]
     head = f"**{count(matches.rows, noun)} {matched_words(matches)}**"

@@ -26,7 +26,7 @@ async def test_the_same_file_twice_is_refused_and_names_the_batch_the_person_and
         assert (preview.matches.rows, preview.matches.total, preview.blocking_matches) == (6, 60, 6)
         ((batch_id, name, rows),) = [(one.batch_id, one.actor_name, one.rows) for one in preview.matches.batches]
         assert (batch_id, name, rows) == (first, "mod", 6)
-        with pytest.raises(MatchedEarlier, match="6 rows were already paid in the last 30 days: batch 1"):
+        with pytest.raises(MatchedEarlier, match="6 awards were already paid in the last 30 days: batch 1"):
             await office.confirm(preview, actor=OTHER)
         assert len(await office.app.ledger.queries.batches(None)) == 1
 
@@ -243,7 +243,7 @@ async def test_who_agrees_to_pay_one_again_has_not_agreed_to_what_somebody_paid_
         seen_early = await office.draft(paying(IDS))
         assert seen_early.blocking_matches == 1
         await office.send(paying(IDS), actor=OTHER, confirm={"skip_matched": True})
-        with pytest.raises(MatchedEarlier, match="6 rows were already paid"):
+        with pytest.raises(MatchedEarlier, match="6 awards were already paid"):
             await office.confirm(seen_early, again=True)
         await office.quiet()
         await office.check_books()

@@ -62,7 +62,7 @@ async def test_a_batch_is_handed_over_looked_up_confirmed_and_followed(door: Doo
         await office.check_books()
         async with at_the_desk(office) as desk:
             again = await desk.submit(order(paying(ids[:119]), good_rows=True), lambda *_: None)
-            assert "119 rows were already paid" in again["matched"]["message"]
+            assert "119 awards were already paid" in again["matched"]["message"]
             assert [one["by"] for one in again["matched"]["batches"]] == ["operator"]
             with pytest.raises(MatchedEarlier):
                 await desk.confirm(answer(again, good_rows=True))
