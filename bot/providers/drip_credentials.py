@@ -82,7 +82,7 @@ class DripCredentials(OnLine):
         """Drip has no jobs."""
 
     def reads_ahead(self, awards: int, newcomers: int, calls: int, reads: Reads = FEW_READS) -> int:
-        return reads_of_credentials(newcomers, calls, reads)
+        return reads_of_credentials(self._access, newcomers, calls, reads)
 
     async def look_ahead(
         self, items: Sequence[Item], known: Collection[int], mark: int | None, reads: Reads = FEW_READS

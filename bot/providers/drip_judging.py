@@ -59,15 +59,21 @@ def reads_of_members(awards: int, newcomers: int, calls: int, shown: Shown) -> i
     return calls if awards - newcomers < WITNESSES * calls and newcomers else 0
 
 
-def reads_of_credentials(newcomers: int, calls: int, reads: Reads) -> int:
-    """How many requests ``foresee_credentials`` makes at most before so many calls: who turns out to have an account is
-    not looked up once more."""
+def reads_of_credentials(access: DripAccess, newcomers: int, calls: int, reads: Reads) -> int:
+    """How many requests ``foresee_credentials`` makes at most before so many calls: who turns out to have an account,
+    or was compared with it, is not looked up once more."""
     in_call = -(-newcomers // max(calls, 1))
     if in_call <= NEWCOMERS_READ:
         return newcomers
-    searches = 0 if reads.by_account is False else calls * -(-in_call // SEARCH_VALUES)
-    samples = SAMPLES if reads.by_account is None else 0
-    return searches + samples + (newcomers if reads.one_by_one else 0)
+    searches = calls * -(-in_call // SEARCH_VALUES) if _may_search(access, reads) else 0
+    if reads.one_by_one:
+        return searches + newcomers
+    return searches + (SAMPLES if searches and not (reads.by_account or access.shares) else 0)
+
+
+def _may_search(access: DripAccess, reads: Reads) -> bool:
+    """Whether what accounts hold may be what their credentials hold."""
+    return reads.by_account is not False and access.shares is not False
 
 
 async def foresee_credentials(
@@ -76,36 +82,42 @@ async def foresee_credentials(
     """Newcomers by search, 50 a request, where accounts and credentials share a balance; then a find each, for
     a few of them or where there is time for all. Who does not exist yet has nothing."""
     unknown = [item for item in items if item.award_id not in known]
-    found: dict[int, int] = {}
+    found: dict[int, int | None] = {}
     absent: frozenset[int] = frozenset()
     asked = False
-    if len(unknown) > NEWCOMERS_READ and reads.by_account is not False and access.shares is not False:
+    if len(unknown) > NEWCOMERS_READ and _may_search(access, reads):
         asked = True
         accounts = await _accounts(access, unknown, currency)
         if accounts is None:
             if not (reads.by_account or access.shares):
                 access.shares = False  # the key may not search: not asked again in this process
-        elif reads.by_account or await _share(access, unknown, accounts, currency):
-            told = ((item.award_id, accounts.get(item.recipient.key)) for item in unknown)
-            found = {one: balance for one, balance in told if balance is not None}
+        else:
+            if not reads.by_account and access.shares is None:
+                found, absent = await _compared(access, unknown, accounts, currency)
+            if reads.by_account or access.shares:
+                told = ((item.award_id, accounts.get(item.recipient.key)) for item in unknown)
+                found |= {one: balance for one, balance in told if balance is not None}
     rest = [item for item in unknown if item.award_id not in found]
     if rest and (len(rest) <= NEWCOMERS_READ or reads.one_by_one):
         asked = True
-        read, absent = await credential_balances(access, rest, currency)
-        found |= {one: balance for one, balance in read.items() if balance is not None} | dict.fromkeys(absent, 0)
-    return Foresight(found, absent=absent) if asked else NOTHING_READ
+        read, nobody = await credential_balances(access, rest, currency)
+        found, absent = {**found, **read}, absent | nobody
+    balances = {one: balance for one, balance in found.items() if balance is not None}
+    return Foresight(balances | dict.fromkeys(absent, 0), absent=absent) if asked else NOTHING_READ
 
 
-async def _share(
+async def _compared(
     access: DripAccess, items: Sequence[Item], accounts: Mapping[str, int | None], currency: str | None
-) -> bool:
-    """Whether credentials hold what their accounts hold, as seen of a few that hold something."""
-    if access.shares is None:
-        some = [item for item in items if accounts.get(item.recipient.key)][:SAMPLES]
-        read, _ = await credential_balances(access, some, currency) if len(some) == SAMPLES else ({}, ())
-        if len(read) == SAMPLES:
-            access.shares = all(read[item.award_id] == accounts[item.recipient.key] for item in some)
-    return access.shares is True
+) -> tuple[dict[int, int | None], frozenset[int]]:
+    """What a few credentials hold whose accounts hold something, and whom the service does not know among them: they
+    show whether the two are the same."""
+    some = [item for item in items if accounts.get(item.recipient.key)][:SAMPLES]
+    if len(some) < SAMPLES:
+        return {}, frozenset()
+    read, absent = await credential_balances(access, some, currency)
+    if len(read) == SAMPLES:
+        access.shares = all(read[item.award_id] == accounts[item.recipient.key] for item in some)
+    return dict(read), absent
 
 
 async def _accounts(access: DripAccess, items: Sequence[Item], currency: str | None) -> dict[str, int | None] | None:
