@@ -173,7 +173,8 @@ class DripMembers(OnLine):
             pause = Pause(PauseKind.SETTINGS, message)
         if pause is not None:
             return not_sent(exchange, items, pause.message, pause=pause)
-        refused = not_sent(exchange, items, self._access.wording.refusal(words), refused_whole=True)
+        detail = self._access.wording.refusal(words, deducts=any(item.amount < 0 for item in items))
+        refused = not_sent(exchange, items, detail, refused_whole=True)
         return replace(refused, own_fault=_short_place(words, items, legs))
 
     # --- reads -----------------------------------------------------------------------------------------------------

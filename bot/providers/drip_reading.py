@@ -56,7 +56,7 @@ def read_credentials(
         if item.recipient.source is not None or name in shared:
             done = _own(done, item.recipient, strict=name in shared)
             failed = _own(failed, item.recipient, strict=name in shared)
-        outcome = _credential(done, failed, currency, wording, confirmed=confirmed)
+        outcome = _credential(item, done, failed, currency, wording, confirmed=confirmed)
         if outcome.kind is OutcomeKind.NOT_SENT:
             fault = fault or wording.words_of(failed[0])
         outcomes[item.award_id] = outcome
@@ -64,6 +64,7 @@ def read_credentials(
 
 
 def _credential(
+    item: Item,
     done: Sequence[Mapping[str, Any]],
     failed: Sequence[Mapping[str, Any]],
     currency: str | None,
@@ -74,7 +75,7 @@ def _credential(
     if done and failed:
         return Outcome(OutcomeKind.UNKNOWN, CONTRADICTION)
     if failed:
-        return refused(wording.words_of(failed[0]), wording)
+        return refused(wording.words_of(failed[0]), wording, deducts=item.amount < 0)
     if not done:
         return Outcome(OutcomeKind.UNKNOWN, NOT_NAMED)
     if not confirmed:
@@ -94,11 +95,11 @@ def uncut(outcomes: Mapping[int, Outcome], items: Sequence[Item]) -> dict[int, O
     }
 
 
-def refused(words: str | None, wording: Wording) -> Outcome:
+def refused(words: str | None, wording: Wording, *, deducts: bool) -> Outcome:
     """One item that the answer lists under ``errors``. What the settings are to blame for is no verdict on the row."""
     if blame(words) is not None:
         return Outcome(OutcomeKind.NOT_SENT, f"Not paid, because of a setting: {words}.")
-    return Outcome(OutcomeKind.REJECTED, wording.refusal(words))
+    return Outcome(OutcomeKind.REJECTED, wording.refusal(words, deducts=deducts))
 
 
 def _done(entries: Sequence[Mapping[str, Any]], currency: str | None, key: str, after: str | None) -> Outcome:

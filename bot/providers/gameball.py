@@ -163,7 +163,7 @@ class Gameball(OnLine):
         if once and code == ID_TAKEN:
             told = gameball_once.NOT_TOLD if items[0].amount < 0 else gameball_once.TAKEN_BEFORE
             return verdict(exchange, same(items, OutcomeKind.APPLIED, told), gameball_once.TAKEN_BEFORE)
-        detail = self._wording.refusal(words, code)
+        detail = self._wording.refusal(words, code, deducts=any(item.amount < 0 for item in items))
         if code == 2001 or (once and code in gameball_once.SAME_MOMENT):  # about the moment, not about the row
             return not_sent(exchange, items, f"Nothing was sent: {detail}", wait=_SAME_CUSTOMER_PAUSE)
         return not_sent(exchange, items, detail, refused_whole=True)

@@ -145,7 +145,7 @@ def outcomes_of(status: Status, items: Sequence[Item], wording: Wording) -> dict
         elif running:
             continue  # a failure may still be retried by the service itself
         elif mark is _Mark.REFUSED:
-            detail = wording.refusal(status.words.get(item.target))
+            detail = wording.refusal(status.words.get(item.target), deducts=item.amount < 0)
             outcomes[item.award_id] = Outcome(OutcomeKind.REJECTED, detail)
         elif mark is _Mark.CONTRADICTORY:
             outcomes[item.award_id] = Outcome(OutcomeKind.UNKNOWN, CONTRADICTION)

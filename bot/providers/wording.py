@@ -32,13 +32,17 @@ _INITIATOR: Final = re.compile(r"initiator", re.I)
 _ROUTE: Final = re.compile(r"\broute\b|cannot (?:patch|post|get)\b", re.I)
 
 _TOO_LOW: Final = re.compile(r"insufficient|too few points", re.I)
+_TOO_LOW_TO_TAKE: Final = "the balance is too low for this deduction"
+_TOO_LOW_TO_GIVE: Final = "there are not enough points for it"
+"""What a service that takes nothing away can mean by the same words; whose points it means is not told."""
 _MEANINGS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    (_TOO_LOW, "the balance is too low for this deduction"),
+    (_TOO_LOW, _TOO_LOW_TO_TAKE),
     (re.compile(r"\b(?:credential|member|user|account|customer|player)\b.*(?:not found|not exist)"
                 r"|\bno (?:such )?(?:credential|member|user|account|customer|player)\b", re.I),
      "nobody is known there under this id"),
 )  # fmt: skip
 
+_TOO_FEW: Final = 9008
 GAMEBALL_MEANINGS: Final = {
     # docs.gameball.co/api-reference/overview/status-error-codes
     2001: "another request for the same customer is under way",
@@ -52,7 +56,7 @@ GAMEBALL_MEANINGS: Final = {
     6000: "Gameball is switched off for this account",
     7000: "there is no such customer",
     8000: "the account's plan does not include this",
-    9008: "the customer has too few points for this deduction",
+    _TOO_FEW: "the customer has too few points for this deduction",
 }
 
 
@@ -141,13 +145,16 @@ class Wording:
         except UnicodeDecodeError:
             return None
 
-    def refusal(self, words: str | None, code: int | None = None) -> str:
-        """Why an award was refused, as one sentence."""
+    def refusal(self, words: str | None, code: int | None = None, *, deducts: bool) -> str:
+        """Why an award was refused, as one sentence. ``deducts``: points were to be taken away, if only by one of
+        several awards."""
         if words is None and code not in GAMEBALL_MEANINGS:
             return f"{self.service} refused it without saying why."
         meaning = GAMEBALL_MEANINGS.get(code) if code is not None else None
         if meaning is None and words is not None:
             meaning = next((text for pattern, text in _MEANINGS if pattern.search(words)), None)
+        if not deducts and (code == _TOO_FEW or meaning == _TOO_LOW_TO_TAKE):
+            meaning = _TOO_LOW_TO_GIVE
         if meaning is None:
             return f"{self.service} refused it: {words}."
         return f"{self.service} refused it: {meaning}" + (f" ({words})." if words else ".")

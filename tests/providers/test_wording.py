@@ -91,24 +91,31 @@ def test_settings_of_a_second_account_are_named_with_its_suffix() -> None:
     assert DRIP.variable("DRIP_API_KEY") == "DRIP_API_KEY"
 
 
+NOBODY = "Drip refused it: nobody is known there under this id (Credential not found)."
+TOO_LOW = "Drip refused it: the balance is too low for this deduction (INSUFFICIENT_BALANCE)."
 REFUSALS = [
-    (None, None, "Drip refused it without saying why."),
-    ("Strange", None, "Drip refused it: Strange."),
-    ("Credential not found", None, "Drip refused it: nobody is known there under this id (Credential not found)."),
+    (None, None, True, "Drip refused it without saying why."),
+    ("Strange", None, True, "Drip refused it: Strange."),
+    ("Credential not found", None, False, NOBODY),
+    ("INSUFFICIENT_BALANCE", None, True, TOO_LOW),
     (
         "INSUFFICIENT_BALANCE",
         None,
-        "Drip refused it: the balance is too low for this deduction (INSUFFICIENT_BALANCE).",
+        False,
+        "Drip refused it: there are not enough points for it (INSUFFICIENT_BALANCE).",
     ),
-    ("oops (code 7000)", 7000, "Drip refused it: there is no such customer (oops (code 7000))."),
-    (None, 9008, "Drip refused it: the customer has too few points for this deduction."),
-    ("oops", 12345, "Drip refused it: oops."),
+    ("oops (code 7000)", 7000, False, "Drip refused it: there is no such customer (oops (code 7000))."),
+    (None, 9008, True, "Drip refused it: the customer has too few points for this deduction."),
+    (None, 9008, False, "Drip refused it: there are not enough points for it."),
+    ("oops", 12345, True, "Drip refused it: oops."),
 ]
 
 
-@pytest.mark.parametrize(("words", "code", "sentence"), REFUSALS)
-def test_a_refusal_is_one_sentence(words: str | None, code: int | None, sentence: str) -> None:
-    assert DRIP.refusal(words, code) == sentence
+@pytest.mark.parametrize(("words", "code", "deducts", "sentence"), REFUSALS)
+def test_a_refusal_is_one_sentence_that_fits_what_was_asked(
+    words: str | None, code: int | None, deducts: bool, sentence: str
+) -> None:
+    assert DRIP.refusal(words, code, deducts=deducts) == sentence
 
 
 BLAME = [
