@@ -42,7 +42,8 @@ class Progress:
         """Awards of a recorded batch (``summary.standing_json``)."""
         counts: Mapping[str, int] = standing["counts"]
         total = sum(counts.values())
-        done = total - counts["planned"] - counts["sending"]
+        unfinished = counts["planned"] + counts["sending"]
+        done = total - unfinished - counts["unknown"]
         parts = [f"{done:,} of {total:,}"]
         parts += [f"{counts[name]:,} {name}" for name in ("rejected", "unknown", "cancelled") if counts[name]]
         doing = _DOING.get(str(standing.get("doing")))
@@ -52,9 +53,9 @@ class Progress:
         if standing.get("settled_at") is not None:
             at = datetime.fromtimestamp(standing["settled_at"]).astimezone()
             parts.append(f"what is in doubt is read back at {at:%H:%M:%S}")
-        if left and done < total:
+        if left and unfinished:
             parts.append(f"{'about ' if left >= 1 else ''}{duration(left)} left")
-        self._show(done, total, ", ".join(parts), final=done >= total)
+        self._show(done, total, ", ".join(parts), final=not unfinished)
 
     def text(self, text: str) -> None:
         """A state without a measure."""

@@ -263,6 +263,11 @@ class Counts:
     def unfinished(self) -> int:
         return self.planned + self.sending
 
+    @property
+    def final(self) -> int:
+        """Awards that neither wait for a call nor are in doubt."""
+        return self.total - self.unfinished - self.unknown
+
     def as_json(self) -> dict[str, int]:
         """The ``counts`` object of the command line's JSON."""
         return {

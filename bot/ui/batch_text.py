@@ -12,7 +12,7 @@ from bot.domain.model import Award, Batch, Counts, PauseKind, RecipientType
 from bot.domain.states import AwardState, BatchState
 from bot.ledger.queries import Attempt, Event
 from bot.services.batches import BatchView
-from bot.services.watching import Doing
+from bot.services.watching import Activity, Doing
 from bot.ui.cards import Tone
 from bot.ui.text import count, duration, escape, points, when, who
 
@@ -82,11 +82,13 @@ def receipt(view: BatchView) -> str:
 
 
 def bar(counts: Counts) -> str:
-    """How much is settled, as a bar and in numbers. Full only when it is all."""
-    settled, total = counts.total - counts.unfinished, max(1, counts.total)
-    cells = settled * BAR_CELLS // total
-    share = settled * 100 // total
-    return f"{'▰' * cells}{'▱' * (BAR_CELLS - cells)} **{share} %** · {settled:,} of {count(counts.total, 'award')}"
+    """How much is final, as a bar and in numbers: what is in doubt is not. Full only when it is all."""
+    total = max(1, counts.total)
+    cells = counts.final * BAR_CELLS // total
+    share = counts.final * 100 // total
+    return (
+        f"{'▰' * cells}{'▱' * (BAR_CELLS - cells)} **{share} %** · {counts.final:,} of {count(counts.total, 'award')}"
+    )
 
 
 def became(award: Award) -> str:
@@ -123,10 +125,11 @@ def sums(view: BatchView) -> str:
 
 
 def doing(view: BatchView) -> str | None:
-    """What happens right now and how long it will take, for an open batch."""
+    """What happens right now and how long it will take, for an open batch; for one that is over, what Bursar does by
+    itself about its doubts."""
     activity = view.activity
     if view.batch.state is not BatchState.OPEN:
-        return None
+        return None if view.batch.state is BatchState.PAUSED else _about_doubts(activity)
     until = None if activity.until is None else when(round(activity.until * 1000), "R")
     left = None if view.seconds_left is None else f"{duration(view.seconds_left)} left"
     calls = count(view.calls_left, "call") + " to go"
@@ -137,11 +140,9 @@ def doing(view: BatchView) -> str | None:
         return f"{why} It is tried again{f' {until}' if until else ''}; what is not sent stays planned."
     if activity.doing is Doing.STANDING_BY:
         return escape(activity.detail or "", 400)
-    if activity.doing is Doing.FOLLOWING:
-        return "Every call is made; the service is still working on a job."
-    if activity.doing is Doing.SENDING_AGAIN:
+    if activity.doing is Doing.SENDING_AGAIN and view.calls_left:
         rest = " · ".join(part for part in (calls, left) if part)
-        return f"{SENT_AGAIN}\n{rest}" if view.calls_left else SENT_AGAIN
+        return f"{SENT_AGAIN}\n{rest}"
     if activity.doing is Doing.WAITING_FOR_LIMIT:
         return " · ".join(
             part for part in (f"Next call {until}" if until else "Waiting for the rate limit", calls, left) if part
@@ -152,12 +153,23 @@ def doing(view: BatchView) -> str | None:
             " check accounts take one at a time. Nothing has to be done."
         )
         return "\n".join([why, " · ".join(part for part in (calls, left) if part)])
-    if activity.doing is Doing.SETTLING and activity.until is not None:
-        from_then = when(round(activity.until * 1000), "T")
-        return f"What is in doubt is read back from {from_then} on; nothing has to be done before."
+    if said := _about_doubts(activity):
+        return said
     if held := _held(view):  # and not because the dispatcher has yet to look at a new batch
         return f"No call is under way: {held}"
     return " · ".join(part for part in (calls, left) if part) if view.calls_left else None
+
+
+def _about_doubts(activity: Activity) -> str | None:
+    """What goes on without a person once there is no call to make."""
+    if activity.doing is Doing.FOLLOWING:
+        return "Every call is made; the service is still working on a job."
+    if activity.doing is Doing.SENDING_AGAIN:
+        return SENT_AGAIN
+    if activity.doing is Doing.SETTLING and activity.until is not None:
+        from_then = when(round(activity.until * 1000), "T")
+        return f"What is in doubt is read back from {from_then} on; nothing has to be done before."
+    return None
 
 
 def _held(view: BatchView) -> str | None:

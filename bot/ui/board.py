@@ -23,7 +23,7 @@ from bot.domain.states import BatchState
 from bot.errors import BursarError, NotFound
 from bot.services.batches import BatchView
 from bot.services.bundle import Services
-from bot.services.watching import Doing
+from bot.services.watching import Activity, Doing
 from bot.ui.batch_text import is_over
 from bot.ui.board_message import EVERYWHERE, BoardMessage
 from bot.ui.permissions import joined_of
@@ -70,7 +70,7 @@ class _Due:
     recorded_at: int = 0  # Unix ms
     restarted_at: int | None = None
     shown: list[dict[str, Any]] | None = None
-    final: tuple[Counts, BatchState] | None = None
+    final: tuple[Counts, BatchState, Activity] | None = None
     """What the finished board says, so that late news that change nothing cause no edit."""
 
 
@@ -225,26 +225,30 @@ class StaffBoard:
         rules = await self._services.servers.rules(server)
         if rules.staff_channel_id is None and await self._services.boards.get(batch_id) is None:
             return None if is_over(view) else NO_CHANNEL_SECONDS
-        final = (view.counts, view.batch.state) if is_over(view) else None
+        final = (view.counts, view.batch.state, view.activity) if is_over(view) else None
         if final is not None and final == due.final:
-            return None
+            return self._seconds_to_next(view)
         message = BoardMessage(self._services, client, view, rules)
         done = await message.update(restarted_at=due.restarted_at, shown=due.shown)
         due.shown, due.final = done.components, final
         await message.alert()
-        return self._seconds_to_call(view)
+        return self._seconds_to_next(view)
 
     def _doing(self, batch_id: int) -> Doing:
         """What is going on; calls, the waits between them and their repetitions are one thing."""
         doing = self._services.dispatcher.activity(batch_id).doing
         return Doing.SENDING if doing in (Doing.WAITING_FOR_LIMIT, Doing.SENDING_AGAIN) else doing
 
-    def _seconds_to_call(self, view: BatchView) -> float | None:
-        """Nobody tells when the wait before a call is over, and the card must not go on promising it."""
+    def _seconds_to_next(self, view: BatchView) -> float | None:
+        """Nobody tells when the wait before a call or a look is over, and the card must not go on promising it."""
         activity = view.activity
-        if activity.until is None or activity.doing not in (Doing.WAITING_TO_START, Doing.WAITING_FOR_LANE):
+        if activity.until is None:
             return None
-        return max(0.0, activity.until - self._clock.now()) + 0.25
+        left = max(0.0, activity.until - self._clock.now())
+        if activity.doing in (Doing.WAITING_TO_START, Doing.WAITING_FOR_LANE):
+            return left + 0.25
+        # A look takes as long as the service's answers do, and may wait for calls to end.
+        return left + EDIT_EVERY_SECONDS if activity.doing is Doing.SETTLING else None
 
     def _failed(self, batch_id: int, due: _Due, error: Exception) -> None:
         due.failures += 1

@@ -87,6 +87,23 @@ def test_a_call_that_is_sent_again_is_said_with_what_is_left() -> None:
     assert batch_text.doing(more) == f"{batch_text.SENT_AGAIN}\n1 call to go"
 
 
+@pytest.mark.parametrize(
+    ("state", "doing", "told"),
+    [
+        (BatchState.FINISHED, Doing.SENDING_AGAIN, batch_text.SENT_AGAIN),
+        (BatchState.STOPPED, Doing.SETTLING, f"What is in doubt is read back from <t:{NOW_MS // 1000}:T> on"),
+        (BatchState.FINISHED, Doing.FOLLOWING, "the service is still working on a job"),
+        (BatchState.FINISHED, Doing.AWAY, None),
+        (BatchState.PAUSED, Doing.SETTLING, None),
+    ],
+)
+def test_of_a_batch_that_is_over_what_goes_on_about_its_doubts_is_said(
+    state: BatchState, doing: Doing, told: str | None
+) -> None:
+    said = batch_text.doing(view(Counts(unknown=3), Activity(doing, until=NOW_MS / 1000), state=state))
+    assert said is None if told is None else told in (said or "")
+
+
 def test_a_kept_lane_is_said_with_whose_it_is_unless_every_row_waits_for_its_own_doubt() -> None:
     waits = view(Counts(planned=3), calls_left=1)
     kept = HeldLane(LaneKind.WITNESS, 9, waits.batch.actor.server_id, is_paused=False, is_left=False)
@@ -110,10 +127,12 @@ def test_the_shell_names_twins_as_the_pair_that_they_are() -> None:
     ]
 
 
-def test_the_bar_is_full_only_when_everything_is_settled() -> None:
+def test_the_bar_is_full_only_when_everything_is_final() -> None:
     assert batch_text.bar(Counts(applied=9_999, planned=1)).startswith("▰" * 15 + "▱ **99 %** · 9,999 of 10,000")
     assert batch_text.bar(Counts(applied=9_999, sending=1)).startswith("▰" * 15 + "▱ **99 %**")
-    assert batch_text.bar(Counts(applied=9_999, unknown=1)).startswith("▰" * 16 + " **100 %**")
+    assert batch_text.bar(Counts(applied=9_999, unknown=1)).startswith("▰" * 15 + "▱ **99 %**")
+    assert batch_text.bar(Counts(unknown=3)) == "▱" * 16 + " **0 %** · 0 of 3 awards"
+    assert batch_text.bar(Counts(applied=1, rejected=1, written_off=1, cancelled=1)).startswith("▰" * 16 + " **100 %**")
     assert batch_text.bar(Counts(planned=1)) == "▱" * 16 + " **0 %** · 0 of 1 award"
 
 

@@ -230,6 +230,16 @@ async def test_a_call_whose_answers_are_lost_is_said_to_be_sent_again(tmp_path: 
         assert "sent again" not in board.text
 
 
+async def test_a_finished_batch_says_that_its_doubts_are_read_back_and_then_no_more(tmp_path: Path) -> None:
+    async with discord_world(tmp_path, settling=True, BURSAR_SETTLE_AFTER="4") as world:
+        await world.sandbox.faults({"match": {"path": "/transaction", "nth": 1}, "kind": "reset-after-apply"})
+        batch_id = await record(world, [50])
+        said = "Finished · 1 in doubt\n1 in doubt\n**0 of 50 points** paid\nWhat is in doubt is read back from"
+        await board_says(world, batch_id, said)
+        board = await board_says(world, batch_id, "Done")
+        assert "read back" not in board.text
+
+
 async def test_a_ring_that_somebody_else_used_is_told_in_words_that_need_no_manual(tmp_path: Path) -> None:
     async with discord_world(tmp_path, DRIP_RING=f"{OWN},{OTHER}", BURSAR_SETTLE_AFTER="1") as world:
         await world.sandbox.seed(members=[{"drip_id": place, "balance": 0} for place in (OWN, OTHER)])
