@@ -79,6 +79,14 @@ class Preview:
         return 0 if self.matches_harmless else self.matches.rows
 
 
+@dataclass(frozen=True, slots=True)
+class MembersDrafted:
+    """Whom an open draft of members is for, in short."""
+
+    totals: DraftTotals
+    first: tuple[StagedRow, ...]
+
+
 async def make_preview(
     ledger: Ledger, provider: Provider, draft: Draft, actor: Actor, limits: Limits, now_ms: int
 ) -> Preview:

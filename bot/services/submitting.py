@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from typing import Final
 from weakref import WeakValueDictionary
 
 from bot import checkpoints
@@ -23,13 +24,16 @@ from bot.ledger.recording import Recorded
 from bot.services import records
 from bot.services.confirming import Confirmer
 from bot.services.merging import Choosing, merge_resolved, merge_staged
-from bot.services.previewing import Preview, make_preview
+from bot.services.previewing import MembersDrafted, Preview, make_preview
 from bot.services.programmes import Programmes
 from bot.services.resolving import resolve_pending
 from bot.services.rules import Limits, rules_of
 from bot.services.staging import Stager, member_rows, stage_file, within_limit
 from bot.services.undoing import label_of, stage_undo
 from bot.services.wishes import Choice, Upload, Wish
+
+FIRST_MEMBERS: Final = 2
+"""Members of a draft who are named where several drafts are listed."""
 
 
 class Submitting:
@@ -192,6 +196,13 @@ class Submitting:
     async def open_drafts(self, actor: Actor) -> Sequence[Draft]:
         """Drafts that can still be confirmed in this server, newest first."""
         return await self._ledger.drafts.open_drafts(actor.server_id)
+
+    async def members_of(self, draft: Draft) -> MembersDrafted | None:
+        """Whom a draft of ``draft_members`` is for, in short; ``None`` for any other."""
+        if draft.source != "award":
+            return None
+        first = await self._ledger.drafts.sample(draft.id, FIRST_MEMBERS)
+        return MembersDrafted(await self._ledger.drafts.totals(draft.id), tuple(first))
 
     async def wish_of(self, draft: Draft) -> Wish:
         """What the draft was asked for, to change a part of it and ``reread``."""
@@ -370,4 +381,4 @@ def template_file() -> bytes:
     return "\ufeffdiscord_id,amount,reason\r\n".encode()
 
 
-__all__ = ["Choice", "Draft", "Preview", "Recorded", "Submitting", "Upload", "Wish", "template_file"]
+__all__ = ["Choice", "Draft", "MembersDrafted", "Preview", "Recorded", "Submitting", "Upload", "Wish", "template_file"]

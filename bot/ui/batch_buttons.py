@@ -17,9 +17,11 @@ from bot.services.rules import Capability
 from bot.ui import answers, batch_cards, batch_text
 from bot.ui.answers import Interaction
 from bot.ui.cards import Tone, button, card
+from bot.ui.draft_names import ListedDraft
 from bot.ui.drafts import show_draft
 from bot.ui.errors import Guarded, changes_nothing
 from bot.ui.looking import limits_for
+from bot.ui.parts import parts_of
 from bot.ui.permissions import (
     actor_of,
     may_stop,
@@ -191,8 +193,16 @@ async def list_batches(interaction: Interaction, page: int = 0) -> None:
     services, actor = services_of(interaction), actor_of(interaction)
     found = await services.batches.page(actor, number=page, size=batch_cards.PAGE_SIZE, only_of=seen.only_of)
     drafts = await services.submitting.open_drafts(actor) if page == 0 else ()
-    drafts = [draft for draft in drafts if seen.only_of in (None, draft.actor.id)]
-    view = batch_cards.list_card(found.views, drafts, page=page, total=found.total, practice=services.practice)
+    own = [draft for draft in drafts if seen.only_of in (None, draft.actor.id)]
+    listed = [ListedDraft(draft, await services.submitting.members_of(draft)) for draft in own]
+    members = [row.recipient.value for one in listed if one.members is not None for row in one.members.first]
+    view = batch_cards.list_card(
+        *(found.views, listed),
+        page=page,
+        total=found.total,
+        practice=services.practice,
+        names=parts_of(interaction).people.named(interaction, members),
+    )
     await answers.show(interaction, view)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,11 +10,11 @@ import discord
 
 from bot.domain.model import Award, Batch, Counts
 from bot.domain.states import BatchState
-from bot.ledger.drafts import Draft
 from bot.ledger.queries import Calls, Event
 from bot.services.batches import BatchView
 from bot.ui import batch_text
 from bot.ui.cards import RULE, Line, Tone, button, card
+from bot.ui.draft_names import ListedDraft, draft_choice, draft_line
 from bot.ui.text import count, escape, plain, when
 
 LISTED_AWARDS: Final = 10
@@ -23,6 +23,9 @@ SHOWN_EVENTS: Final = 10
 SHOWN_ATTEMPTS: Final = 6
 PAGE_SIZE: Final = 8
 """Batches on a page of ``/batch list``."""
+SHOWN_DRAFTS: Final = 5
+"""Drafts that it names in its text; its menu has up to 25."""
+NOBODY_NAMED: Final[Mapping[str, str]] = {}
 
 Buttons = list[discord.ui.Item[Any]]
 
@@ -215,22 +218,31 @@ def stop_card(view: BatchView, *, practice: bool) -> discord.ui.LayoutView:
 
 
 def list_card(
-    views: Sequence[BatchView], drafts: Sequence[Draft], *, page: int, total: int, practice: bool
+    views: Sequence[BatchView],
+    drafts: Sequence[ListedDraft],
+    *,
+    page: int,
+    total: int,
+    practice: bool,
+    names: Mapping[str, str] = NOBODY_NAMED,
 ) -> discord.ui.LayoutView:
-    """A page of the server's batches, newest first, with the drafts that wait for somebody to confirm them."""
+    """A page of the server's batches, newest first, with the drafts that wait for somebody to confirm them. ``names``
+    of members by Discord id, as far as they are known."""
     lines: list[Line] = []
     if drafts:
         lines.append(
             f"**{count(len(drafts), 'open draft')}** · nothing of {'it' if len(drafts) == 1 else 'them'} was sent"
         )
-        lines += [_draft_line(draft) for draft in drafts[:5]]
+        lines += [draft_line(listed) for listed in drafts[:SHOWN_DRAFTS]]
+        if len(drafts) > SHOWN_DRAFTS:
+            lines.append(f"- … and {len(drafts) - SHOWN_DRAFTS:,} more")
         lines.append(RULE)
     lines += [_batch_line(view) for view in views]
     if not total:
         lines.append("No batch yet. `/award` and `/bulk` make one.")
     rows: list[Buttons] = []
     if drafts:
-        rows.append([_draft_menu(drafts)])
+        rows.append([_draft_menu(drafts, names)])
     if views:
         rows.append([_batch_menu(views)])
     pages = max(1, -(-total // PAGE_SIZE))
@@ -249,15 +261,11 @@ def _pager(page: int, pages: int) -> Buttons:
     ]
 
 
-def _draft_menu(drafts: Sequence[Draft]) -> discord.ui.Select[Any]:
-    options = [
-        discord.SelectOption(
-            label=plain(f"Draft {draft.id} · {draft.label or draft.file_name or draft.reason or draft.source}"),
-            description=plain(f"by {draft.actor.name}"),
-            value=str(draft.id),
-        )
-        for draft in drafts[:25]
-    ]
+def _draft_menu(drafts: Sequence[ListedDraft], names: Mapping[str, str]) -> discord.ui.Select[Any]:
+    options = []
+    for listed in drafts[:25]:
+        label, description = draft_choice(listed, names)
+        options.append(discord.SelectOption(label=label, description=description, value=str(listed.draft.id)))
     return discord.ui.Select(custom_id="batches:draft", placeholder="Open a draft", options=options)
 
 
@@ -267,11 +275,6 @@ def _batch_menu(views: Sequence[BatchView]) -> discord.ui.Select[Any]:
         for view in views
     ]
     return discord.ui.Select(custom_id="batches:show", placeholder="Show a batch", options=options)
-
-
-def _draft_line(draft: Draft) -> str:
-    named = escape(draft.label or draft.file_name or draft.reason or draft.source, 60)
-    return f"- Draft {draft.id} · {named} · by {escape(draft.actor.name, 40)} · gone {when(draft.expires_at, 'R')}"
 
 
 def _batch_line(view: BatchView) -> str:

@@ -15,7 +15,7 @@ from bot.services.rules import Capability
 from bot.ui import answers
 from bot.ui.answers import Interaction
 from bot.ui.batch_buttons import begin
-from bot.ui.doubts_card import DONE, Call, doubts_card, risks, verb
+from bot.ui.doubts_card import DONE, PICKED, Call, doubts_card, risks, verb
 from bot.ui.errors import Form, Guarded, changes_nothing
 from bot.ui.parts import parts_of
 from bot.ui.permissions import actor_of, require, services_of
@@ -36,7 +36,9 @@ async def show_doubts(
         found = any(award.id == only for call in calls for award in call.awards)
         only = only if found else None
     at = min(at, max(0, len(calls) - 1))
-    shown = doubts_card(view, calls, at, only=only, done=done, practice=services.practice)
+    members = [award.recipient.value for call in calls[at : at + 1] for award in call.awards[:PICKED]]
+    names = parts_of(interaction).people.named(interaction, members)
+    shown = doubts_card(view, calls, at, only=only, done=done, practice=services.practice, names=names)
     await answers.show(interaction, shown)
 
 

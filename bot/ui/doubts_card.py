@@ -15,12 +15,14 @@ from bot.domain.states import BatchState
 from bot.ledger.queries import Attempt
 from bot.services.batches import BatchView, Doubt
 from bot.ui import batch_text
-from bot.ui.batch_cards import batch_button_id
+from bot.ui.batch_cards import NOBODY_NAMED, batch_button_id
 from bot.ui.cards import RULE, Line, Tone, button, card
 from bot.ui.text import count, escape, plain, points, when, who
 
 NAMED: Final = 10
 """Rows of a call that are named on the card."""
+PICKED: Final = 25
+"""Rows of a call that can be picked: as many as Discord lets a menu have."""
 
 _RISKS: Final = {
     Decision.LANDED: "counted as paid. If it did not arrive after all, they never get it.",
@@ -77,9 +79,17 @@ class Call:
 
 
 def doubts_card(
-    view: BatchView, calls: Sequence[Call], at: int, *, only: int | None, done: str | None, practice: bool
+    view: BatchView,
+    calls: Sequence[Call],
+    at: int,
+    *,
+    only: int | None,
+    done: str | None,
+    practice: bool,
+    names: Mapping[str, str] = NOBODY_NAMED,
 ) -> discord.ui.LayoutView:
-    """The rows in doubt of one call, or one of them alone (``only`` = its id). ``done``: what was just recorded."""
+    """The rows in doubt of one call, or one of them alone (``only`` = its id). ``done``: what was just recorded.
+    ``names`` of members by Discord id, as far as they are known."""
     batch = view.batch
     title = f"Batch {batch.id} · rows in doubt"
     if not calls:
@@ -103,7 +113,7 @@ def doubts_card(
     target = f"a{awards[0].id}" if only is not None else f"c{call.attempt.id}"
     rows: list[list[discord.ui.Item[Any]]] = [[_decide(batch, decision, target, len(awards)) for decision in _VERBS]]
     if only is None and not call.whole and len(call.awards) > 1:
-        rows.append([_pick_menu(batch, call)])
+        rows.append([_pick_menu(batch, call, names)])
     pager = _pager(batch.id, at, len(calls), only)
     if pager:
         rows.append(pager)
@@ -192,16 +202,22 @@ def _too_final(batch: Batch, decision: Decision) -> bool:
     return decision is Decision.SEND_AGAIN and batch.state is BatchState.STOPPED
 
 
-def _pick_menu(batch: Batch, call: Call) -> discord.ui.Select[Any]:
+def _pick_menu(batch: Batch, call: Call, names: Mapping[str, str]) -> discord.ui.Select[Any]:
+    """Mentions are numbers in a menu: who is known by name is named, the id beside it."""
     options = [
         discord.SelectOption(
-            label=plain(f"Row {award.line} · {award.recipient.value}"),
-            description=plain(points(award.amount, batch.destination.unit)),
+            label=plain(f"Row {award.line} · {names.get(award.recipient.value, award.recipient.value)}"),
+            description=plain(
+                " · ".join(
+                    [points(award.amount, batch.destination.unit)]
+                    + ([award.recipient.value] if award.recipient.value in names else [])
+                )
+            ),
             value=str(award.id),
         )
-        for award in call.awards[:25]
+        for award in call.awards[:PICKED]
     ]
-    placeholder = "Decide about one row alone" + (" (first 25)" if len(call.awards) > 25 else "")
+    placeholder = "Decide about one row alone" + (f" (first {PICKED})" if len(call.awards) > PICKED else "")
     return discord.ui.Select(custom_id=f"doubt:pick:{batch.id}", placeholder=placeholder, options=options)
 
 

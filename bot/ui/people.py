@@ -61,6 +61,12 @@ class People:
             found[one] = person
         return found
 
+    def named(self, interaction: Interaction, ids: Iterable[str]) -> Mapping[str, str]:
+        """Display names by id of those who are known already: nobody is asked for, so it takes no time."""
+        server_id = interaction.guild_id or 0
+        known = {one: self._known.get((server_id, one)) for one in ids}
+        return {one: person.name for one, person in known.items() if person is not None}
+
     def _keep(self, server_id: int, person: Person) -> None:
         self._known[(server_id, person.id)] = person
         while len(self._known) > KEPT:

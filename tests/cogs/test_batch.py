@@ -55,6 +55,25 @@ async def test_a_draft_reopens_from_the_list(tmp_path: Path) -> None:
         assert await world.calls() == 0
 
 
+async def test_drafts_of_one_command_are_told_apart_by_whom_they_are_for(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        ada, grace, linus = world.members[:3]
+        await world.award(world.mod, members=f"<@{ada.id}>", amount="40")
+        await world.award(world.mod, members=f"<@{ada.id}> 50 <@{grace.id}> 20 <@{linus.id}> 1", reason="Movie night")
+        await world.award(world.mod, members=f"<@{grace.id}>", amount="-7")
+        shown = await batch(world, world.mod, "list")
+        assert f"- Draft 1 · 40 points for <@{ada.id}> · by mod" in shown.text
+        assert f"- Draft 2 · 71 points for <@{ada.id}>, <@{grace.id}> and 1 more · Movie night · by mod" in shown.text
+        assert f"- Draft 3 · takes 7 points from <@{grace.id}> · by mod" in shown.text
+        (menu,) = shown.menus
+        said = [(option["label"], option["description"]) for option in menu["options"]]
+        assert said == [
+            ("Draft 3 · takes 7 points from Grace", "by mod"),
+            ("Draft 2 · 71 points for Ada, Grace and 1 more", "by mod · Movie night"),
+            ("Draft 1 · 40 points for Ada", "by mod"),
+        ]
+
+
 async def test_pages_tell_where_one_is(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         ids = [await record(world, [1 + n]) for n in range(9)]

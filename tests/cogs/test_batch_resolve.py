@@ -104,6 +104,19 @@ async def test_rows_of_a_call_that_went_item_by_item_can_be_settled_alone(tmp_pa
         assert (counts.written_off, counts.unknown) == (1, 1)
 
 
+async def test_who_is_known_by_name_is_picked_by_it(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        known, other = world.members[:2]
+        await world.award(world.mod, members=f"<@{known.id}>", amount="1")  # Discord tells the name with the command
+        batch_id = await in_doubt(world, "drip-credentials")
+        asked = len(world.env.http_requests)
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        (menu,) = card.menus
+        said = [(option["label"], option["description"]) for option in menu["options"]]
+        assert said == [("Row 1 · Ada", f"50 points · {known.id}"), (f"Row 2 · {other.id}", "30 points")]
+        assert not [one for one in world.env.http_requests[asked:] if "/members/" in one.path], "nobody is asked for"
+
+
 async def test_the_later_of_two_answers_reads_the_first_one(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         batch_id = await in_doubt(world)
