@@ -81,6 +81,11 @@ class BursarClient(discord.Client):
         except discord.HTTPException as error:
             _log.warning("the commands could not be registered and stay as they were: %s", error)
 
+    async def on_ready(self) -> None:
+        """Tell the operator that it is connected, at the start and after every session that had to be begun anew."""
+        servers = "1 server" if len(self.guilds) == 1 else f"{len(self.guilds)} servers"
+        _log.info("connected to Discord as %s, in %s", self.user, servers)
+
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Answer forms that were opened before a restart; everything else has its own handler."""
         if not is_lost_form(interaction, self.run_id) or self.services.leading.stand.is_second:

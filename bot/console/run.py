@@ -93,7 +93,8 @@ async def _serve(
     if not app.services.practice:  # practice pays nobody: two of those do no harm
         helpers.append(asyncio.create_task(_again_and_again("sign of life", sign.run), name="sign of life"))
     try:
-        output.note(f"Bursar{' (practice)' if app.services.practice else ''} is at work. Ctrl+C ends it.")
+        named = f"Bursar{' (practice)' if app.services.practice else ''}"
+        output.note(f"{named} has opened the ledger and connects to Discord. Ctrl+C ends it.")
         await asyncio.wait({connection, stop}, return_when=asyncio.FIRST_COMPLETED)
         # Discord stays connected until the call in flight is recorded, so that its card can be answered.
         await app.drain()

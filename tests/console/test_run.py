@@ -91,6 +91,7 @@ async def test_it_works_without_discord_until_a_signal_and_ends_with_0(shell: Sh
     ended = await finished(process)
     assert ended.status == 0, ended.err
     assert "Stopping" in ended.err
+    assert "connected to Discord" not in ended.err
     assert TOKEN not in ended.err
     assert not (shell.directory / "bursar.db.sock").exists()
 
@@ -98,7 +99,7 @@ async def test_it_works_without_discord_until_a_signal_and_ends_with_0(shell: Sh
 class TestPractice:
     async def test_practice_has_a_ledger_and_services_of_its_own(self, shell: Shell):
         process = await launched(shell, NOBODY, "--practice", DRIP_API_KEY="real", DRIP_BASE_URL=NOBODY)
-        await line_that(process, "(practice) is at work")
+        await line_that(process, "(practice) has opened the ledger and connects to Discord")
         practice = shell.directory / "bursar-practice.db"
         await line_that(process, "next try in")
         assert practice.exists()

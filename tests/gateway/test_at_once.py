@@ -26,6 +26,8 @@ async def test_200_people_confirm_one_draft_at_once_and_it_is_sent_once(tmp_path
         await _sent_once(bot, presses)
         assert bot.discord.refused == [] and bot.discord.unanswered() == []
         assert "ERROR" not in bot.log and "Traceback" not in bot.log
+        told = bot.log.index("connects to Discord"), bot.log.index("connected to Discord as")
+        assert told == tuple(sorted(told)), "it is said to be connected when it is, and not before"
 
 
 async def test_an_old_card_is_pressed_by_two_people_after_a_restart_and_after_it_was_sent(tmp_path: Path) -> None:
