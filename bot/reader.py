@@ -71,7 +71,7 @@ class Reader:
     def limit(self, name: str) -> str | None:
         """An amount as written; the programme's unit decides later what it means."""
         value = self.text(name)
-        if value is not None and not any(_is_positive(value, unit) for unit in Unit):
+        if value is not None and not any(is_amount(value, unit) for unit in Unit):
             self.wrong(name)
         return value
 
@@ -108,7 +108,8 @@ class Reader:
         raise SettingsError(f"{full_name(name, self.suffix)} is {variable.meaning}. It must be {variable.allowed}.")
 
 
-def _is_positive(text: str, unit: Unit) -> bool:
+def is_amount(text: str, unit: Unit) -> bool:
+    """Whether it is a positive amount in this unit."""
     try:
         return parse_amount(text, unit) > 0
     except ValueError:

@@ -15,8 +15,8 @@ from bot.domain import places
 from bot.domain.lanes import Course
 from bot.domain.model import Destination, Programme, ProviderKind, Unit
 from bot.errors import SettingsError
-from bot.reader import ID, Reader
-from bot.variables import Variables, full_name, merged
+from bot.reader import ID, Reader, is_amount
+from bot.variables import BY_NAME, Variables, full_name, merged
 
 RatePlan = Literal["free", "pro", "enterprise"]
 StatusContract = Literal["auto", "a", "b"]
@@ -116,7 +116,11 @@ class Settings:
         return tuple(programme for _, programme in sorted(found, key=lambda pair: pair[0]))
 
     def dangers(self) -> tuple[str, ...]:
-        """Values that are allowed each by itself and void a promise together, in sentences with what to do."""
+        """Values that are allowed each by itself and void a promise together, or keep a programme from being used; in
+        sentences with what to do."""
+        return (*self._judged_too_early(), *self._limits_of_some())
+
+    def _judged_too_early(self) -> tuple[str, ...]:
         if self.settle_after >= self.http_timeout:
             return ()
         return (
@@ -124,6 +128,31 @@ class Settings:
             " call without an answer would be judged, and perhaps made again, while the service may still be carrying"
             f" it out, so somebody could be paid twice. Set BURSAR_SETTLE_AFTER to {self.http_timeout:g} or more.",
         )
+
+    def _limits_of_some(self) -> tuple[str, ...]:
+        """Where amounts of only some programmes may have a fraction."""
+        whole = " and ".join(one.name for one in self.programmes() if one.unusable is None and one.unit is Unit.POINTS)
+        return tuple(
+            f"{name} has a fraction, and {whole} cannot be used with it, since points are whole. Write a whole number."
+            for name in self._fractions()
+            if whole
+        )
+
+    def _fractions(self) -> tuple[str, ...]:
+        """The limits that are no whole numbers, by name."""
+        limits = {"BURSAR_MAX_AWARD": self.max_award, "BURSAR_MAX_BATCH": self.max_batch}
+        return tuple(name for name, text in limits.items() if text is not None and not is_amount(text, Unit.POINTS))
+
+    def refuse_useless_limits(self) -> None:
+        """Raises ``SettingsError`` for a limit with a fraction where every account counts whole points. Without an
+        account nothing is said of what amounts count."""
+        counts_points = [True for _ in self.drip] + [account.unit is Unit.POINTS for account in self.gameball]
+        for name in self._fractions():
+            if counts_points and all(counts_points):
+                raise SettingsError(
+                    f"{name} is {BY_NAME[name].meaning}. It must be a whole number such as 500, since every programme"
+                    " that is set up counts whole points."
+                )
 
     def secrets(self) -> tuple[str, ...]:
         """What must never be written anywhere."""
@@ -139,7 +168,7 @@ class Settings:
 
 def _settings(variables: Variables, directory: Path) -> Settings:
     own = Reader(variables)
-    return Settings(
+    settings = Settings(
         discord_token=own.text("DISCORD_TOKEN", _SECRET),
         server_ids=_server_ids(own),
         drip=tuple(_drip_accounts(variables)),
@@ -156,6 +185,8 @@ def _settings(variables: Variables, directory: Path) -> Settings:
         max_award=own.limit("BURSAR_MAX_AWARD"),
         max_batch=own.limit("BURSAR_MAX_BATCH"),
     )
+    settings.refuse_useless_limits()
+    return settings
 
 
 def _server_ids(own: Reader) -> frozenset[str] | None:

@@ -196,6 +196,27 @@ class TestValues:
         settings = load({"BURSAR_MAX_AWARD": "12.50", "BURSAR_MAX_BATCH": "100000"}, tmp_path)
         assert (settings.max_award, settings.max_batch) == ("12.50", "100000")
 
+    @pytest.mark.parametrize("name", ["BURSAR_MAX_AWARD", "BURSAR_MAX_BATCH"])
+    @pytest.mark.parametrize("accounts", [DRIP, {**DRIP, **GAMEBALL, "GAMEBALL_AMOUNT_UNIT": "points"}])
+    def test_a_limit_with_a_fraction_is_refused_where_everybody_counts_whole_points(
+        self, tmp_path: Path, name: str, accounts: dict[str, str]
+    ):
+        message = complaint({**accounts, name: "1.5"}, tmp_path)
+        assert message.startswith(f"{name} is the largest ")
+        assert "It must be a whole number such as 500, since every programme" in message
+        assert load({**accounts, name: "500"}, tmp_path).dangers() == ()
+
+    @pytest.mark.parametrize("unit", ["money", ""])
+    def test_where_some_amounts_may_have_a_fraction_who_cannot_use_such_a_limit_is_named(
+        self, tmp_path: Path, unit: str
+    ):
+        gameball = {**GAMEBALL, "GAMEBALL_AMOUNT_UNIT": unit, "BURSAR_MAX_AWARD": "1.5"}
+        assert load(gameball, tmp_path).dangers() == ()
+        (danger,) = load({**DRIP, **gameball}, tmp_path).dangers()
+        assert danger.startswith(
+            "BURSAR_MAX_AWARD has a fraction, and drip-credentials and drip-members cannot be used"
+        )
+
     def test_no_secret_is_in_the_representation(self, tmp_path: Path):
         settings = load({**DRIP, **GAMEBALL, "DISCORD_TOKEN": "bot-token"}, tmp_path)
         shown = repr(settings)
