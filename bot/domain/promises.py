@@ -149,7 +149,7 @@ def promise(
     doubts = _DOUBTS[kind] if lane is None else _LANES[lane]
     if lane is not None and disturbed:
         doubts = _DISTURBED
-    doubts = " ".join(filter(None, (doubts, _one_by_one(known, once_up_to))))
+    doubts = " ".join(filter(None, (doubts, _of_nobody(kind, known), _one_by_one(known, once_up_to))))
     if not known:
         worst = f"Not probed (doctor --probe), so Bursar assumes the worst: {_WORST[kind]}."
         return Promise((worst, doubts))
@@ -182,6 +182,16 @@ _NEEDED: Final[Mapping[ProviderKind, Mapping[str, str]]] = {
         "reason-tag": "whether the list shows reasons whole",
     },
 }
+
+
+def _of_nobody(kind: ProviderKind, known: Mapping[str, Known]) -> str:
+    """Of logins that may be anybody's as long as nobody has asked whether they would be told."""
+    if kind is not ProviderKind.DRIP_CREDENTIALS or "linked-login" in known:
+        return ""
+    return (
+        "Doubts about wallets, e-mail addresses and Twitter ids that seem to be nobody's may go to a person: no probe "
+        "has shown that Drip would tell whose they are (`linked-login`)."
+    )
 
 
 def _one_by_one(known: Mapping[str, Known], once_up_to: int) -> str:

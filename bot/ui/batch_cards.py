@@ -25,6 +25,8 @@ PAGE_SIZE: Final = 8
 """Batches on a page of ``/batch list``."""
 SHOWN_DRAFTS: Final = 5
 """Drafts that it names in its text; its menu has up to 25."""
+PROMISE_SHOWN: Final = 800
+"""Characters of what a programme can promise: the longest card has fewer, and its end says what goes to a person."""
 NOBODY_NAMED: Final[Mapping[str, str]] = {}
 
 Buttons = list[discord.ui.Item[Any]]
@@ -152,7 +154,7 @@ def show_card(
     lines += [RULE, *batch_text.origin(batch, facts.programme), batch_text.recipients(facts.first[:5], batch.awards)]
     lines.append(batch_text.receipt(view))
     if facts.promise is not None:
-        lines.append(f"-# {escape(facts.promise, 500)}")
+        lines.append(f"-# {escape(facts.promise, PROMISE_SHOWN)}")
     if view.children:
         lines += _children(view)
     lines += [RULE, "**History**"]

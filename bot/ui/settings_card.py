@@ -63,6 +63,9 @@ SHOWN_LIMITS: Final = (
 
 PROGRAMMES_ROOM: Final = 1800
 """Characters about the programmes: a card has 4,000, and everything that can be set has to stay on it."""
+PROMISE_LEAST: Final = 500
+TITLE_ROOM: Final = 150
+"""Characters that a programme's promise has at least, and that stand around it."""
 
 PLAIN_NOTE: Final = (
     "-# Discord failed to list this channel's messages, which happens where cards with a frame are among them: Bursar's"
@@ -185,8 +188,9 @@ def _programme_lines(programmes: Sequence[ProgrammeLine]) -> list[Line]:
     """What is known of each, as far as that leaves room for what can be set."""
     lines: list[Line] = []
     room = PROGRAMMES_ROOM
+    promised = max(PROMISE_LEAST, room // max(1, len(programmes)) - TITLE_ROOM)
     for told, one in enumerate(programmes):
-        about = _about(one)
+        about = _about(one, promised)
         room -= sum(len(line) for line in about)
         if room < 0:
             lines.append(f"-# … and {count(len(programmes) - told, 'more programme')}")
@@ -197,7 +201,8 @@ def _programme_lines(programmes: Sequence[ProgrammeLine]) -> list[Line]:
     return lines
 
 
-def _about(one: ProgrammeLine) -> list[str]:
+def _about(one: ProgrammeLine, promised: int) -> list[str]:
+    """``promised``: characters of what it can promise."""
     lines = []
     if one.unusable is not None:
         lines.append(f"-# **{escape(one.title, 60)}**: cannot be used, {escape(one.unusable, 200)}")
@@ -206,7 +211,7 @@ def _about(one: ProgrammeLine) -> list[str]:
         lines.append(f"-# **{escape(one.title, 60)}**: currency {escape(one.currency, 40)} ({origin})")
     if one.promise is not None:
         named = "" if one.currency is not None else f"**{escape(one.title, 60)}**: "
-        lines.append(f"-# {named}{escape(one.promise, 500)}")
+        lines.append(f"-# {named}{escape(one.promise, promised)}")
     return lines
 
 

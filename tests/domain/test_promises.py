@@ -10,6 +10,7 @@ import pytest
 from bot.domain.lanes import LaneKind
 from bot.domain.model import ProviderKind, Unit
 from bot.domain.promises import _MEANINGS, Known, promise
+from bot.ui.batch_cards import PROMISE_SHOWN
 
 NOVEMBER = round(datetime(2026, 11, 3, 12, tzinfo=UTC).timestamp() * 1000)
 DAY = 86_400_000
@@ -99,3 +100,28 @@ def test_a_list_that_does_not_show_reasons_whole_is_no_promise_of_settling(tag: 
 def test_every_meaning_fits_on_a_card(kind: ProviderKind):
     for name, value in _MEANINGS[kind]:
         assert len(promise(kind, {name: Known(name, value, {}, NOVEMBER)}).text) < 500
+
+
+@pytest.mark.parametrize("kind", ProviderKind)
+@pytest.mark.parametrize("lane", [None, *LaneKind])
+def test_everything_that_may_be_known_at_once_fits_on_a_batchs_card(kind: ProviderKind, lane: LaneKind | None):
+    """The longest meaning of every question, each found on a day of its own."""
+    longest: dict[str, str] = {}
+    for (name, value), _ in sorted(_MEANINGS[kind].items(), key=lambda item: len(item[1])):
+        if (name, value) != ("read-back", "not-seen"):  # leaves no doubts to speak of
+            longest[name] = value
+    found = {
+        name: Known(name, value, {}, NOVEMBER + day * DAY) for day, (name, value) in enumerate(sorted(longest.items()))
+    }
+    assert len(promise(kind, found, lane=lane, once_up_to=1000).text) < PROMISE_SHOWN
+
+
+def test_credentials_say_what_is_left_to_a_person_until_it_is_known_whose_logins_are_told():
+    said = "that seem to be nobody's may go to a person: no probe has shown that Drip would tell whose they are"
+    assert said in promise(ProviderKind.DRIP_CREDENTIALS, {}).text
+    probed = known(overdraft="allowed", unknown_credential="created")
+    assert said in promise(ProviderKind.DRIP_CREDENTIALS, probed).text
+    for answer in ("told", "not-told"):
+        assert said not in promise(ProviderKind.DRIP_CREDENTIALS, {**probed, **known(linked_login=answer)}).text
+    assert said not in promise(ProviderKind.DRIP_CREDENTIALS, known(read_back="not-seen")).text, "nothing is settled"
+    assert said not in promise(ProviderKind.DRIP_MEMBERS, {}).text
