@@ -13,7 +13,7 @@ from bot.console.driving import driven
 from bot.console.parser import readable
 from bot.console.session import CLOCK, command_line_actor, load_settings, read_upload
 from bot.domain.intake import pieces
-from bot.domain.model import Actor, Duplicates, ProviderKind
+from bot.domain.model import Actor, Duplicates
 from bot.errors import BursarError, UsageError
 from bot.ledger import copying
 from bot.ledger.copying import Restored
@@ -147,7 +147,7 @@ async def _currency(ledger: Ledger, programmes: Programmes, name: str) -> str | 
     if not chosen:
         return None
     own = programmes.get(name, currency=min(chosen)).destination
-    known = {programme for programme in chosen if own.kind is not ProviderKind.GAMEBALL}
+    known = {programme for programme in chosen if own.kind.traits.has_currencies}
     if len(known) > 1:
         raise UsageError(
             f"servers have chosen different currencies for {name}: {', '.join(sorted(known))}",

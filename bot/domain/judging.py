@@ -165,5 +165,5 @@ def goes_by_credential(target: str) -> bool:
 
 def holder_of(kind: ProviderKind, item: Item) -> str:
     """Whose balance an award changes: a Drip member by drip id, or a credential by its key."""
-    by_member = kind is ProviderKind.DRIP_MEMBERS and not goes_by_credential(item.target)
+    by_member = kind.traits.pays_members and not goes_by_credential(item.target)
     return item.target if by_member else item.recipient.key

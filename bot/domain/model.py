@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from bot.domain import traits
 from bot.domain.lanes import Course
 from bot.domain.states import AwardState, BatchState
+from bot.domain.traits import Traits
 
 
 class RecipientType(StrEnum):
@@ -28,11 +30,22 @@ class RecipientType(StrEnum):
 
 
 class ProviderKind(StrEnum):
-    """The three write paths."""
+    """The three write paths, each with what the engine has to know of it."""
 
     DRIP_CREDENTIALS = "drip-credentials"
     DRIP_MEMBERS = "drip-members"
     GAMEBALL = "gameball"
+
+    @property
+    def traits(self) -> Traits:
+        return _TRAITS[self]
+
+
+_TRAITS: Final[Mapping[ProviderKind, Traits]] = {
+    ProviderKind.DRIP_CREDENTIALS: traits.DRIP_CREDENTIALS,
+    ProviderKind.DRIP_MEMBERS: traits.DRIP_MEMBERS,
+    ProviderKind.GAMEBALL: traits.GAMEBALL,
+}
 
 
 SPELLED_ALIKE: Final = frozenset({RecipientType.EMAIL, RecipientType.WALLET})

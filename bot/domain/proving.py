@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from bot.domain.lanes import ROWS, Course, LaneKind
-from bot.domain.model import Programme, ProviderKind
+from bot.domain.model import Programme
 from bot.domain.shown import Shown
 
-MEMBERS_ROWS: Final = 100
-"""Rows that a members call takes (docs.drip.re/developer/rate-limits)."""
 BEST_FIRST: Final = (LaneKind.RING, LaneKind.WITNESS, LaneKind.TWINS)
 
 
@@ -54,12 +52,12 @@ def _objection_to_ring(course: Course, currency: str | None, known: Mapping[str,
 def awards_per_call(programme: Programme, kind: LaneKind | None, shown: Shown) -> int:
     """Awards that go in a call, beside the rows of a lane. Where a refused call may be half carried out, nobody could
     tell which awards a refusal is about, so each goes alone."""
-    size = programme.awards_per_call
-    if programme.kind is ProviderKind.DRIP_MEMBERS and shown.halves:
+    size, traits = programme.awards_per_call, programme.kind.traits
+    if traits.lands_whole and shown.halves:
         return 1
     if kind is None:
         return size
-    if programme.kind is ProviderKind.DRIP_MEMBERS:
-        return min(size, MEMBERS_ROWS - ROWS[kind])
+    if traits.rows_at_most is not None:
+        return min(size, traits.rows_at_most - ROWS[kind])
     # How many credentials a call takes is not documented: the rows of the lane are among those that were chosen.
     return max(1, size - ROWS[kind])

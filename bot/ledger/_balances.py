@@ -11,7 +11,7 @@ from typing import Final
 from bot.domain.calls import Item, Outcome, OutcomeKind
 from bot.domain.judging import CREDENTIAL_TARGET, holder_of
 from bot.domain.model import ProviderKind
-from bot.ledger import _rows
+from bot.ledger import _kinds, _rows
 
 MEMBER_MAX_AGE_MS: Final = 3_600_000
 """How old a member's balance may be to count as the one before a call: members play, and others pay them. Credentials
@@ -68,9 +68,9 @@ def make_room(connection: sqlite3.Connection, batch_id: int) -> None:
         return
     connection.execute(
         "INSERT OR IGNORE INTO balances (purse_id, holder, at) SELECT ?1,"
-        " CASE WHEN ?2 = ?3 AND target NOT LIKE ?4 THEN target ELSE key END, 0"
-        " FROM awards WHERE batch_id = ?5 AND state = 'planned' ORDER BY lot, id",
-        (found.id, found.kind, ProviderKind.DRIP_MEMBERS, f"{CREDENTIAL_TARGET}%", batch_id),
+        " CASE WHEN ?2 AND target NOT LIKE ?3 THEN target ELSE key END, 0"
+        " FROM awards WHERE batch_id = ?4 AND state = 'planned' ORDER BY lot, id",
+        (found.id, found.kind.traits.pays_members, f"{CREDENTIAL_TARGET}%", batch_id),
     )
 
 
@@ -125,13 +125,14 @@ def newcomers(connection: sqlite3.Connection, batch_id: int, limit: int, most: i
 def newcomers_of_draft(connection: sqlite3.Connection, draft_id: int, now: int, most: int) -> int:
     """Rows of a draft that name a recipient of whom no balance is known well enough, counted up to ``most``."""
     (count,) = connection.execute(
-        "SELECT count(*) FROM (SELECT 1 FROM drafts d CROSS JOIN draft_rows r ON r.draft_id = d.id"
+        "SELECT count(*) FROM (SELECT 1 FROM drafts d CROSS JOIN draft_rows r ON r.draft_id = d.id"  # noqa: S608 # our words
         " LEFT JOIN purses p ON p.account = d.account AND p.currency = d.currency"
         " WHERE d.id = ?1 AND r.target IS NOT NULL AND r.unresolved IS NULL AND NOT EXISTS ("
         "  SELECT 1 FROM balances known WHERE known.purse_id = p.id AND known.balance IS NOT NULL"
-        "  AND known.holder = CASE WHEN d.kind = ?2 AND r.target NOT LIKE ?3 THEN r.target ELSE r.key END"
-        "  AND (known.holder = r.key OR known.at >= ?4)) LIMIT ?5)",
-        (draft_id, ProviderKind.DRIP_MEMBERS, f"{CREDENTIAL_TARGET}%", now - MEMBER_MAX_AGE_MS, most),
+        f"  AND known.holder = CASE WHEN d.kind IN {_kinds.PAYING_MEMBERS} AND r.target NOT LIKE ?2"
+        "  THEN r.target ELSE r.key END"
+        "  AND (known.holder = r.key OR known.at >= ?3)) LIMIT ?4)",
+        (draft_id, f"{CREDENTIAL_TARGET}%", now - MEMBER_MAX_AGE_MS, most),
     ).fetchone()
     return int(count)
 
@@ -203,7 +204,7 @@ def _unsettle_others(
     """One balance can have two names here: a member's drip id, and a login that pays into the same account."""
     keys: Sequence[str] = ()
     logins = holders
-    if found.kind is ProviderKind.DRIP_MEMBERS:
+    if found.kind.traits.pays_members:
         keys = [item.recipient.key for item, holder in zip(items, holders, strict=True) if holder == item.target]
         logins = [holder for item, holder in zip(items, holders, strict=True) if holder != item.target]
     if keys:

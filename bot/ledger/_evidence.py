@@ -13,7 +13,7 @@ from bot.domain.judging import Doubted, Numbers
 from bot.domain.lanes import LaneKind, Passage
 from bot.domain.model import ProviderKind
 from bot.domain.promises import REASONS_WHOLE
-from bot.ledger import _balances, _lanes, _once, _rows, restorations
+from bot.ledger import _balances, _kinds, _lanes, _once, _rows, restorations
 
 # Nothing can be read for a batch that is paused because of its key, currency or settings.
 CAN_BE_READ: Final = (
@@ -52,7 +52,7 @@ def expectation(
     now: int,
 ) -> str | None:
     """What is known before a call, as JSON for its attempt; ``None``: nothing. ``kind``, ``account``: the batch's."""
-    if kind == ProviderKind.GAMEBALL.value:
+    if ProviderKind(kind).traits.lists_payments:
         row = connection.execute("SELECT transaction_id FROM marks WHERE account = ?", (account,)).fetchone()
         return None if row is None else json.dumps({"mark": row[0]})
     purse = _balances.purse_of_batch(connection, batch_id, make=False)
@@ -75,7 +75,7 @@ def waiting(connection: sqlite3.Connection, account: str | None) -> list[Waiting
     found = connection.execute(
         "SELECT t.id, t.batch_id, b.account, t.claimed_at, t.evidence, iif(t.job_id IS NULL, NULL, t.closed_at),"  # noqa: S608 # our words
         " coalesce(l.looks, 0), l.looked_at, ln.kind, coalesce(ln.lost_until, 0),"
-        " b.kind = 'gameball' AND EXISTS (SELECT 1 FROM json_each(t.awards) one"
+        f" b.kind IN {_kinds.TAKING_IDS_ONCE} AND EXISTS (SELECT 1 FROM json_each(t.awards) one"
         f" JOIN awards a ON a.id = one.value AND a.attempt_id = t.id AND a.state = 'unknown' WHERE {_once.MAY_REPEAT})"
         " FROM (SELECT attempt_id AS id FROM awards WHERE state = 'unknown'"
         " UNION SELECT attempt_id FROM lanes WHERE attempt_id IS NOT NULL) u"
@@ -141,8 +141,8 @@ def doubt(connection: sqlite3.Connection, attempt_id: int) -> Doubted | None:
         passage=passage,
         whole=len(open_ids) == len(ids),
         body_sha256=body_sha256,
-        witnesses=_landed_of(connection, attempt_id, ids) if kind == ProviderKind.GAMEBALL.value else (),
-        reasons_whole=_reasons_whole(connection, account),
+        witnesses=_landed_of(connection, attempt_id, ids) if ProviderKind(kind).traits.lists_payments else (),
+        reasons_whole=_reasons_whole(connection, account, kind),
     )
 
 
@@ -160,10 +160,10 @@ def _landed_of(connection: sqlite3.Connection, attempt_id: int, award_ids: Seque
     return tuple(target for (target,) in found)
 
 
-def _reasons_whole(connection: sqlite3.Connection, account: str) -> bool:
+def _reasons_whole(connection: sqlite3.Connection, account: str, kind: str) -> bool:
     row = connection.execute(
-        "SELECT 1 FROM capabilities WHERE account = ? AND kind = 'gameball' AND name = ? AND value = ?",
-        (account, REASONS_WHOLE.name, REASONS_WHOLE.value),
+        "SELECT 1 FROM capabilities WHERE account = ? AND kind = ? AND name = ? AND value = ?",
+        (account, kind, REASONS_WHOLE.name, REASONS_WHOLE.value),
     ).fetchone()
     return row is not None
 

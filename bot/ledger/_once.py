@@ -18,10 +18,10 @@ from typing import Final
 from bot.domain.calls import Item
 from bot.domain.model import ProviderKind
 from bot.domain.promises import TAKEN_ONCE
-from bot.ledger import _seals, halts, restorations
+from bot.ledger import _kinds, _seals, halts, restorations
 
 PROVED: Final = (
-    "EXISTS (SELECT 1 FROM capabilities c WHERE c.account = b.account AND c.kind = 'gameball'"  # noqa: S608 # our words
+    "EXISTS (SELECT 1 FROM capabilities c WHERE c.account = b.account AND c.kind = b.kind"  # noqa: S608 # our words
     f" AND c.name = '{TAKEN_ONCE.name}' AND c.value = '{TAKEN_ONCE.value}')"
 )
 """Whether a probe showed for the account of batch ``b`` that one id twice is refused."""
@@ -31,7 +31,8 @@ MOST_REPEATS: Final = 6
 """Calls for one award, the first included, before other evidence has to tell."""
 
 MAY_REPEAT: Final = (
-    f"b.kind = 'gameball' AND a.lot % 2 = 1 AND a.attempts < {MOST_REPEATS} AND b.state IN ('open', 'finished')"
+    f"b.kind IN {_kinds.TAKING_IDS_ONCE} AND a.lot % 2 = 1 AND a.attempts < {MOST_REPEATS}"
+    " AND b.state IN ('open', 'finished')"
     f" AND coalesce(json_extract(t.evidence, '$.refused'), 0) = 0 AND {PROVED}"
     f" AND NOT {halts.IN_FORCE} AND NOT {restorations.IN_FORCE} AND NOT {restorations.SINCE_CALL}"
 )
@@ -42,7 +43,7 @@ an award with an id of its own."""
 
 def is_once(kind: str, lot: int) -> bool:
     """Whether awards of this lot go one by one, under their ids."""
-    return kind == ProviderKind.GAMEBALL.value and lot % 2 == 1
+    return ProviderKind(kind).traits.takes_ids_once and lot % 2 == 1
 
 
 def named(connection: sqlite3.Connection, batch_id: int, items: Sequence[Item]) -> tuple[Item, ...]:
@@ -69,7 +70,7 @@ def set_apart(
     allowed = (
         most > 0
         and connection.execute(
-            f"SELECT b.kind = 'gameball' AND {PROVED}"  # noqa: S608 # our words
+            f"SELECT b.kind IN {_kinds.TAKING_IDS_ONCE} AND {PROVED}"  # noqa: S608 # our words
             f" AND (SELECT count(*) FROM (SELECT 1 FROM awards WHERE {_PLANNED} LIMIT ?3 + 1)) <= ?3"
             " FROM batches b WHERE b.id = ?1",
             (batch_id, named, most),

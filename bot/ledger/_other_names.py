@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from bot.domain import sums
 from bot.domain.judging import CREDENTIAL_TARGET, NO_ACCOUNT
-from bot.domain.model import ProviderKind, Recipient, RecipientType
-from bot.ledger import _rows
+from bot.domain.model import Recipient, RecipientType
+from bot.ledger import _kinds, _rows
 
 DAY_MS: Final = 86_400_000
 """How long before a balance was told a call without a clear answer may have been given up, to be carried out after it:
@@ -34,8 +34,8 @@ _ELSEWHERE: Final = "elsewhere"
 """The account of a login that belongs to none of the recipients' accounts."""
 
 _SENT: Final = (
-    "WITH sent AS MATERIALIZED (SELECT a.id, a.key, a.amount, a.recipient_type = :discord_id AS discord,"
-    " iif(b.kind = :members AND a.target NOT LIKE :credential, lower(a.target), NULL) AS member"
+    "WITH sent AS MATERIALIZED (SELECT a.id, a.key, a.amount, a.recipient_type = :discord_id AS discord,"  # noqa: S608 # our words
+    f" iif(b.kind IN {_kinds.PAYING_MEMBERS} AND a.target NOT LIKE :credential, lower(a.target), NULL) AS member"
     " FROM attempts t JOIN batches b ON b.id = t.batch_id"
     " CROSS JOIN json_each(t.awards) one CROSS JOIN awards a ON a.id = one.value AND a.attempt_id = t.id"
     " WHERE b.account = :account AND b.currency = :currency AND NOT (:discord AND a.recipient_type = :discord_id)"
@@ -97,7 +97,6 @@ class Asked:
             "by_member": self.by_member,
             "discord": self.discord,
             "discord_id": RecipientType.DISCORD_ID.value,
-            "members": ProviderKind.DRIP_MEMBERS.value,
             "credential": f"{CREDENTIAL_TARGET}%",
             "day": DAY_MS,
             "elsewhere": _ELSEWHERE,

@@ -108,16 +108,10 @@ def continuing_together(connection: sqlite3.Connection, draft_id: int) -> list[S
     return [_rows.staged(row) for row in found]
 
 
-def names_people(kind: str) -> bool:
-    """Whether equal targets of this provider kind are one person. A credential's target is its bare value, which may be
-    one person's Discord id and another one's Twitter id; there only the key tells."""
-    return kind != ProviderKind.DRIP_CREDENTIALS.value
-
-
 def _who(connection: sqlite3.Connection, draft_id: int) -> str:
     """SQL of what tells two recipients of this draft apart: keys name their type and cannot be taken for targets."""
     row = connection.execute("SELECT kind FROM drafts WHERE id = ?", (draft_id,)).fetchone()
-    return "coalesce(target, key)" if row is not None and names_people(row[0]) else "key"
+    return "coalesce(target, key)" if row is not None and ProviderKind(row[0]).traits.names_people else "key"
 
 
 def totals(connection: sqlite3.Connection, draft_id: int) -> DraftTotals:

@@ -7,12 +7,14 @@ documents a refusal. A balance above 0 afterwards shows that nothing was cut.
 
 from __future__ import annotations
 
+from bot.ledger import _kinds
+
 
 def may_be_cut(batch: str) -> str:
     """SQL: the service of this batch or draft (an alias) may cut deductions down."""
     return (
         f"coalesce((SELECT c.value FROM capabilities c WHERE c.account = {batch}.account AND c.kind = {batch}.kind"  # noqa: S608 # our words
-        f" AND c.name = 'overdraft'), iif({batch}.kind = 'gameball', 'capped', '')) = 'capped'"
+        f" AND c.name = 'overdraft'), iif({batch}.kind IN {_kinds.CUTTING_DEDUCTIONS}, 'capped', '')) = 'capped'"
     )
 
 

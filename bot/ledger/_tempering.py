@@ -11,6 +11,7 @@ from bot.domain.judging import Doubted, Judged, Judgement, Judgements, goes_by_c
 from bot.domain.lanes import LaneKind
 from bot.domain.model import ProviderKind, Recipient, RecipientType
 from bot.domain.ring import Step
+from bot.domain.traits import Traits
 from bot.ledger import _other_names, restorations
 from bot.ledger._other_names import Asked
 
@@ -32,9 +33,10 @@ def tempered(
     account: str,
     currency: str | None,
 ) -> Mapping[int, Judged]:
-    """``judged`` without what may not be believed. ``currency`` None: Gameball."""
+    """``judged`` without what may not be believed. ``currency`` None: nothing that has balances."""
     if _is_older(connection, doubted.attempt_id):
-        judged = {one: _in_older(verdict, by_list=currency is None) for one, verdict in judged.items()}
+        by_list = _traits(connection, doubted).lists_payments
+        judged = {one: _in_older(verdict, by_list=by_list) for one, verdict in judged.items()}
     if currency is not None and not _is_by_places(found):
         judged = _by_another_name(connection, doubted, judged, (account, currency), found)
     return judged
@@ -125,7 +127,8 @@ def _unbelievable(
 
 def _is_together(connection: sqlite3.Connection, doubted: Doubted, found: Judgements) -> bool:
     """Whether what became of one award became of all of its call."""
-    return _is_by_member(connection, doubted) and not found.alone
+    whole = _traits(connection, doubted).lands_whole and not goes_by_credential(doubted.items[0].target)
+    return whole and not found.alone
 
 
 def _proofs(judged: Mapping[int, Judged]) -> dict[int, Judged]:
@@ -134,8 +137,12 @@ def _proofs(judged: Mapping[int, Judged]) -> dict[int, Judged]:
 
 def _is_by_member(connection: sqlite3.Connection, doubted: Doubted) -> bool:
     """Whether the call pays members; a members programme may have calls that pay credentials, too."""
+    return _traits(connection, doubted).pays_members and not goes_by_credential(doubted.items[0].target)
+
+
+def _traits(connection: sqlite3.Connection, doubted: Doubted) -> Traits:
     (kind,) = connection.execute("SELECT kind FROM batches WHERE id = ?", (doubted.batch_id,)).fetchone()
-    return kind == ProviderKind.DRIP_MEMBERS and not goes_by_credential(doubted.items[0].target)
+    return ProviderKind(kind).traits
 
 
 def _mistakable(

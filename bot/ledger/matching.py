@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,12 +28,6 @@ refused, and what only took an award back was no payment."""
 STANDS_IN_PART: Final = _STANDS.format(whole=f" AND {_taking.whole('r', 'rb')}")
 """The same, also where an undo landed that may not have taken everything back."""
 
-# Recipients whose value can be the target; awards of these are found by their keys (see the index awards_by_target).
-_TARGETS_AS_THEY_ARE: Final[Mapping[str, tuple[str, ...]]] = {
-    "drip-members": ("drip-id",),
-    "gameball": ("customer-id", "discord-id"),
-}
-
 # CROSS JOIN keeps SQLite to this order: from the draft's row through an index to that recipient's awards.
 # Awards have ascending ids, so the oldest batch that counts bounds the search from below.
 _PAID: Final = (
@@ -54,17 +47,19 @@ _TOGETHER: Final = (
 
 
 def namesake(kind: str, programme: str) -> str | None:
-    """The programme whose batches went to the same account, whatever the ledger has for that: at Gameball a key stands
-    for its account, and a new key of the same account is not known for what it is. ``None``: the account tells."""
-    return programme if kind == ProviderKind.GAMEBALL.value else None
+    """The programme whose batches went to the same account, whatever the ledger has for that, where a new key of the
+    same account is not known for what it is. ``None``: the account tells."""
+    return programme if ProviderKind(kind).traits.known_by_key else None
 
 
 def same_recipient(kind: str) -> str:
     """SQL: award ``a`` of batch ``b`` went to the recipient of the draft's row ``d``, by name or, where a target is a
     person, by target. ``kind``: of the draft's provider."""
-    if not _staging.names_people(kind):
+    traits = ProviderKind(kind).traits
+    if not traits.names_people:
         return "a.key = d.key"
-    keys = ", ".join(("d.key", *(f"'{one}:' || d.target" for one in _TARGETS_AS_THEY_ARE[kind])))
+    # Awards to recipients whose value is the target are found by their keys (see the index awards_by_target).
+    keys = ", ".join(("d.key", *(f"'{one}:' || d.target" for one in traits.written_as_paid)))
     return (
         f"(a.key IN ({keys}) OR (a.target = d.target AND a.target <> a.recipient_value))"
         f" AND (a.key = d.key OR (a.target = d.target AND b.kind = '{kind}'))"

@@ -17,7 +17,7 @@ from typing import Final
 from bot.clock import Clock, milliseconds
 from bot.domain.model import Actor, PauseKind
 from bot.errors import Refused
-from bot.ledger import events
+from bot.ledger import _kinds, events
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
 
@@ -167,8 +167,9 @@ def _leave_doubts(connection: sqlite3.Connection, now: int) -> None:
     jobs are followed, and its list is read: a call's own token or id in it proves that the call landed (and nothing
     proves that it did not, see ``_judgements.record``)."""
     connection.execute(
-        "INSERT INTO looks SELECT t.id, 0, ?, 'unclear', '{}' FROM attempts t JOIN batches b ON b.id = t.batch_id"
-        " WHERE b.kind <> 'gameball' AND t.id IN (SELECT attempt_id FROM awards WHERE state IN ('sending', 'unknown')"
+        "INSERT INTO looks SELECT t.id, 0, ?, 'unclear', '{}' FROM attempts t"  # noqa: S608 # our words
+        f" JOIN batches b ON b.id = t.batch_id WHERE b.kind NOT IN {_kinds.LISTING_PAYMENTS}"
+        " AND t.id IN (SELECT attempt_id FROM awards WHERE state IN ('sending', 'unknown')"
         " UNION SELECT attempt_id FROM lanes WHERE attempt_id IS NOT NULL)"
         " ON CONFLICT DO UPDATE SET left_for = 'unclear'",
         (now,),

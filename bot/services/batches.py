@@ -11,7 +11,7 @@ from bot.clock import Clock
 from bot.domain.amounts import canonical
 from bot.domain.intake import original_records
 from bot.domain.judging import Numbers, goes_by_credential
-from bot.domain.model import Actor, Award, Batch, Counts, Decision, Pause, PauseKind, ProviderKind, Steered
+from bot.domain.model import Actor, Award, Batch, Counts, Decision, Pause, PauseKind, Steered
 from bot.domain.planning import schedule
 from bot.domain.reporting import result_csv
 from bot.domain.states import AwardState, BatchState
@@ -141,7 +141,7 @@ class Batches:
         for attempt_id, together in by_attempt.items():
             attempt = await self._ledger.queries.attempt(attempt_id)
             numbers = await self._ledger.evidence.numbers(attempt_id)
-            whole = batch.destination.kind is ProviderKind.DRIP_MEMBERS and attempt.verdict != "testified"
+            whole = batch.destination.kind.traits.lands_whole and attempt.verdict != "testified"
             if whole and not _by_credential(together):
                 doubts.append(Doubt(tuple(together), attempt, True, numbers))
             else:

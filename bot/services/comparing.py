@@ -21,7 +21,7 @@ import logging
 from typing import Final
 
 from bot.clock import Clock
-from bot.domain.model import Batch, Pause, PauseKind, ProviderKind
+from bot.domain.model import Batch, Pause, PauseKind
 from bot.ledger.ledger import Ledger
 from bot.providers.base import Provider
 
@@ -54,13 +54,13 @@ class Comparer:
 
     def is_due(self, batch: Batch) -> bool:
         """Whether something has to be compared before the batch's next call."""
-        if batch.destination.kind is ProviderKind.GAMEBALL:
+        if batch.destination.kind.traits.lists_payments:
             return self._listed_at is None or self._clock.monotonic() - self._listed_at >= LOOK_EVERY_SECONDS
         return batch.id not in self._compared and batch.recorded_at < self._began
 
     async def strangers(self, provider: Provider, batch: Batch) -> bool:
         """Whether Gameball's list has calls of Bursar, behind what this ledger has seen of it, that are not its own."""
-        if batch.destination.kind is not ProviderKind.GAMEBALL:
+        if not batch.destination.kind.traits.lists_payments:
             return False
         account, began = batch.destination.account, self._clock.monotonic()
         mark = await self._ledger.evidence.mark(account)
@@ -83,7 +83,7 @@ class Comparer:
     async def paid_elsewhere(self, provider: Provider, batch: Batch) -> Pause | None:
         """Why a batch that a start found is better looked at by a person; asked once for each."""
         self._compared.add(batch.id)
-        if batch.destination.kind is ProviderKind.GAMEBALL:
+        if batch.destination.kind.traits.lists_payments:
             return None
         told = 0
         for item, before in await self._ledger.evidence.planned_balances(batch.id, SAMPLE):

@@ -9,7 +9,7 @@ from bot import checkpoints
 from bot.clock import Clock, milliseconds
 from bot.domain.approving import Approval
 from bot.domain.judging import goes_by_credential
-from bot.domain.model import Actor, ProviderKind, Recipient, RecipientType
+from bot.domain.model import Actor, Recipient, RecipientType
 from bot.domain.planning import matches_are_harmless
 from bot.errors import LimitExceeded, MatchedEarlier, NotAllowed, Refused, ResolutionFailed
 from bot.ledger.drafts import Draft
@@ -106,7 +106,7 @@ class Confirmer:
             if own.key in known or await self._ledger.drafts.types_paid(draft.id) <= {RecipientType.DISCORD_ID}:
                 return known.get(own.key)
             return await self._looked_up(provider, own)
-        if provider.programme.kind is ProviderKind.GAMEBALL:
+        if provider.programme.kind.traits.names_people:
             try:
                 return provider.target(own)
             except ValueError:

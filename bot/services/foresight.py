@@ -33,18 +33,18 @@ STRETCH: Final = 8
 async def look_ahead(ledger: Ledger, provider: Provider, clock: Clock, work: Work, plan: Plan) -> bool:
     """Look at what the batch's next call would carry; whether anything was asked of the service."""
     batch = work.batch
-    if batch.destination.kind is ProviderKind.GAMEBALL:
+    traits = batch.destination.kind.traits
+    if traits.lists_payments:
         return await _look_at_list(ledger, provider, clock, batch)
     # Of a long list of strangers nothing is read, and whether a call goes to one is quickly found.
-    long = batch.destination.kind is ProviderKind.DRIP_CREDENTIALS and batch.awards > LONGEST_LIST
+    long = not traits.pays_members and batch.awards > LONGEST_LIST
     few = NEWCOMERS_READ if long else None
     if long and await _goes_to_known_or_strangers(ledger, work, plan):
         return False
     upcoming = await ledger.evidence.upcoming(batch.id, plan.awards_per_call, few=few)
     if len(upcoming.known) == len(upcoming.items):
         return False
-    by_member = batch.destination.kind is ProviderKind.DRIP_MEMBERS
-    by_member = by_member and not goes_by_credential(upcoming.items[0].target)
+    by_member = traits.pays_members and not goes_by_credential(upcoming.items[0].target)
     if plan.kind in (LaneKind.RING, LaneKind.WITNESS) and by_member:
         return False  # the call's own rows will tell what became of all of it
     if not by_member and not (await ledger.capabilities.shown(batch.destination.account)).reads_back:
@@ -80,10 +80,10 @@ async def _goes_to_known_or_strangers(ledger: Ledger, work: Work, plan: Plan) ->
 async def reads_ahead(ledger: Ledger, provider: Provider, draft_id: int, awards: int, plan: Plan) -> int:
     """How many requests looking ahead takes at most, if a draft of so many awards is sent as planned. Gameball's list
     is read once an hour whatever is sent."""
-    kind, currency = provider.programme.kind, provider.programme.destination.currency
-    if kind is ProviderKind.GAMEBALL or currency is None or not awards:
+    traits, currency = provider.programme.kind.traits, provider.programme.destination.currency
+    if traits.lists_payments or currency is None or not awards:
         return 0
-    by_member = kind is ProviderKind.DRIP_MEMBERS
+    by_member = traits.pays_members
     if by_member and plan.kind in (LaneKind.RING, LaneKind.WITNESS):
         return 0
     calls = calls_for(awards, plan.awards_per_call)
@@ -102,7 +102,8 @@ async def reads_ahead(ledger: Ledger, provider: Provider, draft_id: int, awards:
 async def reads_left(ledger: Ledger, provider: Provider, batch: Batch, planned: int, plan: Plan) -> int:
     """The same of what a recorded batch has not sent yet, where reading takes longer than the calls: of lists of
     credentials."""
-    if batch.destination.kind is not ProviderKind.DRIP_CREDENTIALS or not 0 < planned <= LONGEST_LIST >= batch.awards:
+    traits = batch.destination.kind.traits
+    if traits.lists_payments or traits.pays_members or not 0 < planned <= LONGEST_LIST >= batch.awards:
         return 0
     shown = await ledger.capabilities.shown(batch.destination.account)
     if not shown.reads_back:

@@ -11,7 +11,7 @@ from bot.domain.approving import Approval
 from bot.domain.budgets import BudgetUse
 from bot.domain.drafting import NO_MATCHES, NOBODY_PAID, CampaignPaid, DraftTotals, Matches, StagedRow
 from bot.domain.intake import FileFacts
-from bot.domain.model import Actor, Batch, Notice, PauseKind, Problem, Programme, ProviderKind, RecipientType, Refusal
+from bot.domain.model import Actor, Batch, Notice, PauseKind, Problem, Programme, RecipientType, Refusal
 from bot.domain.planning import Schedule, calls_for, matches_are_harmless, month_begins, schedule
 from bot.errors import LimitExceeded
 from bot.ledger.approvals import Standing
@@ -178,7 +178,7 @@ async def _schedule(ledger: Ledger, provider: Provider, draft: Draft, totals: Dr
 
 async def _about_oneself(ledger: Ledger, draft: Draft, limits: Limits) -> tuple[Notice, ...]:
     """Credentials are paid without being looked up: nobody can say that a wallet is not one's own."""
-    if limits.may_award_self or draft.destination.kind is not ProviderKind.DRIP_CREDENTIALS:
+    if limits.may_award_self or draft.destination.kind.traits.names_people:
         return ()
     others = await ledger.drafts.types_paid(draft.id) - {RecipientType.DISCORD_ID}
     if not others:

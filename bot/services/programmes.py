@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from bot.domain.model import Batch, Destination, Programme, ProviderKind
+from bot.domain.model import Batch, Destination, Programme
 from bot.errors import DestinationChanged, SettingsError, UsageError
 from bot.providers.base import Currency, Provider
 
@@ -23,7 +23,7 @@ class Programmes:
         return tuple(self._programmes)
 
     def get(self, name: str, *, currency: str | None = None) -> Programme:
-        """The programme, with ``currency`` instead of the configured one when given (Drip; Gameball has none).
+        """The programme, with ``currency`` instead of the configured one when given, where there are several.
 
         Raises ``UsageError`` for a name that does not exist and ``SettingsError`` for one that cannot be used.
         """
@@ -31,8 +31,7 @@ class Programmes:
         if programme is None:
             known = ", ".join(self._programmes) or "none: no keys are set"
             raise UsageError(f"there is no programme called {name} (known: {known})")
-        has_currency = programme.kind is not ProviderKind.GAMEBALL
-        if has_currency and currency is not None and currency != programme.destination.currency:
+        if programme.kind.traits.has_currencies and currency is not None and currency != programme.destination.currency:
             # A currency chosen in a server makes a programme usable that lacked only that.
             missing_currency = programme.destination.currency is None
             programme = replace(

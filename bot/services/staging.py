@@ -19,7 +19,6 @@ from bot.domain.model import (
     Notice,
     Problem,
     Programme,
-    ProviderKind,
     Recipient,
     RecipientType,
     Row,
@@ -129,7 +128,7 @@ class Stager:
         them in another one; where only a look-up could tell, that is believed: it keeps the row from being paid."""
         if row.recipient.key == award.recipient.key:
             return True
-        if self.provider.programme.kind is ProviderKind.DRIP_CREDENTIALS:
+        if not self.provider.programme.kind.traits.names_people:
             return False
         try:
             target = self.provider.target(row.recipient)

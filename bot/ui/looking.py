@@ -11,7 +11,7 @@ from typing import Final
 import discord
 
 from bot.domain.drafting import StagedRow
-from bot.domain.model import Actor, Programme, ProviderKind, RecipientType
+from bot.domain.model import Actor, Programme, RecipientType
 from bot.errors import BursarError, DraftGone
 from bot.services.rules import Capability, Limits, ServerRules
 from bot.services.submitting import Draft, Preview
@@ -156,7 +156,7 @@ async def _strangers(interaction: Interaction, preview: Preview) -> frozenset[st
     """Who of the recipients without an account is no member of the server; and who of those that the card names, where
     the programme looks nobody up before it pays."""
     unpaid = _discord_ids(preview.unresolved[:UNRESOLVED_SHOWN])
-    looked_up = preview.programme.kind is ProviderKind.DRIP_MEMBERS or preview.draft.file_sha256 is None
+    looked_up = preview.programme.kind.traits.pays_members or preview.draft.file_sha256 is None
     named = frozenset() if looked_up else _discord_ids([*preview.sample, *preview.largest])
     task = asyncio.create_task(parts_of(interaction).people.find(interaction, sorted(unpaid | named)))
     if not await wait_at_most(services_of(interaction).clock, task, NAMES_SECONDS):
