@@ -14,6 +14,7 @@ from bot.services.watching import Doing
 from tests.services.neighbour import Neighbour, programme_of
 from tests.services.rig import Rig, rig
 from tests.services.virtual import VirtualClock
+from tests.support.patience import PATIENCE
 
 JOB_WAIT, SETTLE_AFTER = 60.0, 20.0
 
@@ -23,7 +24,7 @@ def endless(**options: Any) -> partial[Neighbour]:
 
 
 async def settled(it: Rig, *batch_ids: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await it.dispatcher.until_quiet(batch_ids or None, settled=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -30,7 +29,7 @@ from tests.services.lane_office import (
     variables,
 )
 from tests.services.office import Door, members, paying
-from tests.support.patience import PATIENCE, eventually
+from tests.support.patience import eventually
 
 # Not with those of ``doubts``: a call that is carried out in part leaves a doubt on a ring too, which a look settles.
 FAULTS: dict[str, dict[str, Any]] = {
@@ -209,13 +208,14 @@ async def test_a_call_that_waits_for_its_answer_is_never_judged_however_short_th
     async with opened(door, LaneKind.WITNESS, ids, settling=True, BURSAR_SETTLE_AFTER="0.01") as office:
         await office.sandbox.faults({"match": {"method": "PATCH", "nth": 1}, "kind": "slow", "ms": 1000})
         batch_id = (await office.confirm(await office.draft(paying(ids), MEMBERS))).batch_id
-        async with asyncio.timeout(PATIENCE):
-            while await office.states(batch_id) != "SSS":
-                office.app.services.dispatcher.wake()
-            reads = await looks_at_places(office)
-            while await office.states(batch_id) == "SSS":
-                office.app.services.dispatcher.wake()  # look at everything afresh
-                await asyncio.sleep(0.05)
+
+        async def states() -> str:
+            office.app.services.dispatcher.wake()  # look at everything afresh
+            return await office.states(batch_id)
+
+        await eventually(states, lambda now: now == "SSS")
+        reads = await looks_at_places(office)
+        await eventually(states, lambda now: now != "SSS")
         await office.quiet()
         assert await office.states(batch_id) == "AAA"
         assert await looks_at_places(office) == reads

@@ -82,16 +82,24 @@ async def test_a_machine_that_was_suspended_does_not_go_on_with_a_lease_that_ran
 
 
 async def test_who_is_superseded_pauses_everything_and_refuses_to_record(ledger: Ledger, clock: HandClock):
+    class Asked(Standing):
+        def __init__(self) -> None:
+            super().__init__(clock)
+            self.waited_for = asyncio.Event()
+
+        async def until_idle(self) -> None:
+            self.waited_for.set()
+            await super().until_idle()
+
     batch = await batch_of(ledger, 2)
-    standing = Standing(clock)
+    standing = Asked()
     leading = Leading(ledger, clock, standing)
     own = replace(await leading.judge([], None), message_id=5, at=clock.now())
     leading.written([own], clock.monotonic(), clock.now())
     with standing.calling():
         losing = asyncio.create_task(leading.judge([own, other(own, term=2, message_id=9)], clock.now()))
-        while standing.refusal() is None:  # noqa: ASYNC110 - until it has noticed
-            await asyncio.sleep(0)
-        await asyncio.sleep(0.05)
+        asked = asyncio.create_task(standing.waited_for.wait())
+        await asyncio.wait({losing, asked}, return_when=asyncio.FIRST_COMPLETED)
         assert not losing.done(), "the other one reads in our sign that we have let go"
     assert (await losing).state is State.STANDS_BY
     assert await next_call(ledger, batch, 10, build) is None

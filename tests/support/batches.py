@@ -87,8 +87,8 @@ def alerts(world: World) -> list[Shown]:
     return [message for message in world.staff_messages() if "Somebody has to act" in message.text]
 
 
-async def board_says(world: World, batch_id: int, words: str, *, seconds: float = 20.0) -> Shown:
+async def board_says(world: World, batch_id: int, words: str) -> Shown:
     """Wait until the batch's board says so; there is never more than one."""
-    await world.until(lambda: any(words in board.text for board in boards(world, batch_id)), seconds=seconds)
+    await world.until(lambda: any(words in board.text for board in boards(world, batch_id)))
     (board,) = boards(world, batch_id)
     return board

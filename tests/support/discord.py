@@ -35,7 +35,7 @@ from bot.ui import receipts
 from bot.ui.answers import has_expired
 from bot.ui.board import StaffBoard
 from bot.ui.start_rule import start_rule
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, until
 from tests.support.sandbox import Sandbox, running_sandbox
 from tests.support.specification import violations
 
@@ -179,11 +179,13 @@ class World:
         attachments = {one.filename: one.url for one in card.message.attachments}
         return (self.env.backend.cdn.get(attachments[name]) or b"").decode("utf-8-sig")
 
-    async def until(self, met: Callable[[], bool], *, seconds: float = 20.0) -> None:
+    async def until(self, met: Callable[[], bool]) -> None:
         """Wait for the dispatcher or the board, which SimCord does not wait for."""
-        async with asyncio.timeout(seconds):
-            while not met():  # noqa: ASYNC110 - the simulated Discord has nothing that could be awaited
-                await asyncio.sleep(0.02)
+
+        async def ask() -> bool:
+            return met()
+
+        await until(ask)
 
     async def quiet(self) -> None:
         """Wait until the dispatcher has nothing more to do."""

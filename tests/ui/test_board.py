@@ -13,6 +13,7 @@ import discord
 import pytest
 
 from bot.providers.base import Health
+from bot.ui import board as board_module
 from bot.ui.board import StaffBoard
 from bot.ui.board_message import ALERTED
 from bot.ui.results import result_file
@@ -20,7 +21,7 @@ from bot.ui.staff import nonce_of
 from tests.services.lane_office import MEMBERS, OTHER, OWN, lay
 from tests.support.batches import alerts, board_says, record, record_file, view, without_board
 from tests.support.discord import discord_world
-from tests.support.patience import PATIENCE, until
+from tests.support.patience import eventually, until
 
 SLOW = {"service": "drip", "path": "/transaction", "kind": "slow", "ms": 150}
 BAD_KEY = {"service": "drip", "path": "/transaction", "kind": "401"}
@@ -44,9 +45,7 @@ async def test_a_batch_has_one_message_from_its_recording_to_its_result(tmp_path
         lines = world.file(done, f"batch-{batch_id}-result.csv").splitlines()
         assert len(lines) == 4
         assert all("applied" in line for line in lines[1:])
-        async with asyncio.timeout(PATIENCE):
-            while await world.app.services.boards.unfinished():
-                await world.app.clock.sleep(0.01)
+        await eventually(world.app.services.boards.unfinished, lambda found: not found)
         assert (await world.app.services.boards.get(batch_id)) is not None
 
 
@@ -68,8 +67,9 @@ async def test_a_small_award_names_everybody_and_needs_no_file(tmp_path: Path) -
 
 
 async def test_a_key_that_is_not_accepted_pauses_the_batch_and_alerts_the_staff_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(board_module, "EDIT_EVERY_SECONDS", 0.0)
     async with discord_world(tmp_path) as world:
         await world.sandbox.faults(BAD_KEY)
         batch_id = await record(world, [50, 20])
@@ -90,8 +90,18 @@ async def test_a_key_that_is_not_accepted_pauses_the_batch_and_alerts_the_staff_
 
         await until(noted)  # from here on a crash would not tell the staff again, and neither does another board
         world.app.watchers.changed(batch_id)
-        async with running(StaffBoard(world.app.services, lambda: world.client)):
-            await asyncio.sleep(0.5)  # two boards have looked again by now
+        asked = 0
+
+        def client() -> discord.Client:
+            nonlocal asked
+            asked += 1  # once at the beginning, then at every look
+            return world.client
+
+        another = StaffBoard(world.app.services, client)
+        async with running(another):
+            await world.until(lambda: asked >= 2)
+            another.changed(batch_id)
+            await world.until(lambda: asked >= 3)  # it looks once more, so it has looked
         assert len(alerts(world)) == 1
         await world.press(world.admin, alert, "Resume")
         await world.until(lambda: len(alerts(world)) == 2)
