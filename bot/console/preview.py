@@ -9,6 +9,7 @@ from typing import Any, Final
 from bot.console import output
 from bot.console.output import clipped, duration, plural, table
 from bot.console.progress import counts_line
+from bot.domain.intake import DELIMITER_NAMES, ENCODING_NAMES
 from bot.domain.lanes import LaneKind
 from bot.domain.model import Duplicates
 
@@ -28,14 +29,6 @@ TAKES_LESS: Final = " (no more than there is: the result says where it was less)
 """Of a service that cuts deductions down and reports them as done."""
 GOES_ON: Final = "`bursar resume --paused {batch}`, or `/batch resume` in Discord,"
 """Who can go on with a paused batch."""
-_DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
-_ENCODINGS: Final = {
-    "utf-8": "UTF-8",
-    "utf-8-sig": "UTF-8",
-    "utf-16-le": "UTF-16",
-    "utf-16-be": "UTF-16",
-    "windows-1252": "Windows-1252",
-}
 
 
 def preview_lines(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -81,8 +74,8 @@ def file_words(facts: Mapping[str, Any]) -> str:
     """What was found in the file, to be put behind its name."""
     if not facts.get("encoding"):
         return ""
-    delimiter = _DELIMITERS.get(facts["delimiter"], repr(facts["delimiter"]))
-    encoding = _ENCODINGS.get(facts["encoding"], facts["encoding"])
+    delimiter = DELIMITER_NAMES.get(facts["delimiter"], repr(facts["delimiter"]))
+    encoding = ENCODING_NAMES.get(facts["encoding"], facts["encoding"])
     who = " or ".join((facts["recipient_column"], *facts.get("other_recipient_columns", ())))
     words = f": {encoding}, {delimiter}, header in line {facts['header_line']}; who: {who}"
     if facts["amount_column"]:

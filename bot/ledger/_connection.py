@@ -68,20 +68,18 @@ class Connection(aiosqlite.Connection):
     @classmethod
     async def writer(cls, path: Path) -> Self:
         """Open ``path`` for writing, creating it if need be, with the pragmas that the ledger's promise rests on."""
-        connection = await cls._open(path, "rwc")
-        try:
-            await connection.run(lambda plain: _set_up(plain, path, _WRITER))
-        except BaseException:
-            await connection.close()
-            raise
-        return connection
+        return await cls._ready(path, "rwc", _WRITER)
 
     @classmethod
     async def reader(cls, path: Path) -> Self:
         """Open ``path`` for reading only: this connection can neither change nor checkpoint it."""
-        connection = await cls._open(path, "ro")
+        return await cls._ready(path, "ro", _READER)
+
+    @classmethod
+    async def _ready(cls, path: Path, mode: str, pragmas: tuple[str, ...]) -> Self:
+        connection = await cls._open(path, mode)
         try:
-            await connection.run(lambda plain: _set_up(plain, path, _READER))
+            await connection.run(lambda plain: _set_up(plain, path, pragmas))
         except BaseException:
             await connection.close()
             raise

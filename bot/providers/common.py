@@ -47,6 +47,13 @@ class OnLine:
     def waiting_until(self) -> float | None:
         return self._line.pacer.until()
 
+    @property
+    def needs_lookup(self) -> bool:
+        return self._programme.kind.traits.pays_members
+
+    def lookup_calls(self, recipients: int) -> int:
+        return 0
+
     def reads_ahead(self, awards: int, newcomers: int, calls: int, reads: Reads = FEW_READS) -> int:
         return 0
 

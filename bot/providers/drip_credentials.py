@@ -36,13 +36,6 @@ class DripCredentials(OnLine):
     def pace(self) -> Pace:
         return self._access.pace()
 
-    @property
-    def needs_lookup(self) -> bool:
-        return False
-
-    def lookup_calls(self, recipients: int) -> int:
-        return 0
-
     def target(self, recipient: Recipient) -> str | None:
         if recipient.type not in ACCEPTED_TYPES[ProviderKind.DRIP_CREDENTIALS]:
             raise ValueError(f"{recipient.type.value} cannot be paid by this programme; it pays credentials.")

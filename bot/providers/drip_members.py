@@ -81,10 +81,6 @@ class DripMembers(OnLine):
     def pace(self) -> Pace:
         return self._access.pace()
 
-    @property
-    def needs_lookup(self) -> bool:
-        return True
-
     def lookup_calls(self, recipients: int) -> int:
         return math.ceil(recipients / SEARCH_VALUES)
 

@@ -56,13 +56,6 @@ class Gameball(OnLine):
         calls, seconds = self._line.pacer.window
         return Pace(f"Gameball, {calls:,} requests in {seconds:g} seconds", calls, seconds, None)
 
-    @property
-    def needs_lookup(self) -> bool:
-        return False
-
-    def lookup_calls(self, recipients: int) -> int:
-        return 0
-
     def target(self, recipient: Recipient) -> str | None:
         if recipient.type not in ACCEPTED_TYPES[ProviderKind.GAMEBALL]:
             raise ValueError(f"{recipient.type.value} cannot be paid by this programme; it pays Gameball customers.")

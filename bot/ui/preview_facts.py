@@ -6,6 +6,7 @@ from typing import Final
 
 from bot.domain.budgets import Period
 from bot.domain.drafting import EarlierBatch, Matches, StagedRow
+from bot.domain.intake import DELIMITER_NAMES, ENCODING_NAMES
 from bot.domain.model import Duplicates, Notice, Problem, RecipientType
 from bot.services.approving import ApprovalState
 from bot.services.previewing import matched_words
@@ -32,15 +33,6 @@ DUPLICATE_WORDS: Final = {
     Duplicates.ONCE: "Pay equal rows once",
     Duplicates.REFUSE: "Treat them as bad rows",
 }
-
-_ENCODINGS: Final = {
-    "utf-8": "UTF-8",
-    "utf-8-sig": "UTF-8",
-    "utf-16-le": "UTF-16",
-    "utf-16-be": "UTF-16",
-    "windows-1252": "Windows-1252",
-}
-_DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 
 
 def totals_line(preview: Preview) -> str:
@@ -108,10 +100,10 @@ def found_lines(preview: Preview) -> list[str]:
         parts.append(f"why: `{_code(facts.reason_column)}`")
     if facts.award_id_column:
         parts.append(f"continues an earlier batch by `{_code(facts.award_id_column)}`")
-    layout = _DELIMITERS.get(facts.delimiter, f"`{_code(facts.delimiter)}`")
+    layout = DELIMITER_NAMES.get(facts.delimiter, f"`{_code(facts.delimiter)}`")
     lines = [
         f"**Found** {' · '.join(parts)}",
-        f"-# {_ENCODINGS.get(facts.encoding, escape(facts.encoding, 20))}, separated by {layout}",
+        f"-# {ENCODING_NAMES.get(facts.encoding, escape(facts.encoding, 20))}, separated by {layout}",
     ]
     if facts.ignored:
         names = ", ".join(f"`{_code(name)}`" for name in facts.ignored[:8])

@@ -9,7 +9,7 @@ import pytest
 from bot.domain.model import Actor
 from bot.domain.states import AwardState
 from bot.ui import lookups
-from tests.support.discord import World, discord_world
+from tests.support.discord import Shown, World, discord_world
 
 PRIMARY, DANGER = 1, 4
 
@@ -152,6 +152,14 @@ async def test_a_second_press_of_ones_own_is_told_as_such(tmp_path: Path) -> Non
         assert list((await world.paid()).values()) == [50]
 
 
+async def told_who_was_first(world: World, late: Shown) -> None:
+    """A press that came too late says by whom and in which batch, and nobody was paid twice."""
+    assert "You sent nothing with this." in late.text
+    assert f"<@{world.mod.id}> already sent it" in late.text
+    assert "**batch 1**" in late.text
+    assert list((await world.paid()).values()) == [50]
+
+
 async def test_the_second_of_two_devices_reads_who_was_first_and_sends_nothing(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         phone = await world.award(world.mod, members=world.members[0].mention, amount="50")
@@ -160,10 +168,7 @@ async def test_the_second_of_two_devices_reads_who_was_first_and_sends_nothing(t
         assert desk.buttons == phone.buttons
         await world.press(world.mod, phone, "Send 50 points to @Ada")
         late = await world.press(world.admin, desk, "Send 50 points to @Ada")
-        assert "You sent nothing with this." in late.text
-        assert f"<@{world.mod.id}> already sent it" in late.text
-        assert "**batch 1**" in late.text
-        assert list((await world.paid()).values()) == [50]
+        await told_who_was_first(world, late)
 
 
 async def test_a_late_press_on_a_card_whose_draft_was_purged_reads_who_was_first(tmp_path: Path) -> None:
@@ -175,10 +180,7 @@ async def test_a_late_press_on_a_card_whose_draft_was_purged_reads_who_was_first
         await world.app.ledger.database.write(lambda c: c.execute("UPDATE drafts SET expires_at = 1").rowcount)
         assert await world.app.ledger.drafts.purge() == 1
         late = await world.press(world.admin, desk, "Send 50 points to @Ada")
-        assert "You sent nothing with this." in late.text
-        assert f"<@{world.mod.id}> already sent it" in late.text
-        assert "**batch 1**" in late.text
-        assert list((await world.paid()).values()) == [50]
+        await told_who_was_first(world, late)
 
 
 async def test_cancelling_ends_the_draft_and_sends_nothing(tmp_path: Path) -> None:

@@ -126,15 +126,20 @@ async def test_a_channel_that_everyone_can_read_is_refused_with_the_reason(tmp_p
         assert (await rules(world)).staff_channel_id == str(world.staff.id)
 
 
+def channel_of_the_bot(world: World, name: str, *, attach_files: bool) -> simcord.ChannelHandle:
+    """A new channel that members do not see."""
+    bot = world.client.user
+    assert bot is not None
+    overwrites: Any = {
+        world.guild.default_role: discord.PermissionOverwrite(view_channel=False),
+        bot: discord.PermissionOverwrite(view_channel=True, send_messages=True, attach_files=attach_files),
+    }
+    return world.guild.create_text_channel(name, overwrites=overwrites)
+
+
 async def test_a_channel_in_which_bursar_lacks_a_permission_is_refused_by_its_name(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
-        bot = world.client.user
-        assert bot is not None
-        overwrites: Any = {
-            world.guild.default_role: discord.PermissionOverwrite(view_channel=False),
-            bot: discord.PermissionOverwrite(view_channel=True, send_messages=True, attach_files=False),
-        }
-        channel = world.guild.create_text_channel("locked", overwrites=overwrites)
+        channel = channel_of_the_bot(world, "locked", attach_files=False)
         refused = await choose(world, await settings(world), "channel", channel)
         assert "Bursar lacks *Attach Files*" in refused.text
         assert (await rules(world)).staff_channel_id == str(world.staff.id)
@@ -142,13 +147,7 @@ async def test_a_channel_in_which_bursar_lacks_a_permission_is_refused_by_its_na
 
 async def test_a_new_staff_channel_is_told_of_in_the_old_one_and_the_new(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
-        bot = world.client.user
-        assert bot is not None
-        overwrites: Any = {
-            world.guild.default_role: discord.PermissionOverwrite(view_channel=False),
-            bot: discord.PermissionOverwrite(view_channel=True, send_messages=True, attach_files=True),
-        }
-        channel = world.guild.create_text_channel("finance", overwrites=overwrites)
+        channel = channel_of_the_bot(world, "finance", attach_files=True)
         await choose(world, await settings(world), "channel", channel)
         said = f"**Staff channel**: <#{world.staff.id}> → <#{channel.id}>"
         assert said in log(world)

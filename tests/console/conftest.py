@@ -15,7 +15,7 @@ import pytest
 
 from tests.console.support import Done, bursar, environment
 from tests.support.patience import PATIENCE
-from tests.support.sandbox import Sandbox, connected, standins
+from tests.support.sandbox import Sandbox, quick, standins
 
 TIMES = {"BURSAR_HTTP_TIMEOUT": "5", "BURSAR_SETTLE_AFTER": "0.2", "BURSAR_JOB_WAIT": "20"}
 
@@ -30,12 +30,7 @@ def process() -> Iterator[dict[str, Any]]:
 @pytest.fixture
 async def sandbox(process: dict[str, Any]) -> AsyncIterator[Sandbox]:
     """Everybody is a member and a customer, jobs are quick, no rate limit stands in the way."""
-    async with connected(process) as one:
-        await one.reset(switches=True)
-        await one.switches(
-            drip={"plan": "unlimited", "open": True},
-            gameball={"rate": "unlimited", "open": True, "job_delay": 0.0, "job_seconds": 0.0},
-        )
+    async with quick(process, everybody=True) as one:
         yield one
 
 

@@ -60,6 +60,17 @@ async def undone(ledger: Ledger, batch_id: int, outcome: OutcomeKind = OutcomeKi
     return recorded.batch_id
 
 
+async def cannot_be_taken_back_again(ledger: Ledger) -> None:
+    """The database itself refuses a second award that takes the first one back."""
+    copy = (
+        "INSERT INTO awards (batch_id, line, recipient_type, recipient_value, key, target, amount, reverses, state,"
+        " changed_at) SELECT batch_id, 9, recipient_type, recipient_value, key, target, amount, reverses, 'planned', 1"
+        " FROM awards WHERE reverses = 1"
+    )
+    with pytest.raises(sqlite3.IntegrityError, match=r"awards\.reverses"):
+        await ledger.database.write(lambda connection: connection.execute(copy).rowcount)
+
+
 async def test_an_undo_is_the_opposite_of_every_award_that_landed_and_names_it(ledger: Ledger, path: Path):
     batch_id = (
         await record(ledger, [row(2, 1, 10), row(3, 2, -4), row(4, 3, 7, target=None, unresolved="gone")])
@@ -94,13 +105,7 @@ async def test_of_two_undos_at_once_one_wins_and_the_other_reads_who(ledger: Led
 async def test_the_database_itself_lets_an_award_be_taken_back_once(ledger: Ledger):
     batch_id = await landed(ledger, 1)
     await undone(ledger, batch_id)
-    copy = (
-        "INSERT INTO awards (batch_id, line, recipient_type, recipient_value, key, target, amount, reverses, state,"
-        " changed_at) SELECT batch_id, 9, recipient_type, recipient_value, key, target, amount, reverses, 'planned', 1"
-        " FROM awards WHERE reverses = 1"
-    )
-    with pytest.raises(sqlite3.IntegrityError, match=r"awards\.reverses"):
-        await ledger.database.write(lambda connection: connection.execute(copy).rowcount)
+    await cannot_be_taken_back_again(ledger)
 
 
 @pytest.mark.parametrize("amount", [-11, 10], ids=["more than landed", "the same sign"])
@@ -196,13 +201,7 @@ async def test_a_reversal_in_doubt_that_was_written_off_leaves_no_room_for_anoth
     await ledger.steering.resolve([reversal.id], Decision.WRITE_OFF, ADA, reason="too old to tell")
     _, found = await undo_of(ledger, batch_id)
     assert found == TakenBack(staged=0, before=1, unsure=0, never_landed=0)
-    copy = (
-        "INSERT INTO awards (batch_id, line, recipient_type, recipient_value, key, target, amount, reverses, state,"
-        " changed_at) SELECT batch_id, 9, recipient_type, recipient_value, key, target, amount, reverses, 'planned', 1"
-        " FROM awards WHERE reverses = 1"
-    )
-    with pytest.raises(sqlite3.IntegrityError, match=r"awards\.reverses"):
-        await ledger.database.write(lambda connection: connection.execute(copy).rowcount)
+    await cannot_be_taken_back_again(ledger)
     ready = await draft(ledger, rows(1))
     assert (await ledger.drafts.matches(ready.id)).rows == 1
 

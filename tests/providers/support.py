@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.clock import Clock
-from bot.domain.calls import Item
+from bot.domain.calls import Item, OutcomeKind, Verdict
 from bot.domain.model import Destination, Programme, ProviderKind, Recipient, RecipientType, Unit
 from bot.domain.shown import NOTHING_SHOWN, Shown
 from bot.providers.base import Provider
@@ -229,3 +229,19 @@ def on_discord(drip_id: str, discord_id: str, balance: int | None = None) -> dic
 def page(*members: object, pages: int = 1, credentials: object = GRANTED) -> dict[str, Any]:
     meta = {"total": len(members), "page": 1, "limit": 100, "totalPages": pages, "credentials": credentials}
     return {"data": list(members), "meta": meta}
+
+
+async def sent(kind: ProviderKind, service: Service, reply: Reply, items: Sequence[Item], **about: Any) -> Verdict:
+    """What a provider makes of this answer to a call with these items."""
+    service.replies(reply)
+    async with provider_of(kind, service, **about) as provider:
+        verdict = await provider.send(provider.build(items, "7K3F9A"), items)
+    assert len(service.calls) == 1, "a write is sent once, whatever comes back"
+    assert set(verdict.outcomes) == {one.award_id for one in items}
+    assert API_KEY not in repr(verdict) and SECRET_KEY not in repr(verdict)
+    return verdict
+
+
+def kinds(verdict: Verdict) -> list[OutcomeKind]:
+    """What became of the awards, in their order."""
+    return [verdict.outcomes[award].kind for award in sorted(verdict.outcomes)]

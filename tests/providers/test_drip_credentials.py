@@ -27,8 +27,10 @@ from .support import (
     discord,
     drip_account,
     item,
+    kinds,
     programme,
     provider_of,
+    sent,
 )  # fmt: skip
 
 KIND = ProviderKind.DRIP_CREDENTIALS
@@ -48,17 +50,7 @@ def error(value: str, words: str = "Credential not found") -> dict[str, Any]:
 
 
 async def judged(service: Service, reply: Reply, items: Any = TWO, **about: Any) -> Verdict:
-    service.replies(reply)
-    async with provider_of(KIND, service, **about) as provider:
-        verdict = await provider.send(provider.build(items, "T"), items)
-    assert len(service.calls) == 1, "a write is sent once, whatever comes back"
-    assert set(verdict.outcomes) == {one.award_id for one in items}
-    assert API_KEY not in repr(verdict)
-    return verdict
-
-
-def kinds(verdict: Verdict) -> list[OutcomeKind]:
-    return [verdict.outcomes[award].kind for award in sorted(verdict.outcomes)]
+    return await sent(KIND, service, reply, items, **about)
 
 
 async def test_a_call_names_every_type_of_credential_as_documented(service: Service) -> None:

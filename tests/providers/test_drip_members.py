@@ -25,7 +25,9 @@ from .support import (
     check,
     discord,
     item,
+    kinds,
     provider_of,
+    sent,
 )  # fmt: skip
 
 KIND = ProviderKind.DRIP_MEMBERS
@@ -38,16 +40,7 @@ def update(drip_id: str, balance: object = 5, new: object = 10, **more: Any) -> 
 
 
 async def judged(service: Service, reply: Reply, items: Any = TWO, **about: Any) -> Verdict:
-    service.replies(reply)
-    async with provider_of(KIND, service, **about) as provider:
-        verdict = await provider.send(provider.build(items, "T"), items)
-    assert len(service.calls) == 1, "a write is sent once, whatever comes back"
-    assert set(verdict.outcomes) == {one.award_id for one in items}
-    return verdict
-
-
-def kinds(verdict: Verdict) -> list[OutcomeKind]:
-    return [verdict.outcomes[award].kind for award in sorted(verdict.outcomes)]
+    return await sent(KIND, service, reply, items, **about)
 
 
 # --- the call -------------------------------------------------------------------------------------------------------

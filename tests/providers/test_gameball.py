@@ -26,7 +26,9 @@ from .support import (
     check,
     discord,
     item,
+    kinds,
     provider_of,
+    sent,
 )
 
 KIND = ProviderKind.GAMEBALL
@@ -42,18 +44,7 @@ def envelope(code: int, message: str = "no") -> dict[str, Any]:
 
 
 async def judged(service: Service, reply: Reply, items: Any = TWO, **about: Any) -> Verdict:
-    service.replies(reply)
-    async with provider_of(KIND, service, **about) as provider:
-        verdict = await provider.send(provider.build(items, "7K3F9A"), items)
-    assert len(service.calls) == 1, "a write is sent once, whatever comes back"
-    assert set(verdict.outcomes) == {one.award_id for one in items}
-    assert API_KEY not in repr(verdict)
-    assert SECRET_KEY not in repr(verdict)
-    return verdict
-
-
-def kinds(verdict: Verdict) -> list[OutcomeKind]:
-    return [verdict.outcomes[award].kind for award in sorted(verdict.outcomes)]
+    return await sent(KIND, service, reply, items, **about)
 
 
 # --- the call ---------------------------------------------------------------------------------------------------------

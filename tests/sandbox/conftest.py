@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.support.sandbox import Sandbox, connected, standins
+from tests.support.sandbox import Sandbox, quick, standins
 
 
 @pytest.fixture(scope="package")
@@ -23,11 +23,7 @@ def process() -> Iterator[dict[str, Any]]:
 @pytest.fixture
 async def sandbox(process: dict[str, Any]) -> AsyncIterator[Sandbox]:
     """The stand-ins, empty, with quick jobs and no rate limit in the way."""
-    async with connected(process) as one:
-        await one.reset(switches=True)
-        await one.switches(
-            drip={"plan": "unlimited"}, gameball={"rate": "unlimited", "job_delay": 0.0, "job_seconds": 0.0}
-        )
+    async with quick(process) as one:
         yield one
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.services.office import Door
-from tests.support.sandbox import Sandbox, connected, standins
+from tests.support.sandbox import Sandbox, quick, standins
 
 
 @pytest.fixture(scope="package")
@@ -22,11 +22,7 @@ def process() -> Iterator[dict[str, Any]]:
 @pytest.fixture
 async def sandbox(process: dict[str, Any]) -> AsyncIterator[Sandbox]:
     """Nobody is a member or customer yet; jobs are quick, no rate limit stands in the way."""
-    async with connected(process) as one:
-        await one.reset(switches=True)
-        await one.switches(
-            drip={"plan": "unlimited"}, gameball={"rate": "unlimited", "job_delay": 0.0, "job_seconds": 0.0}
-        )
+    async with quick(process) as one:
         yield one
 
 

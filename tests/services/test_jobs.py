@@ -15,7 +15,7 @@ from bot.services.sending import make_call
 from bot.services.standing import Standing
 from bot.services.watching import Doing
 from tests.services.neighbour import Neighbour, programme_of
-from tests.services.rig import STAFF, rig
+from tests.services.rig import STAFF, Rig, rig
 
 JOBS = programme_of("jobs", per_call=2)
 
@@ -79,23 +79,25 @@ async def test_no_more_than_ten_jobs_are_in_flight(tmp_path: Path) -> None:
         assert await it.applied(batch_id) == "1" * 40
 
 
+async def stopped_during_its_post(it: Rig) -> int:
+    """A batch of four awards, of which two are on their way when it is stopped."""
+    batch_id = await it.record([1, 2, 3, 4])
+    it.start()
+    await it.until(lambda: it.neighbour.flying == 1, every=0.001)
+    await it.batches.stop(batch_id, STAFF)
+    await it.quiet(batch_id)
+    return batch_id
+
+
 async def test_a_batch_that_is_stopped_during_its_post_is_followed_all_the_same(tmp_path: Path) -> None:
     async with rig(tmp_path / "a.db", neighbour()) as it:
-        batch_id = await it.record([1, 2, 3, 4])
-        it.start()
-        await it.until(lambda: it.neighbour.flying == 1, every=0.001)
-        await it.batches.stop(batch_id, STAFF)
-        await it.quiet(batch_id)
+        batch_id = await stopped_during_its_post(it)
         assert (await it.states(batch_id), await it.applied(batch_id)) == ("AACC", "1100")
 
 
 async def test_a_job_of_a_stopped_batch_is_given_up_like_any_other(tmp_path: Path) -> None:
     async with rig(tmp_path / "a.db", neighbour(job_ending="never"), job_wait=60.0) as it:
-        batch_id = await it.record([1, 2, 3, 4])
-        it.start()
-        await it.until(lambda: it.neighbour.flying == 1, every=0.001)
-        await it.batches.stop(batch_id, STAFF)
-        await it.quiet(batch_id)
+        batch_id = await stopped_during_its_post(it)
         assert (await it.states(batch_id), await it.state(batch_id)) == ("UUCC", "stopped")
 
 

@@ -17,12 +17,14 @@ recipients  cells to recipients                       tally     the ending: tota
 from __future__ import annotations
 
 from bot.domain.intake.cells import REASON_MAX
-from bot.domain.intake.options import Ending, FileFacts, ReadingOptions
+from bot.domain.intake.options import DELIMITER_NAMES, ENCODING_NAMES, Ending, FileFacts, ReadingOptions
 from bot.domain.intake.pieces import Content, Held, as_content, pieces, sha256_of
 from bot.domain.intake.reading import Reading, original_records, read
 from bot.domain.kinds import NOTICE_KINDS, PROBLEM_KINDS, REFUSAL_KINDS
 
 __all__ = [
+    "DELIMITER_NAMES",
+    "ENCODING_NAMES",
     "NOTICE_KINDS",
     "PROBLEM_KINDS",
     "REASON_MAX",
