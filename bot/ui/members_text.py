@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.domain.amounts import parse_amount
+from bot.domain.discord_ids import DiscordIdError, read_discord_id
 from bot.domain.model import Unit
 from bot.errors import UsageError
 
@@ -14,7 +15,7 @@ MEMBERS_MAX: Final = 50
 """More is a file's work: ``/bulk``."""
 
 _WHO: Final = re.compile(
-    r"<@!?(\d{17,20})>|https?://(?:\w+\.)?discord(?:app)?\.com/users/(\d{17,20})/?|\b(\d{17,20})\b"
+    r"<@!?(\d{17,20})>|https?://(?:\w+\.)?discord(?:app)?\.com/users/(\d{17,20})/?|\b(\d{17,20})\b", re.ASCII
 )
 _ROLE: Final = re.compile(r"<@&\d+>|@everyone|@here")
 _FILLER: Final = frozenset({"", "and", "und", "points", "point", "pts", "each"})
@@ -78,10 +79,16 @@ def _pieces(text: str) -> list[tuple[str, str]]:
             raise UsageError(_no_member(words[0]), hint="Mention the members or paste their ids.")
         return []
     ends = [match.start() for match in found[1:]] + [len(text)]
-    return [
-        (next(group for group in match.groups() if group), text[match.end() : end])
-        for match, end in zip(found, ends, strict=True)
-    ]
+    return [(_member(match), text[match.end() : end]) for match, end in zip(found, ends, strict=True)]
+
+
+def _member(match: re.Match[str]) -> str:
+    """The id in its one spelling: another one would be somebody else for every rule about who is paid."""
+    digits = next(group for group in match.groups() if group)
+    try:
+        return read_discord_id(digits)
+    except DiscordIdError as error:
+        raise UsageError(str(error)) from error
 
 
 def _own_amount(between: str, unit: Unit) -> int | None:

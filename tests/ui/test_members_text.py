@@ -9,6 +9,8 @@ from bot.errors import UsageError
 from bot.ui.members_text import MEMBERS_MAX, read_members
 
 A, B, C = "100000000000000001", "100000000000000002", "100000000000000003"
+WIDE = {ord("0") + digit: 0xFF10 + digit for digit in range(10)}
+"""Full-width digits."""
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,11 @@ def test_own_amounts_of_a_member_named_twice_are_added_up() -> None:
         (f"<@{A}>", "lots", "the amount lots cannot be used"),
         (f"<@{A}>", "1e3", "the amount 1e3 cannot be used"),
         ("1234567", "50", "“1234567” is neither a member nor an amount"),
+        # Discord and int() read these as an id that somebody has; the services and the rules about oneself do not.
+        (f"00{A}", "50", f"“00{A}” has 20 digits, a Discord id has 17 to 19"),
+        (f"<@0{A}> <@{B}>", "50", f"“0{A}” has 19 digits, a Discord id has 17 to 19"),
+        (A.translate(WIDE), "50", f"“{A.translate(WIDE)}” is neither a member nor an amount"),
+        (f"<@{A.translate(WIDE)}>", "50", f"“<@{A.translate(WIDE)}>” is neither a member nor an amount"),
     ],
 )
 def test_what_cannot_be_used_says_why(text: str, amount: str | None, cause: str) -> None:
