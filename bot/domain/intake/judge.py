@@ -7,12 +7,14 @@ from typing import Final
 
 from bot.domain.amounts import LARGEST
 from bot.domain.discord_ids import SHORTEST, youngest
+from bot.domain.intake import names
 from bot.domain.intake.cells import CellReader, cell, suspected
+from bot.domain.intake.names import visible
 from bot.domain.intake.options import ReadingOptions
 from bot.domain.intake.recipients import is_surely, looks_like_recipient
 from bot.domain.intake.records import LINE_MAX, Broken, Spanning, TooLong
 from bot.domain.intake.rounding import mark_of
-from bot.domain.intake.settled import Settled, Who
+from bot.domain.intake.settled import Settled
 from bot.domain.intake.survey import is_total_label
 from bot.domain.intake.tally import Tally
 from bot.domain.model import Problem, Recipient, RecipientType, Row, Unit
@@ -39,6 +41,7 @@ class Judge:
         self._youngest = youngest(options.now_ms)
         self._largest = LARGEST if options.max_award is None else options.max_award
         self._factor = 1 if options.unit is Unit.POINTS else 100
+        self._other_header: int | None = None
         self._plain = (
             len(settled.who) == 1
             and settled.amount is not None
@@ -90,7 +93,7 @@ class Judge:
     # --- every other row ---------------------------------------------------------------------------------------
 
     def _judged(self, line: int, cells: list[str]) -> Iterator[Row | Problem]:
-        torn = self._torn(line, cells)
+        torn = self._of_another_table(line, cells) or self._torn(line, cells)
         if torn is not None:
             self.tally.unreadable += 1
             yield torn
@@ -124,6 +127,22 @@ class Judge:
         if cut:
             self.tally.shortened.append(line)
         return reason
+
+    def _of_another_table(self, line: int, cells: list[str]) -> Problem | None:
+        """A row below a second header that has its columns in other places: a number there may be an id here."""
+        if _is_header(cells) and not self._has_these_columns(cells):
+            self._other_header = line
+        if self._other_header is None or not any(map(visible, cells)):
+            return None
+        message = (
+            f"the row is of another table, with the header in row {self._other_header}; make a file of its own of it"
+        )
+        return Problem(line, None, "other-table", message)
+
+    def _has_these_columns(self, cells: Sequence[str]) -> bool:
+        header = self._settled.layout.header
+        used = [index for index in (self._who_index, self._amount_index) if index >= 0]
+        return all(names.squeezed(cell(cells, index)) == names.squeezed(header[index]) for index in used)
 
     def _torn(self, line: int, cells: list[str]) -> Problem | None:
         """A record whose cells are not where they belong, so that nothing in it can be trusted."""
@@ -179,8 +198,25 @@ class Judge:
         )
 
     def _above_header(self, line: int, cells: list[str]) -> Iterator[Problem]:
-        header_line = self._settled.layout.header_line
-        who: Who = self._settled.who[0]
-        if line < header_line and is_surely(who.type, cell(cells, who.index)):
-            message = f"the row stands above the header in row {header_line}, so it is not read; move it below"
-            yield Problem(line, who.name, "above-header", message)
+        layout, who = self._settled.layout, self._settled.who[0]
+        if line == layout.header_line:
+            return
+        of_another = layout.table_above is not None and line > layout.table_above and any(map(visible, cells))
+        if of_another or is_surely(who.type, cell(cells, who.index)) or _is_award(cells):
+            message = f"the row stands above the header in row {layout.header_line}, so it is not read; move it below"
+            yield Problem(line, None if of_another else who.name, "above-header", message)
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    """Whether a row is made of names of columns and says with them who and how much."""
+    if any(one[:1].isdecimal() for one in cells):
+        return False
+    known = {names.known(one) for one in cells}
+    return not known.isdisjoint(names.RECIPIENTS) and not known.isdisjoint(names.AMOUNTS)
+
+
+def _is_award(cells: Sequence[str]) -> bool:
+    """Whether a row has somebody and a number in it, whatever their columns are called."""
+    return any(map(looks_like_recipient, cells)) and any(
+        visible(one).isdecimal() and len(one) < SHORTEST for one in cells
+    )

@@ -34,6 +34,8 @@ class Layout:
     header_line: int
     header: tuple[str, ...]
     """Cells of the header as written, without invisible characters."""
+    table_above: int | None = None
+    """Line of another row that is a header as well: what stands between the two is a table of its own."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -68,11 +70,17 @@ def _header(
 ) -> tuple[_Score, Layout] | None:
     """The first of the rows that look most like a header under this delimiter."""
     chosen = {names.squeezed(one) for one in (options.recipient_column, options.amount_column) if one is not None}
+    amount_given = options.amount is not None
     best: tuple[_Score, Layout] | None = None
+    table: int | None = None
     for line, cells in _first_rows(content, encoding, delimiter, declared):
-        score = _score(cells, chosen, options.amount is not None)
-        if score is not None and (best is None or score > best[0]):
-            best = score, Layout(encoding, delimiter, line, tuple(names.visible(cell) for cell in cells))
+        score = _score(cells, chosen, amount_given)
+        if score is None:
+            continue
+        if best is None or score > best[0]:
+            best = score, Layout(encoding, delimiter, line, tuple(names.visible(cell) for cell in cells), table)
+        if table is None and score.complete and (amount_given or score.known > 1):
+            table = line
     return best
 
 
