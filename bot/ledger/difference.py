@@ -15,7 +15,7 @@ LEFT_OUT: Final = "not sent: already paid for this campaign in batch {batch}"
 
 # Through the recipient's index, as in ``matching``. A deduction is no payment, and a payment no deduction.
 _PAID: Final = (
-    " awards a CROSS JOIN batches b ON b.id = a.batch_id WHERE {who}"  # noqa: S608 # our words
+    " awards a CROSS JOIN batches b ON b.id = a.batch_id WHERE {who} AND d.unresolved IS NULL"  # noqa: S608 # our words
     " AND a.batch_id IN (SELECT value FROM json_each(?2))"
     f" AND (a.amount > 0) = (d.amount > 0) AND {matching.STANDS}"
 )

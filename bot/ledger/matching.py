@@ -30,9 +30,10 @@ STANDS_IN_PART: Final = _STANDS.format(whole=f" AND {_taking.whole('r', 'rb')}")
 
 # CROSS JOIN keeps SQLite to this order: from the draft's row through an index to that recipient's awards.
 # Awards have ascending ids, so the oldest batch that counts bounds the search from below.
+# A row without anybody to send to pays nothing, so nothing stands in its way.
 _PAID: Final = (
     " awards a CROSS JOIN batches b ON b.id = a.batch_id"
-    f" WHERE {{who}} AND a.id >= ?2 AND (a.amount = d.amount{{or_together}}) AND {STANDS}"
+    f" WHERE {{who}} AND d.unresolved IS NULL AND a.id >= ?2 AND (a.amount = d.amount{{or_together}}) AND {STANDS}"
     " AND (b.account = ?3 OR b.programme = ?6) AND b.currency IS ?4 AND b.recorded_at >= ?5"
 )
 

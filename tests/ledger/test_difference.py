@@ -121,3 +121,12 @@ async def test_whoever_saw_another_label_confirms_nothing(ledger: Ledger):
     with pytest.raises(DraftGone, match="was changed after it was shown"):
         await ledger.recording.record_batch(shown.id, confirmation(shown, difference=True))
     assert len(await awards(ledger)) == 3
+
+
+async def test_a_row_without_anybody_to_send_to_was_not_paid_for_the_campaign(ledger: Ledger):
+    await record(ledger, rows(2), label=LABEL)
+    gone = row(2, 1, 30, target=None, unresolved="no member has this id")
+    ready = await draft(ledger, [gone, row(3, 2, 40), row(4, 3)], label=LABEL)
+    assert await ledger.drafts.campaign_paid(ready.id, "900") == CampaignPaid(rows=1, total=40)
+    recorded = await ledger.recording.record_batch(ready.id, confirmation(ready, difference=True))
+    assert (recorded.awards, recorded.rejected, recorded.skipped) == (2, 1, 1)

@@ -313,3 +313,19 @@ async def test_matching_needs_no_walk_through_the_awards(ledger: Ledger):
     steps = await ledger.database.read(plan)
     assert "USING INDEX awards_by_key (key=? AND rowid>?)" in steps
     assert "USING INDEX awards_by_target (target=? AND rowid>?)" in steps
+
+
+# --- rows that would pay nobody -------------------------------------------------------------------------------------
+
+
+async def test_a_row_without_anybody_to_send_to_is_no_second_payment(ledger: Ledger):
+    await record(ledger, rows(2))
+    gone = row(2, 1, target=None, unresolved="no member has this id")
+    ready = await draft(ledger, [gone, row(3, 3)])
+    assert (await ledger.drafts.matches(ready.id)).rows == 0
+    recorded = await ledger.recording.record_batch(ready.id, confirmation(ready))
+    assert (recorded.awards, recorded.rejected, recorded.skipped) == (2, 1, 0)
+    some = await draft(ledger, [gone, row(3, 2), row(4, 4)])
+    assert (await ledger.drafts.matches(some.id)).rows == 1
+    recorded = await ledger.recording.record_batch(some.id, confirmation(some, skip_matched=True))
+    assert (recorded.awards, recorded.rejected, recorded.skipped) == (2, 1, 1)
