@@ -9,7 +9,7 @@ from typing import Final
 
 from bot.clock import Clock, milliseconds
 from bot.domain.approving import NOTHING_ALONE, TOGETHER_MS, Alone, Approval, ApprovalRules, ApprovalState
-from bot.domain.model import Actor, Destination
+from bot.domain.model import Actor
 from bot.errors import ApprovalNeeded, DraftGone, NotAllowed, NotFound, Refused
 from bot.ledger import _drafts, _recording, _rows, events, matching, undo
 from bot.ledger._draft_values import Draft, DraftState
@@ -29,7 +29,8 @@ _COLUMNS: Final = (
 _ALONE: Final = (
     "SELECT count(*), coalesce(sum(abs(a.amount) / 1000000), 0), coalesce(sum(abs(a.amount) % 1000000), 0)"  # noqa: S608 # our words
     " FROM batches b CROSS JOIN awards a ON a.id BETWEEN b.first_award AND b.last_award"
-    " WHERE b.server_id = ?1 AND b.actor_id = ?2 AND b.account = ?3 AND b.currency IS ?4 AND b.unit = ?5"
+    " WHERE b.server_id = ?1 AND b.actor_id = ?2 AND (b.account = ?3 OR b.programme = ?7)"
+    " AND b.currency IS ?4 AND b.unit = ?5"
     f" AND b.recorded_at > ?6 AND b.source <> '{undo.SOURCE}' AND {matching.STANDS_IN_PART}"
     " AND NOT EXISTS (SELECT 1 FROM approvals leave WHERE leave.batch_id = b.id)"
 )
@@ -225,13 +226,14 @@ def _why(connection: sqlite3.Connection, draft: Draft, sums: Sums, actor: Actor,
         (server, to.kind.value, to.account, to.currency),
     ).fetchone() is None  # fmt: skip
     taking_back = draft.source == undo.SOURCE  # is judged by itself
-    alone = NOTHING_ALONE if taking_back or not rules.counts else _alone(connection, actor, to, now)
+    alone = NOTHING_ALONE if taking_back or not rules.counts else _alone(connection, actor, draft, now)
     return rules.why_needed(to.unit, sums.absolute, sums.awards - sums.rejected, is_first=is_first, alone=alone)
 
 
-def _alone(connection: sqlite3.Connection, actor: Actor, to: Destination, now: int) -> Alone:
-    since = now - TOGETHER_MS
-    where = (actor.server_id, actor.id, to.account, to.currency, to.unit.value, since)
+def _alone(connection: sqlite3.Connection, actor: Actor, draft: Draft, now: int) -> Alone:
+    to, since = draft.destination, now - TOGETHER_MS
+    named = matching.namesake(to.kind.value, draft.programme)
+    where = (actor.server_id, actor.id, to.account, to.currency, to.unit.value, since, named)
     awards, high, low = connection.execute(_ALONE, where).fetchone()
     return Alone(high * 1_000_000 + low, awards)
 

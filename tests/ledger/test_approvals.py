@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -145,6 +146,15 @@ async def test_pieces_by_both_ways_to_a_realm_are_judged_together(ledger: Ledger
     await record(ledger, rows(3), destination=CREDENTIALS)
     with pytest.raises(ApprovalNeeded):
         await record(ledger, rows(3, first=4), destination=MEMBERS)
+
+
+async def test_a_new_key_of_a_gameball_account_does_not_part_what_one_person_sent(ledger: Ledger):
+    await threshold(ledger, amount="50")
+    await record(ledger, rows(3), destination=GAMEBALL)
+    renewed = replace(GAMEBALL, account="another fingerprint")
+    with pytest.raises(ApprovalNeeded, match="it moves 60 together"):
+        await record(ledger, rows(3, first=20), destination=renewed)
+    await record(ledger, rows(3, first=20), destination=renewed, programme="gameball-shop")
 
 
 async def test_what_is_over_of_others_or_elsewhere_is_no_piece(ledger: Ledger, clock: HandClock):
