@@ -140,7 +140,7 @@ def refuse(connection: sqlite3.Connection) -> None:
 
 
 def mark(connection: sqlite3.Connection, now: int, why: Why = Why.RESTORED) -> Restoration:
-    """Make of a copy a ledger that waits to be signed off; everything open in it is paused."""
+    """Make of a copy a ledger that waits to be signed off; everything open in it is paused, and its drafts are gone."""
     (copied_at,) = connection.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").fetchone()
     (restoration_id,) = connection.execute(
         "INSERT INTO restorations (restored_at, copied_at, why) VALUES (?, ?, ?) RETURNING id",
@@ -149,6 +149,8 @@ def mark(connection: sqlite3.Connection, now: int, why: Why = Why.RESTORED) -> R
     restored = Restoration(restoration_id, now, copied_at, why)
     facts = {"copied_at": copied_at, "why": why.value}
     events.append(connection, now, EventKind.LEDGER_RESTORED, facts=facts)
+    # Whether somebody confirmed a draft elsewhere is not known here, and its card can still be pressed.
+    connection.execute("DELETE FROM drafts WHERE state <> 'recorded'")
     _leave_doubts(connection, now)
     found = connection.execute("SELECT id, server_id FROM batches WHERE state = 'open' ORDER BY id").fetchall()
     for batch_id, server_id in found:

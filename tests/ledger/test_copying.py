@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.calls import OutcomeKind
-from bot.errors import LedgerError, LedgerLocked, Refused
+from bot.errors import LedgerError, LedgerLocked, NotFound, Refused
 from bot.ledger import copying
 from bot.ledger._marker import marker_path
 from bot.ledger.ledger import Ledger
@@ -101,6 +101,28 @@ async def test_a_restored_ledger_sends_records_and_resumes_nothing_until_it_is_s
         assert await next_call(ledger, batch.id, 100, build) is None
         await ledger.steering.resume(batch.id, ADA)
         assert await next_call(ledger, batch.id, 100, build) is not None
+        assert (await verify(ledger.database)).bad is None
+    finally:
+        await ledger.close()
+
+
+async def test_a_draft_that_was_sent_after_the_copy_is_not_sent_from_it_again(
+    path: Path, clock: HandClock, tmp_path: Path
+):
+    ledger = await Ledger.open(path, clock)
+    ready = await draft(ledger, rows(2))
+    copying.copy(path, tmp_path / "copy.db")
+    await ledger.recording.record_batch(ready.id, confirmed(ready))
+    await ledger.close()
+    copying.restore(tmp_path / "copy.db", path, clock.ms)
+    ledger = await Ledger.open(path, clock)
+    try:
+        await ledger.restorations.sign_off("Ada")
+        with pytest.raises(NotFound, match="there is no draft 1 here"):
+            await ledger.recording.record_batch(ready.id, confirmed(ready))
+        assert await ledger.drafts.open_drafts(None) == []
+        assert query(path, "SELECT count(*) FROM draft_rows") == [(0,)]
+        assert (await draft(ledger, rows(2))).id > ready.id
         assert (await verify(ledger.database)).bad is None
     finally:
         await ledger.close()
