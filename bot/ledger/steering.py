@@ -113,15 +113,25 @@ class Steering:
 
         return await self._database.write(work)
 
-    async def resolve(self, award_ids: Sequence[int], decision: Decision, actor: Actor, *, reason: str) -> Steered:
+    async def resolve(
+        self,
+        award_ids: Sequence[int],
+        decision: Decision,
+        actor: Actor,
+        *,
+        reason: str,
+        calls: Mapping[int, int] | None = None,
+    ) -> Steered:
         """Decide about awards in doubt. Name and reason are recorded with each.
 
+        ``calls``: by award, the call that was looked at. An award that is in doubt because of another one by now was
+        sent once more since, of which the decision says nothing: it counts as no longer in doubt. ``None``: whichever.
         Awards no longer in doubt are left alone (``awards`` counts those that changed; when none did, ``by`` and ``at``
         tell who decided the first of them). SEND_AGAIN opens a finished batch again; a stopped batch is final, so there
         it is ``Refused``, for all of the awards. ``NotFound`` when one of them is not in the actor's server.
         """
         now = self._now()
-        return await self._database.write(lambda c: _resolve(c, award_ids, decision, actor, reason, now))
+        return await self._database.write(lambda c: _resolve(c, award_ids, decision, actor, reason, calls, now))
 
     async def note(
         self, kind: str, *, batch_id: int | None, server_id: str | None, actor: Actor | None, detail: dict[str, object]
@@ -184,6 +194,7 @@ def _resolve(
     decision: Decision,
     actor: Actor,
     reason: str,
+    calls: Mapping[int, int] | None,
     now: int,
 ) -> Steered:
     doubts = connection.execute(
@@ -197,7 +208,9 @@ def _resolve(
     changed = 0
     for batch in batches.values():
         mine = [
-            (id_, attempt) for id_, batch_id, attempt, state in doubts if (batch_id, state) == (batch.id, "unknown")
+            (id_, attempt)
+            for id_, batch_id, attempt, state in doubts
+            if (batch_id, state) == (batch.id, "unknown") and (calls is None or calls.get(id_) == attempt)
         ]
         if mine:
             _decide(connection, batch, mine, decision, actor, reason, now)

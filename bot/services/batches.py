@@ -175,11 +175,20 @@ class Batches:
         return steered
 
     async def resolve(
-        self, batch_id: int, award_ids: Sequence[int], decision: Decision, actor: Actor, *, reason: str
+        self,
+        batch_id: int,
+        award_ids: Sequence[int],
+        decision: Decision,
+        actor: Actor,
+        *,
+        reason: str,
+        calls: Mapping[int, int] | None = None,
     ) -> Steered:
-        """Decide about awards in doubt, with a reason that is recorded beside the name.
+        """Decide about awards in doubt, with a reason that is recorded beside the name. ``calls``: by award, the call
+        that the person looked at (``None``: whichever it is).
 
-        Raises ``UsageError`` when the reason is empty, or the ids are not whole answers (``doubts``) of this batch.
+        Raises ``UsageError`` when the reason is empty, or the ids are not whole answers (``doubts``) of this batch, or
+        are of other calls.
         """
         reason = reason.strip()[:REASON_MAX]
         if not reason:
@@ -187,7 +196,7 @@ class Batches:
         wanted = set(award_ids)
         covered: set[int] = set()
         for doubt in await self.doubts(batch_id, actor):
-            ids = {award.id for award in doubt.awards}
+            ids = {award.id for award in doubt.awards if calls is None or calls.get(award.id) == doubt.attempt.id}
             if ids & wanted and not ids <= wanted:
                 raise UsageError(
                     f"nothing was decided: awards {min(ids)} to {max(ids)} were one call, which landed whole or not",
@@ -199,7 +208,7 @@ class Batches:
                 "nothing was decided: not all of these awards are in doubt (any more)",
                 hint="Open /batch resolve again.",
             )
-        steered = await self._ledger.steering.resolve(sorted(wanted), decision, actor, reason=reason)
+        steered = await self._ledger.steering.resolve(sorted(wanted), decision, actor, reason=reason, calls=calls)
         self._dispatcher.wake(batch_id)
         return steered
 

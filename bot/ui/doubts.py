@@ -42,22 +42,19 @@ async def show_doubts(
     await answers.show(interaction, shown)
 
 
-async def _targets(interaction: Interaction, batch_id: int, target: str) -> list[Award]:
-    """The rows that a button meant, as far as they are still in doubt. Raises ``NotFound`` when none is."""
+async def _targets(interaction: Interaction, batch_id: int, attempt: int, only: int | None) -> list[Award]:
+    """The rows that a button meant, as far as that call still leaves them in doubt: an award that was sent again since
+    may be so by another one. Raises ``NotFound`` when none is."""
     calls = Call.group(await services_of(interaction).batches.doubts(batch_id, actor_of(interaction)))
-    number = int(target[1:])
-    if target[0] == "c":
-        found = [award for call in calls if call.attempt.id == number for award in call.awards]
-    else:
-        found = [award for call in calls for award in call.awards if award.id == number]
+    awards = [award for call in calls if call.attempt.id == attempt for award in call.awards]
+    found = [award for award in awards if only in (None, award.id)]
     if not found:
-        key, value = ("attempt", number) if target[0] == "c" else ("award", number)
-        raise NotFound(await _too_late(interaction, batch_id, lambda event: _about(event)[key] == value))
+        raise NotFound(await _too_late(interaction, batch_id, lambda event: _is_about(event, attempt, only)))
     return found
 
 
-def _about(event: Event) -> dict[str, object]:
-    return {"award": event.award_id, "attempt": event.detail.get("attempt")}
+def _is_about(event: Event, attempt: int, only: int | None) -> bool:
+    return event.detail.get("attempt") == attempt and only in (None, event.award_id)
 
 
 async def _too_late(interaction: Interaction, batch_id: int, mine: Callable[[Event], bool]) -> str:
@@ -67,7 +64,7 @@ async def _too_late(interaction: Interaction, batch_id: int, mine: Callable[[Eve
         if event.kind == "award-resolved" and mine(event):
             name = escape(event.actor_name or "Bursar", 60)
             return f"**{name}** was first, {when(event.at, 'T')} ({when(event.at, 'R')}): {_decided(event)}."
-    return f"These rows of batch {batch_id} are not in doubt any more: the service's own answer came."
+    return f"That call of batch {batch_id} leaves none of these rows in doubt any more: its answer, or evidence, came."
 
 
 def _decided(event: Event) -> str:
@@ -90,7 +87,7 @@ class ReasonForm(Form):
         )
         self._batch_id = batch_id
         self._decision = decision
-        self._ids = [award.id for award in awards]
+        self._calls = {award.id: award.attempt_id or 0 for award in awards}
         self.add_item(discord.ui.TextDisplay(f"**{verb(decision, len(awards))}**: {risks(awards)[decision]}"))
         self.reason: discord.ui.TextInput[Any] = discord.ui.TextInput(
             custom_id="reason", style=discord.TextStyle.paragraph, min_length=3, max_length=REASON_MAX
@@ -106,15 +103,26 @@ class ReasonForm(Form):
         services, actor = services_of(interaction), actor_of(interaction)
         try:
             steered = await services.batches.resolve(
-                self._batch_id, self._ids, self._decision, actor, reason=self.reason.value
+                self._batch_id,
+                list(self._calls),
+                self._decision,
+                actor,
+                reason=self.reason.value,
+                calls=self._calls,
             )
         except UsageError:
             await show_doubts(interaction, self._batch_id)
-            still = {award.id for one in await services.batches.doubts(self._batch_id, actor) for award in one.awards}
-            if still >= set(self._ids):
+            doubts = await services.batches.doubts(self._batch_id, actor)
+            still = {(award.id, one.attempt.id) for one in doubts for award in one.awards}
+            gone = {award_id: call for award_id, call in self._calls.items() if (award_id, call) not in still}
+            if not gone:
                 raise
-            gone = set(self._ids) - still
-            raise NotFound(await _too_late(interaction, self._batch_id, lambda event: event.award_id in gone)) from None
+            said = await _too_late(
+                interaction,
+                self._batch_id,
+                lambda event: event.award_id in gone and event.detail.get("attempt") == gone[event.award_id],
+            )
+            raise NotFound(said) from None
         done = f"{count(steered.awards, 'row')} {DONE[self._decision]}, recorded with your name and reason."
         await show_doubts(interaction, self._batch_id, done=done)
 
@@ -122,7 +130,8 @@ class ReasonForm(Form):
 class DecideButton(
     Guarded[discord.ui.Button[Any]],
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=rf"doubt:(?P<decision>{'|'.join(Decision)}):(?P<batch>[0-9]{{1,18}}):(?P<target>[ac][0-9]{{1,18}})",
+    template=rf"doubt:(?P<decision>{'|'.join(Decision)}):(?P<batch>[0-9]{{1,18}})"
+    r":c(?P<call>[0-9]{1,18})(?:\.(?P<only>[0-9]{1,18}))?",
 ):
     """One of the three answers; the form for the reason follows."""
 
@@ -130,7 +139,8 @@ class DecideButton(
         changes_nothing(interaction)
         await require(interaction, Capability.MANAGE)
         batch_id, decision = int(self.match["batch"]), Decision(self.match["decision"])
-        awards = await _targets(interaction, batch_id, self.match["target"])
+        only = None if self.match["only"] is None else int(self.match["only"])
+        awards = await _targets(interaction, batch_id, int(self.match["call"]), only)
         await interaction.response.send_modal(ReasonForm(interaction, batch_id, decision, awards))
 
 

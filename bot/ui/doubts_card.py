@@ -110,7 +110,7 @@ def doubts_card(
     lines += [f"- **{verb(decision, len(awards))}**: {risk}" for decision, risk in risks(awards).items()]
     if batch.state is BatchState.STOPPED:
         lines.append("-# The batch was stopped, so nothing of it is sent again: use a new award where one is due.")
-    target = f"a{awards[0].id}" if only is not None else f"c{call.attempt.id}"
+    target = f"c{call.attempt.id}" + (f".{awards[0].id}" if only is not None else "")
     rows: list[list[discord.ui.Item[Any]]] = [[_decide(batch, decision, target, len(awards)) for decision in _VERBS]]
     if only is None and not call.whole and len(call.awards) > 1:
         rows.append([_pick_menu(batch, call, names)])

@@ -132,6 +132,30 @@ async def test_the_later_of_two_answers_reads_the_first_one(tmp_path: Path) -> N
         assert sum((await world.paid()).values()) == 80
 
 
+async def test_what_was_decided_about_one_call_is_no_word_about_the_next(tmp_path: Path) -> None:
+    """Sent again meanwhile and in doubt again: whoever still looks at the first call would send it a third time."""
+    async with discord_world(tmp_path) as world:
+        batch_id = await in_doubt(world, "drip-credentials")
+        whole = await batch(world, world.admin, "resolve", batch=str(batch_id))
+        old_form = await world.admin.click(whole.message, label="Send again: all 2")
+        other = await batch(world, world.admin, "resolve", batch=str(batch_id))
+        one = await world.pick(world.admin, other, other.menus[0]["options"][0]["value"])
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        await world.sandbox.faults(LOST)
+        await decide(world, world.mod, card, "Send again: all 2", "they say nothing came")
+        await world.quiet()
+        await world.sandbox.faults()
+        assert (await view(world, batch_id)).counts.unknown == 2
+        late = world.answer(await world.admin.submit_modal(old_form, {"reason": "nothing came"}), whole)
+        assert "Nothing was changed." in late.text
+        assert "**mod** was first" in late.text and "they say nothing came" in late.text
+        alone = world.answer(await world.admin.click(one.message, label="Send again"), one)
+        assert "**mod** was first" in alone.text
+        await world.quiet()
+        assert (await view(world, batch_id)).counts.unknown == 2
+        assert sum((await world.paid()).values()) == 160
+
+
 async def test_a_reason_has_to_be_given(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         batch_id = await in_doubt(world)
