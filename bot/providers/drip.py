@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from bot.domain import places
-from bot.domain.calls import Item, Outcome, OutcomeKind, Verdict
+from bot.domain.calls import Item, Verdict
 from bot.domain.lanes import Course, LaneKind
 from bot.domain.model import Pause, PauseKind, Programme, Recipient, RecipientType
 from bot.domain.probing import Leg, Purse
@@ -21,6 +19,7 @@ from bot.providers.base import Currency, Pace
 from bot.providers.drip_ids import can_be_currency, is_object_id, looks_up_by
 from bot.providers.drip_reading import read_credentials, told_of_credentials, uncut
 from bot.providers.drip_search import SEARCH_LIMIT, balance_in, held_in, index, read_search, slices
+from bot.providers.drip_writing import tally, unclear
 from bot.providers.http import Exchange
 from bot.providers.line import READ_TRIES, Line, is_json
 from bot.providers.reading import as_object, as_text, as_whole, parse
@@ -321,48 +320,6 @@ class DripAccess:
         if exchange.status == 429:
             return f"{start}: its rate limit is reached. Try again in {max(exchange.wait or 0, 1):.0f} s."
         return f"{start} ({said}). Try again in a minute."
-
-
-def build_credentials(
-    entries: Sequence[tuple[Recipient, int]], currency: str, initiator: str | None, legs: Sequence[Leg] = ()
-) -> bytes:
-    """The body of the credentials batch. Always an explicit ``realmPointId``: without it the realm's default
-    currency is paid."""
-    own = [_credential_update(places.credential(leg.purse.holder), leg.amount, leg.purse.currency) for leg in legs]
-    updates = [_credential_update(recipient, amount, currency) for recipient, amount in entries]
-    return encode([*own[:1], *updates, *own[1:]], initiator)
-
-
-def _credential_update(recipient: Recipient, amount: int, currency: str) -> dict[str, object]:
-    update: dict[str, object] = {"type": recipient.type, "value": recipient.value}
-    if recipient.source is not None:
-        update["source"] = recipient.source
-    update["realmPointId"] = currency
-    update["amount"] = amount
-    return update
-
-
-def encode(updates: Sequence[Mapping[str, object]], initiator: str | None) -> bytes:
-    """A batch body, compact, the same bytes for the same updates."""
-    body: dict[str, object] = {"updates": updates}
-    if initiator:
-        body["initiatorId"] = initiator
-    return json.dumps(body, separators=(",", ":")).encode()
-
-
-def unclear(exchange: Exchange, words: str | None) -> str:
-    """The sentence for an answer that proves nothing."""
-    if exchange.error is not None:
-        return f"It is not known whether Drip acted on the call: {exchange.trouble}."
-    said = f"{exchange.status}: {words}" if words else str(exchange.status)
-    return f"It is not known whether Drip acted on the call, it answered {said}."
-
-
-def tally(outcomes: Mapping[int, Outcome]) -> str:
-    """A call's outcomes in one sentence."""
-    counts = Counter(outcome.kind for outcome in outcomes.values())
-    words = [f"{counts[kind]} {kind}" for kind in OutcomeKind if kind in counts]
-    return f"Drip answered: {', '.join(words)}."
 
 
 def _lists_balances(body: bytes) -> bool:

@@ -16,11 +16,12 @@ from bot.domain.probing import Leg, Purse
 from bot.errors import ResolutionFailed, SettingsError
 from bot.providers.base import FEW_READS, Currency, Finding, Foresight, JobReport, JobState, Pace, Reads, Resolution
 from bot.providers.common import OnLine
-from bot.providers.drip import OWN_TWIN, DripAccess, build_credentials
+from bot.providers.drip import OWN_TWIN, DripAccess
 from bot.providers.drip_accounts import accounts_of
 from bot.providers.drip_checks import examine_realm
 from bot.providers.drip_ids import spelled
 from bot.providers.drip_judging import foresee_credentials, judge_credentials, reads_of_credentials
+from bot.providers.drip_writing import build_credentials
 from bot.providers.verdicts import unsent
 
 

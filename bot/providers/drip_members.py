@@ -30,7 +30,7 @@ from bot.providers.base import (
     Resolution,
 )
 from bot.providers.common import OnLine
-from bot.providers.drip import OWN_TWIN, DripAccess, build_credentials, encode, tally, unclear
+from bot.providers.drip import OWN_TWIN, DripAccess
 from bot.providers.drip_accounts import accounts_of
 from bot.providers.drip_checks import examine_realm
 from bot.providers.drip_ids import credential_target, is_object_id, looks_up_by
@@ -44,6 +44,7 @@ from bot.providers.drip_judging import (
 )
 from bot.providers.drip_reading import read_members, told_of_members, uncut
 from bot.providers.drip_search import SEARCH_VALUES, balance_in, index, slices
+from bot.providers.drip_writing import build_credentials, encode, tally, unclear
 from bot.providers.http import Exchange
 from bot.providers.verdicts import not_sent, unknown, unsent, verdict
 from bot.providers.wording import is_too_low

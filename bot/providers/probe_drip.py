@@ -13,10 +13,11 @@ from bot.domain.places import credential
 from bot.domain.probing import Fate, Leg, Purse, Reply, Told
 from bot.domain.trials import ACCOUNT
 from bot.errors import ResolutionFailed
-from bot.providers.drip import DripAccess, build_credentials, encode
+from bot.providers.drip import DripAccess
 from bot.providers.drip_accounts import account_of
 from bot.providers.drip_reading import Name, credential_name
 from bot.providers.drip_search import balance_in
+from bot.providers.drip_writing import build_credentials, encode
 from bot.providers.http import Exchange
 from bot.providers.probing import fate_of, limit_headers, words_of
 from bot.providers.reading import as_list, as_object, as_whole, parse
