@@ -31,6 +31,7 @@ from bot.ui.preview_facts import (
     expiry_line,
     limit_lines,
     match_lines,
+    members_title,
     plan_line,
     problem_lines,
     totals_line,
@@ -83,24 +84,13 @@ def award_card(preview: Preview, frame: Frame, faces: Faces, step: Step = Step.M
     if preview.good_rows:
         lines.append(expiry_line(preview))
     return card(
-        _title(preview),
+        members_title(preview),
         tone=tone,
         word=word,
         practice=frame.practice,
         lines=lines,
         rows=_rows(preview, frame, faces, step),
     )
-
-
-def _title(preview: Preview) -> str:
-    totals = preview.totals
-    if not totals.rows:
-        return "Nothing was sent."
-    if totals.rows and totals.deductions == totals.rows:
-        return f"Take points from {count(totals.rows, 'member')}"
-    if totals.deductions:
-        return f"Award {count(totals.rows - totals.deductions, 'member')}, take from {totals.deductions:,}"
-    return f"Award {count(totals.rows, 'member')}"
 
 
 def _member_line(preview: Preview, faces: Faces, index: int) -> str:

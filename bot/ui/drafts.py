@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import discord
 
-from bot.domain.model import Duplicates
+from bot.domain.model import Duplicates, ProviderKind
 from bot.errors import ApprovalNeeded, BursarError, MatchedEarlier, ResolutionFailed
 from bot.services.submitting import Choice, Preview
 from bot.ui import answers, approvals, staff
@@ -23,16 +23,19 @@ from bot.ui.cards import Tone, button, card
 from bot.ui.draft_form import ChangeForm
 from bot.ui.errors import Guarded
 from bot.ui.looking import Look, allowed, look, paint, settled
-from bot.ui.lookups import Search, Searched
+from bot.ui.lookups import EDIT_EVERY_SECONDS, Search, Searched
 from bot.ui.parts import parts_of
 from bot.ui.permissions import services_of
 from bot.ui.preview_buttons import FLAGS, as_shown, open_choices
-from bot.ui.preview_card import Step
+from bot.ui.preview_card import Step, card_title
 from bot.ui.receipts import give_receipt
 from bot.ui.staff_note import staff_note
 from bot.ui.text import escape, sentence
+from bot.ui.waiting import wait_at_most
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _looking_up: set[asyncio.Task[None]] = set()
 """Cards that wait for a look-up; the event loop itself keeps only weak references to tasks."""
@@ -176,11 +179,36 @@ async def confirm(interaction: Interaction, seen: Look, choice: Choice) -> None:
     does the need of an approval."""
     submitting = services_of(interaction).submitting
     try:
-        recorded = await submitting.confirm(seen.preview.draft.id, choice, seen.actor, seen.limits)
+        recorded = await _seen(
+            interaction, seen, submitting.confirm(seen.preview.draft.id, choice, seen.actor, seen.limits)
+        )
     except (MatchedEarlier, ApprovalNeeded):
         await show_draft(interaction, seen.preview.draft.id)
         return
     await give_receipt(interaction, seen, recorded)
+
+
+async def _seen(interaction: Interaction, seen: Look, work: Coroutine[Any, Any, T]) -> T:
+    """Do what may take long, since the service may be asked first who presses, or the rows are many: the card then
+    says so, and comes back with its buttons when that is refused."""
+    task = asyncio.create_task(work, name=f"decision about draft {seen.preview.draft.id}")
+    if await wait_at_most(services_of(interaction).clock, task, EDIT_EVERY_SECONDS):
+        return await task
+    lines = ["Every row is checked once more before it is recorded. This goes on by itself; nothing has to be done."]
+    if seen.preview.programme.kind is ProviderKind.DRIP_MEMBERS and not seen.limits.may_award_self:
+        lines.append("You may not award yourself, so Drip may be asked first who you are there, until it answers.")
+    practice = services_of(interaction).practice
+    word = "Nothing sent yet · being checked"
+    await _edit(
+        interaction, card(card_title(seen.preview), tone=Tone.RUNNING, word=word, practice=practice, lines=lines)
+    )
+    try:
+        return await task
+    except (MatchedEarlier, ApprovalNeeded):
+        raise  # they bring the card back themselves
+    except BursarError:
+        await show_look(interaction, seen)
+        raise
 
 
 async def _ask(interaction: Interaction, seen: Look, choice: Choice) -> None:
@@ -188,7 +216,7 @@ async def _ask(interaction: Interaction, seen: Look, choice: Choice) -> None:
     channel = approvals.channel_for(interaction, seen)
     submitting, draft_id = services_of(interaction).submitting, seen.preview.draft.id
     try:
-        approval = await submitting.ask_approval(draft_id, choice, seen.actor, seen.limits)
+        approval = await _seen(interaction, seen, submitting.ask_approval(draft_id, choice, seen.actor, seen.limits))
     except MatchedEarlier:
         await show_draft(interaction, draft_id)
         return

@@ -20,6 +20,7 @@ from bot.ui.preview_facts import (
     found_lines,
     limit_lines,
     match_lines,
+    members_title,
     people_lines,
     plan_line,
     problem_lines,
@@ -126,6 +127,8 @@ def _again_label(preview: Preview) -> str:
 def card_title(preview: Preview) -> str:
     """The heading: the file, or what the rows are."""
     draft = preview.draft
+    if draft.source == "award":
+        return members_title(preview)
     if draft.source == "retry":
         return f"Send refused rows of batch {draft.parent_id} again"
     if draft.source == "undo":

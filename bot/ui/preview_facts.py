@@ -35,6 +35,18 @@ DUPLICATE_WORDS: Final = {
 }
 
 
+def members_title(preview: Preview) -> str:
+    """The heading of a draft that names members: how many get and lose points."""
+    totals = preview.totals
+    if not totals.rows:
+        return "Nothing was sent."
+    if totals.rows and totals.deductions == totals.rows:
+        return f"Take points from {count(totals.rows, 'member')}"
+    if totals.deductions:
+        return f"Award {count(totals.rows - totals.deductions, 'member')}, take from {totals.deductions:,}"
+    return f"Award {count(totals.rows, 'member')}"
+
+
 def totals_line(preview: Preview) -> str:
     """``**1,203 awards** to 1,198 recipients · **60,150 points** in total``. What is taken is told apart from what is
     given: their difference would look like a small batch."""

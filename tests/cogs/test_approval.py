@@ -69,6 +69,15 @@ async def test_a_large_batch_is_sent_after_somebody_else_approved_it(tmp_path: P
         assert "recorded by mod: approved by mia" in shown.text
 
 
+async def test_a_request_about_members_is_headed_by_what_it_asks_for(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await with_threshold(world)
+        named = " ".join(f"<@{member.id}>" for member in world.members[:3])
+        card = await world.award(world.mod, members=named, amount="50")
+        await world.press(world.mod, card, "Ask for approval")
+        assert request(world).text.startswith("### Award 3 members\n")
+
+
 async def test_leave_for_an_award_to_oneself_is_no_leave(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         await with_threshold(world)

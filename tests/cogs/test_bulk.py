@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import discord
@@ -123,6 +124,29 @@ async def test_the_same_file_again_can_be_paid_twice_only_by_saying_so_twice(tmp
         await world.press(world.mod, question, "Pay 2 awards a second time")
         await world.quiet()
         assert sorted((await world.paid()).values()) == [100, 100]
+
+
+async def test_a_card_says_what_is_waited_for_while_the_service_does_not_say_who_presses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a Drip id nobody can tell whose it is before Drip was asked for the account of whoever confirms."""
+    monkeypatch.setattr("bot.ui.drafts.EDIT_EVERY_SECONDS", 0.0)  # SimCord holds timers back while it answers
+    somebody, search = "66deda49738dd61989126601", {"path": "/members/search"}
+    async with discord_world(tmp_path) as world:
+        await world.sandbox.seed(members=[{"drip_id": somebody, "balance": 0}])
+        content = f"drip_id,amount\n{somebody},50\n".encode()
+        card = await world.bulk(world.mod, file=("a.csv", content), programme="drip-members")
+        await world.sandbox.faults({"match": search, "kind": "401"})
+        refused = await world.press(world.mod, card, "Send 1 award")
+        assert "### Nothing was sent." in refused.text
+        assert "it cannot be checked whether a row pays yourself" in refused.text
+        assert "Send 1 award" in world.again(card).buttons, "it can be pressed again"
+        await world.sandbox.faults({"match": search, "kind": "slow", "ms": 2000})
+        pressed = asyncio.create_task(world.press(world.mod, card, "Send 1 award"))
+        await world.until(lambda: "Nothing sent yet · being checked" in world.again(card).text)
+        assert world.again(card).buttons == []
+        assert "Drip may be asked first who you are there" in world.again(card).text
+        assert "### Batch 1" in (await pressed).text
 
 
 async def test_two_cards_made_before_the_first_send_cannot_pay_a_row_twice(tmp_path: Path) -> None:
