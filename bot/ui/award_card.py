@@ -10,7 +10,7 @@ from typing import Any, Final
 import discord
 
 from bot.domain.model import Award, Unit
-from bot.domain.states import AwardState
+from bot.domain.states import AwardState, BatchState
 from bot.services.batches import BatchView
 from bot.services.submitting import Preview
 from bot.ui import batch_cards, batch_text
@@ -205,7 +205,7 @@ def receipt_buttons(view: BatchView, *, may_stop: bool) -> list[list[discord.ui.
 
 
 def _receipt_title(view: BatchView, awards: Sequence[Award], unit: Unit) -> str:
-    counts = view.counts
+    batch, counts = view.batch, view.counts
     if len(awards) == 1:
         award = awards[0]
         amount = points(abs(award.amount), unit)
@@ -218,7 +218,10 @@ def _receipt_title(view: BatchView, awards: Sequence[Award], unit: Unit) -> str:
             return f"{amount} for {name}: in doubt"
         if award.state is AwardState.CANCELLED:
             return "Stopped, nothing was sent"
-        return f"{amount} for {name}: under way"
+        if award.state is AwardState.WRITTEN_OFF:
+            return f"{amount} for {name}: written off"
+        waits = award.state is AwardState.PLANNED and batch.state is BatchState.PAUSED
+        return f"{amount} for {name}: {'not sent yet' if waits else 'under way'}"
     if counts.applied == counts.total:
         taken = sum(1 for award in awards if award.amount < 0)
         if taken == len(awards):

@@ -61,9 +61,11 @@ async def pause(interaction: Interaction, batch_id: int) -> None:
     if not steered.changed:
         return await _too_late(interaction, view, steered)
     planned = count(view.counts.planned, "award stays", "awards stay")
-    lines = [f"{planned} planned until somebody presses *Resume*."]
+    lines = ["Nothing is left to send."]
+    if view.counts.planned:
+        lines = [f"{planned} planned until somebody presses *Resume*."]
     if view.counts.sending:
-        lines.append(f"{count(view.counts.sending, 'award')} on the way: that call is finished and recorded.")
+        lines.append(f"{count(view.counts.sending, 'award')} on the way: that call will be finished and recorded.")
     return await _receipt(interaction, view, f"Batch {batch_id} is paused", lines, Tone.ATTENTION)
 
 
@@ -76,7 +78,7 @@ async def resume(interaction: Interaction, batch_id: int) -> None:
     view = await services.batches.view(batch_id, actor_of(interaction))
     if not steered.changed:
         return await _too_late(interaction, view, steered)
-    lines = [f"{count(view.counts.planned, 'award')} to go."]
+    lines = [f"{count(view.counts.planned, 'award')} to go." if view.counts.planned else "Nothing is left to send."]
     return await _receipt(interaction, view, f"Batch {batch_id} goes on", lines, Tone.RUNNING)
 
 
@@ -106,7 +108,9 @@ async def halt(interaction: Interaction, batch_id: int) -> None:
     if counts.cancelled == counts.total:
         lines = ["Nothing was sent."]
     else:
-        lines = [f"{count(steered.awards, 'award')} cancelled, never sent."]
+        lines = [
+            f"{count(steered.awards, 'award')} cancelled, never sent." if steered.awards else "Nothing was cancelled."
+        ]
         lines += [f"{batch_text.by_state(view)}."]
     return await _receipt(interaction, view, f"Batch {batch_id} is stopped", lines, Tone.STOPPED)
 

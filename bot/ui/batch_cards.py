@@ -124,9 +124,7 @@ def alert_card(batch: Batch, reason: str, next_step: str, planned: int, *, pract
         word="Somebody has to act",
         practice=practice,
         lines=[
-            "1 award stays planned. It was not sent, and it is not lost."
-            if planned == 1
-            else f"{count(planned, 'award')} stay planned. None of them was sent, and none is lost.",
+            _stays_planned(planned),
             f"Why: {reason}",
             f"Next: {next_step}",
         ],
@@ -134,6 +132,14 @@ def alert_card(batch: Batch, reason: str, next_step: str, planned: int, *, pract
             [_button("Resume", "resume", batch.id, discord.ButtonStyle.primary), _button("Details", "show", batch.id)]
         ],
     )
+
+
+def _stays_planned(awards: int) -> str:
+    if not awards:
+        return "Nothing is left to send; what became of calls that were made is not known yet."
+    if awards == 1:
+        return "1 award stays planned. It was not sent, and it is not lost."
+    return f"{count(awards, 'award')} stay planned. None of them was sent, and none is lost."
 
 
 def show_card(
@@ -198,10 +204,14 @@ def stop_card(view: BatchView, *, practice: bool) -> discord.ui.LayoutView:
         paid = batch_text.sums(view)
         lines.append(f"{count(counts.applied, 'award')} already went out ({paid}). Stopping does not take them back.")
     if counts.sending:
-        lines.append(f"{count(counts.sending, 'award')} on the way: that call is finished and recorded.")
+        lines.append(f"{count(counts.sending, 'award')} on the way: that call will be finished and recorded.")
     if counts.unknown:
         lines.append(f"{count(counts.unknown, 'award')} in doubt: these stay open until somebody settles them.")
-    lines.append(f"{count(counts.planned, 'award')} not sent yet: cancelled for good. *Pause* would keep them.")
+    if counts.planned:
+        lines.append(f"{count(counts.planned, 'award')} not sent yet: cancelled for good. *Pause* would keep them.")
+    else:
+        lines.append("Nothing is left to send, so nothing is cancelled.")
+    stop = f"Stop it, cancel {count(counts.planned, 'award')}" if counts.planned else "Stop it"
     return card(
         f"Stop batch {batch.id}?",
         tone=Tone.STOPPED,
@@ -210,9 +220,7 @@ def stop_card(view: BatchView, *, practice: bool) -> discord.ui.LayoutView:
         lines=lines,
         rows=[
             [
-                _button(
-                    f"Stop it, cancel {count(counts.planned, 'award')}", "halt", batch.id, discord.ButtonStyle.danger
-                ),
+                _button(stop, "halt", batch.id, discord.ButtonStyle.danger),
                 _button("Pause instead", "pause", batch.id),
             ]
         ],

@@ -15,7 +15,7 @@ from bot.services.rules import Capability
 from bot.ui import answers
 from bot.ui.answers import Interaction
 from bot.ui.batch_buttons import begin
-from bot.ui.doubts_card import DONE, PICKED, Call, doubts_card, risks, verb
+from bot.ui.doubts_card import DONE, PICKED, Call, done_word, doubts_card, risks, verb
 from bot.ui.errors import Form, Guarded, changes_nothing
 from bot.ui.parts import parts_of
 from bot.ui.permissions import actor_of, require, services_of
@@ -87,6 +87,7 @@ class ReasonForm(Form):
         )
         self._batch_id = batch_id
         self._decision = decision
+        self._done = done_word(decision, awards)
         self._calls = {award.id: award.attempt_id or 0 for award in awards}
         self.add_item(discord.ui.TextDisplay(f"**{verb(decision, len(awards))}**: {risks(awards)[decision]}"))
         self.reason: discord.ui.TextInput[Any] = discord.ui.TextInput(
@@ -123,7 +124,7 @@ class ReasonForm(Form):
                 lambda event: event.award_id in gone and event.detail.get("attempt") == gone[event.award_id],
             )
             raise NotFound(said) from None
-        done = f"{count(steered.awards, 'row')} {DONE[self._decision]}, recorded with your name and reason."
+        done = f"{count(steered.awards, 'row')} {self._done}, recorded with your name and reason."
         await show_doubts(interaction, self._batch_id, done=done)
 
 

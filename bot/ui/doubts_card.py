@@ -50,6 +50,12 @@ DONE: Final = {
 """What was done, behind "10 rows"."""
 
 
+def done_word(decision: Decision, awards: Sequence[Award]) -> str:
+    """The same, where it is known that points were taken."""
+    took = decision is Decision.LANDED and bool(awards) and all(award.amount < 0 for award in awards)
+    return "counted as taken" if took else DONE[decision]
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """The rows in doubt of one call."""

@@ -82,7 +82,7 @@ def _stopped_lines(halted: Halted) -> list[Line]:
     if halted.batches:
         lines.append(
             f"{count(len(halted.batches), 'batch', 'batches')} paused with {count(halted.planned, 'award')} not sent: "
-            f"{_listed(halted.batches)}. A call on its way is finished and recorded."
+            f"{_listed(halted.batches)}. A call on its way will be finished and recorded."
         )
     elif halted.changed:
         lines.append("No batch was running.")

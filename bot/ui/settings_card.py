@@ -152,7 +152,8 @@ def said(name: str, value: object) -> str:
     if name == "staff_channel_id":
         return f"<#{value}>"
     if name == "start_delay_seconds":
-        return f"{float(str(value)):g} seconds" if value else "none"
+        seconds = float(str(value or 0))
+        return f"{seconds:g} second{'' if seconds == 1 else 's'}" if seconds else "none"
     text = str(value)
     return f"{int(text):,}" if text.isascii() and text.isdigit() and name != "currencies" else escape(text, 100)
 
@@ -205,7 +206,7 @@ def _about(one: ProgrammeLine, promised: int) -> list[str]:
     """``promised``: characters of what it can promise."""
     lines = []
     if one.unusable is not None:
-        lines.append(f"-# **{escape(one.title, 60)}**: cannot be used, {escape(one.unusable, 200)}")
+        lines.append(f"-# **{escape(one.title, 60)}**: cannot be used. {escape(one.unusable, 200)}")
     elif one.currency is not None:
         origin = "chosen here" if one.chosen_here else "as the operator set it"
         lines.append(f"-# **{escape(one.title, 60)}**: currency {escape(one.currency, 40)} ({origin})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import discord
 import pytest
 
 from bot.console.preview import held_lane_lines
@@ -22,7 +23,9 @@ from bot.ledger.queries import Event, HeldBack
 from bot.services.batches import BatchView
 from bot.services.watching import Activity, Doing
 from bot.ui import batch_cards, batch_text
+from bot.ui.award_card import award_receipt
 from bot.ui.cards import Tone
+from bot.ui.settings_card import said
 from tests.ui.views import (
     NOW_MS,
     batch,
@@ -240,3 +243,54 @@ def test_what_a_pause_says_is_not_said_again_of_every_award_that_waits():
     assert batch_text.award_lines([award(1, AwardState.PLANNED, "Nothing was sent: the key")], paused) == [
         f"- <@{10**17 + 1}> · 50 points · not sent yet"
     ]
+
+
+def texts(made: discord.ui.LayoutView) -> str:
+    return "\n".join(item.content for item in made.walk_children() if isinstance(item, discord.ui.TextDisplay))
+
+
+@pytest.mark.parametrize(
+    ("planned", "told"),
+    [
+        (0, "Nothing is left to send; what became of calls that were made is not known yet."),
+        (1, "1 award stays planned. It was not sent, and it is not lost."),
+        (2, "2 awards stay planned. None of them was sent, and none is lost."),
+    ],
+)
+def test_an_alert_says_of_no_award_that_it_was_not_sent_unless_it_was_not(planned: int, told: str) -> None:
+    alert = batch_cards.alert_card(batch(), "the key", "put it right", planned, practice=False)
+    assert told in texts(alert)
+
+
+def test_a_stop_that_cancels_nothing_does_not_say_that_it_cancels() -> None:
+    some = batch_cards.stop_card(view(Counts(planned=2, applied=1)), practice=False)
+    assert "2 awards not sent yet: cancelled for good." in texts(some)
+    assert "Stop it, cancel 2 awards" in [getattr(item, "label", None) for item in some.walk_children()]
+    none = batch_cards.stop_card(view(Counts(sending=2, applied=1)), practice=False)
+    assert "Nothing is left to send, so nothing is cancelled." in texts(none)
+    assert "Stop it" in [getattr(item, "label", None) for item in none.walk_children()]
+
+
+@pytest.mark.parametrize(
+    ("award_state", "state", "became"),
+    [
+        (AwardState.WRITTEN_OFF, BatchState.FINISHED, "written off"),
+        (AwardState.PLANNED, BatchState.PAUSED, "not sent yet"),
+        (AwardState.PLANNED, BatchState.OPEN, "under way"),
+        (AwardState.SENDING, BatchState.PAUSED, "under way"),
+        (AwardState.UNKNOWN, BatchState.FINISHED, "in doubt"),
+    ],
+)
+def test_the_receipt_of_one_award_is_headed_by_what_became_of_it(
+    award_state: AwardState, state: BatchState, became: str
+) -> None:
+    shown = view(Counts(planned=1), state=state, pause=BY_KEY if state is BatchState.PAUSED else None, awards=1)
+    receipt = award_receipt(
+        shown, [award(1, award_state, None)], {}, programme="drip-members", practice=False, may_stop=False
+    )
+    assert texts(receipt).startswith(f"### 50 points for <@{10**17 + 1}>: {became}\n")
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0, "none"), (1, "1 second"), (1.5, "1.5 seconds"), (10, "10 seconds")])
+def test_a_wait_is_told_in_seconds(seconds: float, told: str) -> None:
+    assert said("start_delay_seconds", seconds) == told

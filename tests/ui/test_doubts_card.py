@@ -9,7 +9,7 @@ from bot.domain.judging import Numbers
 from bot.domain.model import Award, Counts, Decision, Recipient, RecipientType
 from bot.domain.states import AwardState
 from bot.ledger.queries import Attempt
-from bot.ui.doubts_card import Call, doubts_card, risks
+from bot.ui.doubts_card import Call, done_word, doubts_card, risks
 from tests.ui.views import DESTINATION, NOW_MS, view
 
 SHORT = "The reason of a transaction of theirs is cut off, so it could be this one."
@@ -45,6 +45,9 @@ def test_the_answers_about_deductions_say_what_they_mean_for_who_lost_the_points
     taken = replace(award(1), amount=-5)
     assert "taken from them twice" in risks([taken])[Decision.SEND_AGAIN]
     assert "they get it twice" in risks([taken, award(2)])[Decision.SEND_AGAIN]
+    assert done_word(Decision.LANDED, [taken]) == "counted as taken"
+    assert done_word(Decision.LANDED, [taken, award(2)]) == "counted as paid"
+    assert done_word(Decision.SEND_AGAIN, [taken]) == "sent again"
 
 
 def test_what_is_so_of_all_rows_is_said_once() -> None:
