@@ -42,7 +42,7 @@ class BudgetUse:
     period: Period
     limit: int
     spent: int
-    """Of the period so far: planned, under way, in doubt and paid."""
+    """Of the period so far: planned, under way, in doubt (also where that was given up) and paid."""
     asked: int
 
     @property

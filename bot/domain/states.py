@@ -48,8 +48,9 @@ AWARD_MOVES: Final[dict[AwardState, frozenset[AwardState]]] = {
 }
 
 FINAL: Final = frozenset(state for state, moves in AWARD_MOVES.items() if not moves)
-COUNTS_AS_PAID: Final = frozenset({AwardState.PLANNED, AwardState.SENDING, AwardState.APPLIED, AwardState.UNKNOWN})
-"""States in which an award stands in the way of paying the same thing again."""
+COUNTS_AS_PAID: Final = frozenset(AwardState) - {AwardState.REJECTED, AwardState.CANCELLED}
+"""States in which an award stands in the way of paying the same thing again: a doubt that was given up may have been
+paid all the same."""
 
 
 class BatchState(StrEnum):

@@ -11,7 +11,7 @@ from bot.errors import Refused
 from bot.ledger import _rows, _staging, matching
 from bot.ledger._draft_values import Draft
 
-LEFT_OUT: Final = "not sent: already paid for this campaign in batch {batch}"
+LEFT_OUT: Final = "not sent: batch {batch} has an award for this campaign already"
 
 # Through the recipient's index, as in ``matching``. A deduction is no payment, and a payment no deduction.
 _PAID: Final = (

@@ -103,13 +103,13 @@ class Stager:
             named, award = awards[row.award_id]
             if award.reverses is not None:
                 return _reversal(row, award)
+            if award.state is AwardState.WRITTEN_OFF:
+                return _written_off(row)
             if award.state in COUNTS_AS_PAID:
                 if not any(self._is_of(row, one) and _is_amount_of(row, one) for one in (named, award)):
                     return _other_award(row, award)
                 self.paid_lines.append(LeftOut(row.line, "", award.id))
                 return None
-            if award.state is AwardState.WRITTEN_OFF:
-                return _written_off(row)
             first = self.continued.setdefault(award.id, row.recipient.key)
             if first != row.recipient.key and not (len(award.lines) > 1 and self._is_of(row, award)):
                 return repeated_award(row.line, award.id)

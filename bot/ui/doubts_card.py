@@ -27,13 +27,13 @@ PICKED: Final = 25
 _RISKS: Final = {
     Decision.LANDED: "counted as paid. If it did not arrive after all, they never get it.",
     Decision.SEND_AGAIN: "sent once more. If the first one arrived, they get it twice.",
-    Decision.WRITE_OFF: "given up: not counted as paid, never sent again. They may or may not have it.",
+    Decision.WRITE_OFF: "given up: never sent again. They may have it, so paying the same anew is asked about.",
 }
 
 _RISKS_TAKEN: Final = {
     Decision.LANDED: "counted as taken. If it did not arrive after all, they keep the points.",
     Decision.SEND_AGAIN: "sent once more. If the first one arrived, it is taken from them twice.",
-    Decision.WRITE_OFF: "given up: not counted as taken, never sent again. They may or may not have lost it.",
+    Decision.WRITE_OFF: "given up: never sent again. They may have lost it, so taking the same anew is asked about.",
 }
 
 _VERBS: Final = {

@@ -27,7 +27,7 @@ async def test_a_corrected_list_pays_only_who_was_not_yet_paid_for_the_week(tmp_
         shown = await batch(world, world.mod, "show", batch="2")
         result = await world.press(world.mod, shown, "Result file")
         lines = world.file(result, "batch-2-result.csv").splitlines()
-        assert sum("not sent: already paid for this campaign in batch 1" in line for line in lines) == 5
+        assert sum("not sent: batch 1 has an award for this campaign already" in line for line in lines) == 5
         third = await world.bulk(world.mod, file=(name, csv_of(world, rows(world, 90))))
         assert "8 recipients were already paid" in third.text
         assert not [one for one in third.buttons if "not yet paid for" in one]

@@ -84,9 +84,7 @@ class Model:
                 alone=one.batch not in self.with_leave,
             )
             for number, one in self.awards.items()
-            if one.state in LIVE - {"written-off"}
-            and one.reverses is None
-            and (number not in back or one.account == GAMEBALL.account)
+            if one.state in LIVE and one.reverses is None and (number not in back or one.account == GAMEBALL.account)
         ]
 
     def settle(self, batch: int) -> None:

@@ -155,7 +155,7 @@ async def test_at_most_ten_batches_are_named_and_every_row_is_counted_once(ledge
         ("unknown", True),
         ("rejected", False),
         ("cancelled", False),
-        ("written-off", False),
+        ("written-off", True),
     ],
 )
 async def test_only_what_was_or_may_be_paid_matches(ledger: Ledger, state: str, counts: bool):
@@ -164,7 +164,9 @@ async def test_only_what_was_or_may_be_paid_matches(ledger: Ledger, state: str, 
     assert (await ledger.drafts.matches(ready.id)).rows == int(counts)
 
 
-@pytest.mark.parametrize(("state", "unsettled"), [("applied", 0), ("planned", 1), ("sending", 1), ("unknown", 1)])
+@pytest.mark.parametrize(
+    ("state", "unsettled"), [("applied", 0), ("planned", 1), ("sending", 1), ("unknown", 1), ("written-off", 1)]
+)
 async def test_a_match_tells_what_is_not_known_to_be_paid(ledger: Ledger, state: str, unsettled: int):
     await _award_in(ledger, state)
     (earlier,) = (await ledger.drafts.matches((await draft(ledger, rows(1))).id)).batches

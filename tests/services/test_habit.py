@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.domain.model import Duplicates
+from bot.domain.model import Decision, Duplicates
 from bot.errors import DraftGone, MatchedEarlier, Refused
 from tests.services.office import OTHER, SERVER, Door, file_of, members, paying
 from tests.support.sandbox import Sandbox
@@ -297,3 +297,20 @@ async def test_rows_that_were_one_award_are_known_when_they_are_not_added_up(
         if matched[0] == matched[1]:
             with pytest.raises(Refused, match="an earlier batch has every row of it"):
                 await office.confirm(preview, skip_matched=True)
+
+
+async def test_what_was_given_up_in_doubt_may_have_been_paid_and_is_asked_about(door: Door, sandbox: Sandbox) -> None:
+    await sandbox.faults({"match": {"path": "/transaction", "nth": 1}, "kind": "reset-after-apply"})
+    async with door.open() as office:
+        first = await office.send(paying(IDS[:2]))
+        batches = office.app.services.batches
+        ids = [award.id for doubt in await batches.doubts(first, OTHER) for award in doubt.awards]
+        await batches.resolve(first, ids, Decision.WRITE_OFF, OTHER, reason="cannot tell")
+        preview = await office.draft(paying(IDS[:3]))
+        assert (preview.matches.rows, preview.blocking_matches) == (2, 2)
+        with pytest.raises(MatchedEarlier, match="2 awards are already under way or in doubt: batch 1"):
+            await office.confirm(preview)
+        await office.confirm(preview, skip_matched=True)
+        await office.quiet()
+        booked = [one["recipient"] for one in await sandbox.applied("drip")]
+        assert sorted(booked) == sorted(set(booked)) and len(booked) == 3
