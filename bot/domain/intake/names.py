@@ -73,6 +73,12 @@ def known(header: str) -> str | None:
     return _KNOWN.get(squeezed(header))
 
 
+def is_about_twitter(header: str) -> bool:
+    """Whether a column that is not known by name holds ids of Twitter's all the same: they look like Discord's."""
+    words = normalised(header).split("_")
+    return "x" in words or any("twitter" in word for word in words)
+
+
 def nearly(header: str) -> str | None:
     """The known name that this one, itself unknown, is within two letters of.
 

@@ -83,6 +83,8 @@ def settle(
 
 def _type(one: RecipientSurvey, accepts: frozenset[RecipientType] | None) -> RecipientType:
     column: RecipientColumn = one.column
+    if column.type is None and column.type_column is None and names.is_about_twitter(column.name):
+        return RecipientType.TWITTER_ID
     return column.type or guess_type(one.sample, frozenset(RecipientType) if accepts is None else accepts)
 
 
