@@ -42,6 +42,9 @@ _TAKEN_OVER: Final[Mapping[AwardState, Mapping[AwardState, tuple[AwardState, ...
 }
 _DOUBT: Final = (_S.SENDING, _S.UNKNOWN)
 
+_NO_AWARD: Final = frozenset(("", "not sent", "no award"))
+"""What result files say of rows that became none (``left_out`` of the schema, ``reporting.NO_AWARD``)."""
+
 _ELSEWHERE: Final = re.compile(r" as award ([0-9]+) in batch [0-9]+")
 """How a result file says that a row stands for an award of another batch (``ledger._line_statuses``)."""
 
@@ -95,11 +98,10 @@ class FileTold:
 
 
 def state_of(status: str) -> AwardState | None:
-    """The state that a status names; ``None`` for a row that never became an award."""
-    try:
-        return AwardState(status.strip().lower())
-    except ValueError:
-        return None
+    """The state that a status names; ``None`` for a row that never became an award. Raises ``ValueError`` for a word
+    that no result file has: it may mean that the row was paid."""
+    word = status.strip().lower()
+    return None if word in _NO_AWARD else AwardState(word)
 
 
 def is_elsewhere(said: str, award_id: int | None) -> bool:

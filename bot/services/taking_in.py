@@ -17,8 +17,9 @@ from bot.domain.amounts import parse_amount
 from bot.domain.exported import Exported, of_programme
 from bot.domain.intake import FileFacts, Held, ReadingOptions, original_records, read
 from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Problem, Programme, Row
+from bot.domain.quoting import quoted
 from bot.domain.reporting import time_of
-from bot.domain.states import FINAL, AwardState
+from bot.domain.states import COUNTS_AS_PAID, AwardState
 from bot.domain.testimony import FileTold, state_of, told_of
 from bot.errors import UsageError
 from bot.ledger.drafts import NewDraft
@@ -50,6 +51,7 @@ class HistoryFile:
 
 _Read = tuple[list[tuple[Row, AwardState, str]], dict[int, str], dict[int, int]]
 _NOTHING: Final = ("", "", None)
+_CORRECT: Final = "Correct the row, then take the file in again."
 
 
 class TakingIn:
@@ -97,15 +99,21 @@ class TakingIn:
         statuses = _statuses(file, content, reading.facts)
         rows: list[tuple[Row, AwardState, str]] = []
         not_sent: dict[int, str] = {}
+        states = {line: _state(file, line, status) for line, (status, _, _) in statuses.items()}
+        maybe_paid = {line for line, state in states.items() if state in COUNTS_AS_PAID}
         for entry in reading.entries():
             status, said, _ = statuses.get(entry.line, _NOTHING)
-            state = state_of(status)
+            state = states.get(entry.line)
             if state is None:
                 not_sent[entry.line] = said or status or "the file tells nothing of it"
             elif isinstance(entry, Row):
                 rows.append((entry, state, said))
-            elif state not in FINAL or state is AwardState.APPLIED:
-                raise UsageError(_unreadable(file, entry), hint="Correct the row, then take the file in again.")
+                maybe_paid.discard(entry.line)
+            elif state in COUNTS_AS_PAID:
+                raise UsageError(_unreadable(file, entry), hint=_CORRECT)
+        if maybe_paid:
+            why = "has no recipient or no amount"
+            raise UsageError(f"row {min(maybe_paid)} of {file.name} was paid or may be, and {why}", hint=_CORRECT)
         return rows, not_sent, {line: at for line, (_, _, at) in statuses.items() if at is not None}
 
     async def _targets(self, rows: Sequence[Row]) -> Mapping[str, str]:
@@ -183,6 +191,17 @@ def _statuses(file: HistoryFile, content: bytes, facts: FileFacts) -> dict[int, 
         line: (_cell(cells, status), _cell(cells, detail), time_of(_cell(cells, time)))
         for line, cells in original_records(content, facts)
     }
+
+
+def _state(file: HistoryFile, line: int, status: str) -> AwardState | None:
+    try:
+        return state_of(status)
+    except ValueError:
+        known = ", ".join((*AwardState, "not sent", "no award"))
+        raise UsageError(
+            f"row {line} of {file.name} has the status {quoted(status)}, which no result file has",
+            hint=f"Use one of {known}, then take the file in again.",
+        ) from None
 
 
 def _cell(cells: Sequence[str], index: int | None) -> str:

@@ -175,6 +175,8 @@ async def test_a_file_that_contradicts_the_ledger_or_is_none_changes_nothing(she
         "of another amount here": [f"{one},11,applied,,1,"],
         "is applied here and rejected there": [f"{one},10,rejected,no,1,"],
         "cannot be read": ["nonsense,10,applied,,9,"],
+        "was paid or may be, and has no recipient or no amount": [f"{one},,applied,,9,"],
+        "has the status “paid”, which no result file has": [f"{one},10,paid,,9,"],
     }
     for why, rows in wrong.items():
         file = write_csv(shell.directory / "wrong.csv", head, *rows, f"{three},5,applied,,44,")
