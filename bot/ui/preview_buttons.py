@@ -15,7 +15,7 @@ from bot.domain.planning import same_label
 from bot.services.approving import ApprovalState
 from bot.services.submitting import Preview
 from bot.ui.cards import button
-from bot.ui.preview_facts import DUPLICATE_WORDS
+from bot.ui.preview_facts import DUPLICATE_WORDS, counted
 from bot.ui.text import count, plain, points
 
 HASH_PREFIX: Final = 10
@@ -130,21 +130,32 @@ def _difference_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
 
 
 def _send_label(preview: Preview, sending: int) -> str:
-    """What the main button says. It counts awards, as the card's first line does: several rows of a file may be one.
+    """What the main button says. It counts rows where it leaves some out, unless several of them became one award.
     Deductions are named: nobody takes points by a button that says "send"."""
+    totals = preview.totals
     if preview.draft.source == "undo":
-        moved = points(preview.totals.total_absolute, preview.programme.unit)
+        moved = points(totals.total_absolute, preview.programme.unit)
         return f"Take back {count(sending, 'award')} ({moved})"
-    bad, matched = preview.totals.problems > 0, preview.blocking_matches
-    awards, only = count(sending, "award"), "the good rows only: " if bad else ""
+    bad, matched, noun = totals.problems > 0, preview.blocking_matches, counted(preview)
+    some, only = count(sending, noun), "the good rows only: " if bad else ""
+    if bad and matched:
+        unpaid = f"the {_good(some)} not yet paid" if noun == "row" else f"what is good and not yet paid: {some}"
+        return f"Send only {unpaid}"
     if matched:
-        return f"Send only what is good and not yet paid: {awards}" if bad else f"Send only the {awards} not yet paid"
-    if preview.totals.deductions:
-        given, taken = sending - preview.totals.deductions, preview.totals.deductions
+        return f"Send only the {some} not yet paid"
+    if totals.deductions:
+        given, taken = sending - totals.deductions, totals.deductions
         if given <= 0:
             return f"Take points: {only}{count(taken, 'deduction')}"
         return f"Send {only}{count(given, 'award')}, {count(taken, 'deduction')}"
-    return f"Send {only}{awards}"
+    if bad and noun == "row":
+        return f"Send the {_good(some)} only"
+    return f"Send {only}{count(sending, 'award')}"
+
+
+def _good(rows: str) -> str:
+    """``8 good rows``"""
+    return rows.replace(" ", " good ")
 
 
 def again_buttons(preview: Preview, label: str) -> list[discord.ui.Item[Any]]:

@@ -16,6 +16,7 @@ from bot.ui.preview_facts import (
     approval_lines,
     budget_lines,
     campaign_lines,
+    counted,
     expiry_line,
     found_lines,
     limit_lines,
@@ -110,17 +111,17 @@ def _again_card(preview: Preview, frame: Frame) -> discord.ui.LayoutView:
 
 
 def _whose(preview: Preview) -> str:
-    """``The recipients of these 5 awards get``; only what is known to be paid is called so."""
-    awards = preview.blocking_matches
-    whose = "The recipient of this award" if awards == 1 else f"The recipients of these {awards:,} awards"
-    get = "gets" if awards == 1 else "get"
+    """``The recipients of these 5 rows get``; only what is known to be paid is called so."""
+    matched, noun = preview.blocking_matches, counted(preview)
+    whose = f"The recipient of this {noun}" if matched == 1 else f"The recipients of these {matched:,} {noun}s"
+    get = "gets" if matched == 1 else "get"
     return f"{whose} {'may get' if preview.matches.any_unsettled else get}"
 
 
 def _again_label(preview: Preview) -> str:
     matched, total = preview.blocking_matches, preview.good_rows
     if matched >= total:
-        return f"Pay {count(matched, 'award')} a second time"
+        return f"Pay {count(matched, counted(preview))} a second time"
     return f"Send all {total:,}, {matched:,} of them again"
 
 

@@ -210,6 +210,11 @@ def budget_lines(preview: Preview) -> list[str]:
     ]
 
 
+def counted(preview: Preview) -> str:
+    """What is counted where earlier awards are told of: rows, as the file has them, unless several became one award."""
+    return "award" if preview.totals.lines > preview.totals.rows else "row"
+
+
 def match_lines(preview: Preview) -> list[str]:
     """What was already paid lately, by whom and when."""
     matches = preview.matches
@@ -218,7 +223,7 @@ def match_lines(preview: Preview) -> list[str]:
     if preview.matches_harmless:
         earlier = ", ".join(f"batch {one.batch_id} ({escape(one.label or '', 40)})" for one in matches.batches[:3])
         return [f"The same people and amounts as {earlier}, for another period."]
-    noun = "member" if preview.draft.source == "award" else "award"
+    noun = "member" if preview.draft.source == "award" else counted(preview)
     if preview.totals.rows == 1 and noun == "member":
         return [f"**The same {matched_words(matches)}**", *_earlier(matches, None)]
     head = f"**{count(matches.rows, noun)} {matched_words(matches)}**"

@@ -78,12 +78,12 @@ async def test_bad_rows_stop_the_send_until_the_good_ones_alone_are_chosen(tmp_p
         assert "**2 rows are bad and stop the send**" in card.text
         assert "Row 10, `discord_id`:" in card.text
         assert "Row 11, `amount`:" in card.text
-        assert card.buttons[0] == "Send the good rows only: 8 awards"
+        assert card.buttons[0] == "Send the 8 good rows only"
         assert card.files == ["draft-1-bad-rows.csv"]
         bad = world.file(card, "draft-1-bad-rows.csv").splitlines()
         assert bad[0] == "discord_id,amount,problem"
         assert len(bad) == 3 and bad[1].startswith("nobody,50,")
-        receipt = await world.press(world.mod, card, "Send the good rows only: 8 awards")
+        receipt = await world.press(world.mod, card, "Send the 8 good rows only")
         assert "2 bad rows were left out." in receipt.text
         await world.quiet()
         assert sorted((await world.paid()).values()) == [50] * 8
@@ -96,16 +96,16 @@ async def test_rows_that_were_paid_lately_are_left_out_and_paying_them_again_ask
         await world.press(world.mod, first, "Send 5 awards")
         await world.quiet()
         card = await world.bulk(world.admin, file=("w31-new.csv", csv_of(world, rows(world, 50))))
-        assert "**5 awards were already paid in the last 30 days**" in card.text
+        assert "**5 rows were already paid in the last 30 days**" in card.text
         assert "batch 1" in card.text and "by mod" in card.text
-        assert "Not yet paid: **3 awards**, 150 points" in card.text
-        assert card.buttons[:2] == ["Send only the 3 awards not yet paid", "Pay 5 again…"]
+        assert "Not yet paid: **3 rows**, 150 points" in card.text
+        assert card.buttons[:2] == ["Send only the 3 rows not yet paid", "Pay 5 again…"]
         question = await world.press(world.admin, card, "Pay 5 again…")
         assert "get the points a second time" in question.text
         assert question.style("Send all 8, 5 of them again") == DANGER
         back = await world.press(world.admin, question, "Back")
         assert back.buttons == card.buttons
-        receipt = await world.press(world.admin, back, "Send only the 3 awards not yet paid")
+        receipt = await world.press(world.admin, back, "Send only the 3 rows not yet paid")
         assert "5 rows were left out: an earlier batch has the same." in receipt.text
         await world.quiet()
         assert sorted((await world.paid()).values()) == [50] * 8
@@ -121,7 +121,7 @@ async def test_the_same_file_again_can_be_paid_twice_only_by_saying_so_twice(tmp
         card = await world.bulk(world.mod, file=("a.csv", content))
         assert not [label for label in card.buttons if label.startswith("Send ")]
         question = await world.press(world.mod, card, "Pay 2 again…")
-        await world.press(world.mod, question, "Pay 2 awards a second time")
+        await world.press(world.mod, question, "Pay 2 rows a second time")
         await world.quiet()
         assert sorted((await world.paid()).values()) == [100, 100]
 
@@ -159,7 +159,7 @@ async def test_two_cards_made_before_the_first_send_cannot_pay_a_row_twice(tmp_p
         await world.press(world.mod, one, "Send 2 awards")
         await world.quiet()
         back = await world.press(world.admin, two, "Send 2 awards")
-        assert "**2 awards were already paid in the last 30 days**" in back.text
+        assert "**2 rows were already paid in the last 30 days**" in back.text
         await world.quiet()
         assert sorted((await world.paid()).values()) == [50, 50]
 
@@ -188,7 +188,7 @@ async def test_duplicates_are_summed_unless_the_menu_says_otherwise(tmp_path: Pa
         once = await world.pick(world.mod, apart, "once")
         assert "**2 awards** to 2 recipients · **60 points**" in once.text
         refuse = await world.pick(world.mod, once, "refuse")
-        assert refuse.buttons[0] == "Send the good rows only: 1 award"
+        assert refuse.buttons[0] == "Send the 1 good row only"
 
 
 async def test_the_receipt_is_brought_up_to_date_when_the_batch_is_over(tmp_path: Path) -> None:

@@ -44,12 +44,22 @@ def test_a_clean_draft_has_one_main_button_that_counts_its_awards() -> None:
     [
         ({}, "Send 1,203 awards", "send"),
         ({"totals": totals(1)}, "Send 1 award", "send"),
-        ({"totals": totals(1198, problems=5), "problems": BAD_ROWS}, "Send the good rows only: 1,198 awards", "send-g"),
-        ({"totals": totals(1203), "matches": EARLIER}, "Send only the 5 awards not yet paid", "send-s"),
+        ({"totals": totals(1198, problems=5), "problems": BAD_ROWS}, "Send the 1,198 good rows only", "send-g"),
+        ({"totals": totals(1203), "matches": EARLIER}, "Send only the 5 rows not yet paid", "send-s"),
         (
             {"totals": totals(1203, problems=2), "problems": BAD_ROWS[:2], "matches": EARLIER},
+            "Send only the 5 good rows not yet paid",
+            "send-gs",
+        ),
+        (
+            {"totals": totals(1203, lines=1204, problems=2), "problems": BAD_ROWS[:2], "matches": EARLIER},
             "Send only what is good and not yet paid: 5 awards",
             "send-gs",
+        ),
+        (
+            {"totals": totals(1203, lines=1204), "matches": EARLIER},
+            "Send only the 5 awards not yet paid",
+            "send-s",
         ),
         (
             {"totals": totals(976, lines=979, problems=17), "problems": BAD_ROWS},
@@ -97,17 +107,17 @@ def test_paying_again_is_a_step_of_its_own_with_a_red_button() -> None:
     view = preview_card(shown, FRAME, Step.AGAIN)
     assert list(buttons(view)) == ["Send all 1,203, 1,198 of them again", "Back", "Cancel"]
     assert buttons(view)["Send all 1,203, 1,198 of them again"].style is discord.ButtonStyle.danger
-    assert "The recipients of these 1,198 awards get the points a second time" in text_of(view)
+    assert "The recipients of these 1,198 rows get the points a second time" in text_of(view)
 
 
 def test_rows_that_may_never_be_paid_are_not_called_paid() -> None:
     some = Matches(5, 250, (EarlierBatch(41, "Ada", NOW_MS, None, 4, 1), EarlierBatch(40, "Ada", NOW_MS, None, 1)))
     text = text_of(preview_card(preview(matches=some), FRAME))
-    assert "**5 awards were already paid in the last 30 days, or are under way or in doubt**" in text
-    assert "batch 41 · 4 awards (1 under way or in doubt)" in text
+    assert "**5 rows were already paid in the last 30 days, or are under way or in doubt**" in text
+    assert "batch 41 · 4 rows (1 under way or in doubt)" in text
     none = Matches(1203, 60_150, (EarlierBatch(41, "Ada", NOW_MS, None, 1203, 1203),))
     text = text_of(preview_card(preview(matches=none), FRAME))
-    assert "**1,203 awards are already under way or in doubt**" in text
+    assert "**1,203 rows are already under way or in doubt**" in text
     assert "paid" not in text.replace("not yet paid", "")
     assert "may get the points a second time" in text_of(preview_card(preview(matches=none), FRAME, Step.AGAIN))
 
