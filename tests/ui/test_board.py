@@ -12,6 +12,7 @@ from pathlib import Path
 import discord
 import pytest
 
+from bot.domain.model import Decision
 from bot.providers.base import Health
 from bot.ui import board as board_module
 from bot.ui.board import StaffBoard
@@ -19,7 +20,7 @@ from bot.ui.board_message import ALERTED
 from bot.ui.results import result_file
 from bot.ui.staff import nonce_of
 from tests.services.lane_office import MEMBERS, OTHER, OWN, lay
-from tests.support.batches import alerts, board_says, record, record_file, view, without_board
+from tests.support.batches import actor, alerts, board_says, record, record_file, view, without_board
 from tests.support.discord import discord_world
 from tests.support.patience import eventually, until
 
@@ -241,11 +242,14 @@ async def test_a_call_whose_answers_are_lost_is_said_to_be_sent_again(tmp_path: 
 
 
 async def test_a_finished_batch_says_that_its_doubts_are_read_back_and_then_no_more(tmp_path: Path) -> None:
-    async with discord_world(tmp_path, settling=True, BURSAR_SETTLE_AFTER="4") as world:
+    async with discord_world(tmp_path, settling=True, BURSAR_SETTLE_AFTER="600") as world:
         await world.sandbox.faults({"match": {"path": "/transaction", "nth": 1}, "kind": "reset-after-apply"})
         batch_id = await record(world, [50])
         said = "Finished · 1 in doubt\n1 in doubt\n**0 of 50 points** paid\nWhat is in doubt is read back from"
         await board_says(world, batch_id, said)
+        batches, mod = world.app.services.batches, actor(world)
+        ((award,),) = [doubt.awards for doubt in await batches.doubts(batch_id, mod)]
+        await batches.resolve(batch_id, [award.id], Decision.LANDED, mod, reason="the balance went up")
         board = await board_says(world, batch_id, "Done")
         assert "read back" not in board.text
 
