@@ -63,15 +63,18 @@ def parse_amount(text: str, unit: Unit, decimal_mark: str | None = None) -> int:
     return _value(_Number(False, plain, "", None, None), unit, plain)
 
 
-def decimal_mark_of(text: str) -> str | None:
+def decimal_mark_of(text: str, unit: Unit) -> str | None:
     """The decimal mark that this text proves, ``","`` or ``"."``; ``None`` when it proves none.
 
-    ``12.5`` and ``1,234,567`` prove a point, ``1.250,50`` a comma; ``1,000`` proves nothing.
+    ``12.00`` and ``1,234,567`` prove a point, ``1.250,50`` a comma; ``1,000`` proves nothing. ``12.5`` does for money
+    only: among whole points it is a slip, or a date, and no word about how the others are written.
     """
     try:
-        return _taken_apart(text.strip()).decimal_mark
+        number = _taken_apart(text.strip())
     except AmountError:
         return None
+    is_slip = unit is Unit.POINTS and number.fraction.strip("0") and text.count(",") + text.count(".") == 1
+    return None if is_slip else number.decimal_mark
 
 
 def canonical(amount: int, unit: Unit) -> str:

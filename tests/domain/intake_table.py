@@ -278,6 +278,8 @@ ROWS = [
     case("beyond what is exact", f"discord_id,amount\n{A},9007199254740993\n{B},1\n", [d(3, B, 1)], [(2, "amount", "over-limit")]),
     case("a given amount above the limit", f"discord_id\n{A}\n", problems=[(2, None, "over-limit")],
          options=options(amount=5, max_award=4)),
+    case("a date among whole points does not say what 2.000 is", f"discord_id;amount\n{A};2.000\n{B};12.05\n{C};3\n",
+         [d(4, C, 3)], [(2, "amount", "ambiguous-amount"), (3, "amount", "fraction")]),
     case("fractions of points", f"discord_id,amount\n{A},12.5\n{B},1\n", [d(3, B, 1)], [(2, "amount", "fraction")]),
     case("a type the programme does not take", f"wallet,amount\n{WALLET},5\n", problems=[(2, "wallet", "wrong-type")],
          options=options(accepts=frozenset({RecipientType.DISCORD_ID}))),

@@ -63,7 +63,23 @@ def test_money_has_at_most_two_decimals(text, kind, word):
 
 @pytest.mark.parametrize(("text", "mark"), table.EVIDENCE)
 def test_a_cell_proves_a_decimal_mark_only_when_it_can_be_read_in_one_way(text, mark):
-    assert decimal_mark_of(text) == mark
+    assert decimal_mark_of(text, MONEY) == mark
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ("12.05", None),
+        ("7,5", None),
+        ("12.00", "."),
+        ("12,0", ","),
+        ("1,234.5", "."),
+        ("1.250,50", ","),
+        ("1 000,5", None),
+    ],
+)
+def test_among_whole_points_a_fraction_is_a_slip_or_a_date_and_proves_nothing(text, mark):
+    assert decimal_mark_of(text, POINTS) == mark
 
 
 @pytest.mark.parametrize(("amount", "unit", "plain", "shown"), table.SHOWN)
@@ -101,5 +117,5 @@ def test_a_proved_mark_never_changes_what_could_be_read_without_it(text):
             alone = parse_amount(text, unit)
         except AmountError:
             continue
-        mark = decimal_mark_of(text)
+        mark = decimal_mark_of(text, unit)
         assert parse_amount(text, unit, mark) == alone

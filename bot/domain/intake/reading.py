@@ -108,7 +108,7 @@ def _settled(content: Content, options: ReadingOptions) -> Settled | Refusal:
     roles = roles_of(layout.header, options)
     if isinstance(roles, Refusal):
         return roles
-    survey = survey_of(roles)
+    survey = survey_of(roles, options.unit)
     rows = records(content, encoding, layout.delimiter)
     survey.look_through((row for row in rows if row[0] > layout.header_line), options.max_rows)
     if survey.rows > options.max_rows:

@@ -13,7 +13,7 @@ from bot.domain.intake.columns import Column, RecipientColumn, Roles
 from bot.domain.intake.names import visible
 from bot.domain.intake.recipients import looks_like_recipient
 from bot.domain.intake.rounding import RoundingSurvey
-from bot.domain.model import RecipientType
+from bot.domain.model import RecipientType, Unit
 
 _SAMPLE: Final = 20
 _TOTAL_LABELS: Final = frozenset(
@@ -56,6 +56,7 @@ class AmountSurvey:
     """What stands in one column that could say how much."""
 
     column: Column
+    unit: Unit
     filled: int = 0
     marks: set[str] = field(default_factory=set)
 
@@ -66,7 +67,7 @@ class AmountSurvey:
         text = visible(cell)
         self.filled += bool(text)
         if len(self.marks) < 2 and ("." in text or "," in text):
-            mark = decimal_mark_of(text)
+            mark = decimal_mark_of(text, self.unit)
             if mark is not None:
                 self.marks.add(mark)
 
@@ -122,7 +123,7 @@ class Survey:
         return not any(visible(cell) for cell in amounts)
 
 
-def survey_of(roles: Roles) -> Survey:
+def survey_of(roles: Roles, unit: Unit) -> Survey:
     """A survey for these candidates."""
     # A single candidate needs no proof that it could be who.
     single = len(roles.recipients) == 1
@@ -132,4 +133,4 @@ def survey_of(roles: Roles) -> Survey:
         )
         for column in roles.recipients
     )
-    return Survey(recipients, tuple(AmountSurvey(column) for column in roles.amounts))
+    return Survey(recipients, tuple(AmountSurvey(column, unit) for column in roles.amounts))
