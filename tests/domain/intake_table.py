@@ -267,6 +267,8 @@ ROWS = [
     case("columns are named as written", "User ID;My;Points\nnobody;;1e3\n".replace("My", "name"),
          problems=[(2, "User ID", "bad-recipient"), (2, "Points", "bad-amount")], warnings={"unknown-column": (1,)}),
     case("more cells than columns", f"discord_id,amount\n{A},1,250\n{B},5\n", [d(3, B, 5)], [(2, None, "extra-cells")]),
+    case("an amount that a comma parted", f"discord_id,amount,reason\n{A},1,250,\n{B},5,,\n{C},7,250\n",
+         [d(3, B, 5), d(4, C, 7)], [(2, None, "extra-cells")]),
     case("a doubtful amount", f"discord_id;amount\n{A};1.000\n{B};2\n", [d(3, B, 2)], [(2, "amount", "ambiguous-amount")]),
     case("a doubtful amount settled below", f"discord_id;amount\n{A};1.000\n{B};1.234.567\n", [d(2, A, 1000), d(3, B, 1234567)]),
     case("a doubtful amount settled by a fraction", f"discord_id;amount\n{A};1,000\n{B};12.5\n", [d(2, A, 100000), d(3, B, 1250)],

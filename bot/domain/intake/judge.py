@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -22,6 +23,7 @@ from bot.domain.quoting import quoted
 
 _PLAIN_ID_MAX: Final = 19
 _PLAIN_AMOUNT_MAX: Final = 9
+_GROUPS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}", re.ASCII)
 _DELIMITER_WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
@@ -158,12 +160,20 @@ class Judge:
                 f"a quoted cell runs on to row {last} over what look like rows; close the quotation mark in row {line}"
             )
             return Problem(line, None, Broken.kind, message)
-        if len(cells) > self._width and any(cell(cells, index) for index in range(self._width, len(cells))):
+        beyond = range(self._width, len(cells))
+        if beyond and (any(cell(cells, index) for index in beyond) or self._parts_an_amount(cells)):
             marks = _DELIMITER_WORDS[self._settled.layout.delimiter]
             counts = f"the row has {len(cells)} cells, the header {self._width}"
             message = f"{counts}; put quotation marks around cells with {marks} in them"
             return Problem(line, None, "extra-cells", message)
         return None
+
+    def _parts_an_amount(self, cells: list[str]) -> bool:
+        """Whether ``1,250`` without quotation marks became two cells, and shifted the others behind the header's."""
+        index = self._amount_index
+        if self._settled.layout.delimiter != "," or index < 0:
+            return False
+        return _GROUPS.fullmatch(f"{cell(cells, index)},{cell(cells, index + 1)}") is not None
 
     def _swallows_rows(self, cells: list[str]) -> bool:
         delimiter = self._settled.layout.delimiter
