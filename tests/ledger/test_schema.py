@@ -234,7 +234,7 @@ def test_no_award_is_under_way_without_an_attempt(bare: sqlite3.Connection):
 
 
 def test_what_counts_as_paid_is_what_the_matching_asks_for():
-    assert _STATES == "'applied', 'planned', 'sending', 'unknown'"
+    assert _STATES == "'applied', 'planned', 'sending', 'unknown', 'written-off'"
 
 
 QUESTIONS = [
