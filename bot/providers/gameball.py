@@ -23,7 +23,7 @@ from bot.providers.base import FEW_READS, Currency, Finding, Foresight, JobRepor
 from bot.providers.common import OnLine
 from bot.providers.gameball_checks import examine_account
 from bot.providers.gameball_jobs import ROOT, Jobs
-from bot.providers.gameball_reading import read_accepted, read_balance
+from bot.providers.gameball_reading import is_own_error, read_accepted, read_balance
 from bot.providers.http import Exchange
 from bot.providers.line import Line
 from bot.providers.reading import as_object, as_whole, parse
@@ -142,13 +142,14 @@ class Gameball(OnLine):
 
     def _refused(self, exchange: Exchange, items: Sequence[Item]) -> Verdict:
         """A 4xx: definite when it carries the service's own error envelope and is not one of its vague codes."""
-        answer = as_object(parse(exchange.body))
-        code = as_whole(answer.get("code"))
+        code = as_whole(as_object(parse(exchange.body)).get("code"))
         words = self._wording.words(exchange.body)
         if exchange.status == 404 and not exchange.body.strip():
             return self._pause(exchange, items, PauseKind.SETTINGS, "GAMEBALL_BASE_URL")
-        enveloped = code is not None or (bool(answer.get("error")) and words is not None)
-        if not enveloped or code in (4000, 4500):  # "failed" and "something wrong": at which point is not said
+        if not is_own_error(exchange.body, self._wording) or code in (
+            4000,
+            4500,
+        ):  # "failed" and "something wrong": at which point is not said
             return unknown(exchange, items, self._unclear(exchange))
         if code == 6000:
             return self._pause(exchange, items, PauseKind.ACCESS, None)

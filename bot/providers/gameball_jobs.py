@@ -14,7 +14,7 @@ from urllib.parse import quote
 from bot.domain.calls import Item, Outcome, OutcomeKind
 from bot.domain.model import Pause, PauseKind
 from bot.providers.base import JobReport, JobState
-from bot.providers.gameball_reading import REPORT_LOST, outcomes_of, read_status
+from bot.providers.gameball_reading import REPORT_LOST, is_own_error, outcomes_of, read_status
 from bot.providers.http import Exchange
 from bot.providers.line import Line
 from bot.providers.wording import Wording
@@ -82,9 +82,13 @@ class Jobs:
         return found
 
     def _not_found(self, job_id: str, items: Sequence[Item], missing: Sequence[Exchange]) -> JobReport:
-        if all(map(_no_route, missing)):
+        answered = [exchange for exchange in missing if not _no_route(exchange)]
+        if not answered:
             name = self._wording.variable("GAMEBALL_STATUS_CONTRACT")
             return _running(f"Gameball does not answer at the documented addresses for job status; see {name}.")
+        for exchange in answered:
+            if not is_own_error(exchange.body, self._wording):
+                return self._trouble(exchange)  # a proxy's page says nothing of any job
         denied = self._denied.get(job_id, 0) + 1
         self._denied[job_id] = denied
         if denied < _DENIALS:

@@ -49,6 +49,13 @@ class Accepted:
     """The service's words, when it says that the programme is disabled and names no job."""
 
 
+def is_own_error(body: bytes, wording: Wording) -> bool:
+    """Whether an error comes from the service itself (docs/services.md, Gameball's errors) and not from something in
+    front of it, which knows neither calls nor jobs."""
+    answer = as_object(parse(body))
+    return as_whole(answer.get("code")) is not None or (bool(answer.get("error")) and wording.words(body) is not None)
+
+
 def read_accepted(body: bytes, wording: Wording) -> Accepted:
     """The job's id as text (a positive number, or any string), or that the loyalty programme is switched off."""
     answer = as_object(parse(body))

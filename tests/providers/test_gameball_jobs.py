@@ -148,6 +148,20 @@ async def test_a_denial_is_forgotten_once_the_job_is_known(service: Service) -> 
     assert states == [JobState.RUNNING] * 5 + [JobState.LOST]
 
 
+@pytest.mark.parametrize("page", [b"<html>404 page not found</html>", b"default backend - 404", b'{"status":404}'])
+@pytest.mark.parametrize("other", [None, b"", envelope(4004)], ids=["the same", "no route", "denied"])
+async def test_a_page_from_in_front_of_the_service_does_not_deny_a_job(
+    service: Service, page: bytes, other: object
+) -> None:
+    """It may be queued all the same, and would be made a second time."""
+    answers = {"b": Reply(404, page), "a": Reply(404, page if other is None else other)}
+    service.answering = lambda call: answers["a" if call.path.endswith("/status") else "b"]
+    async with provider_of(KIND, service, account={"status_contract": "auto"}) as provider:
+        reports = [await provider.follow("5003", TWO) for _ in range(5)]
+    assert {report.state for report in reports} == {JobState.RUNNING}
+    assert not any(report.told or report.outcomes for report in reports)
+
+
 async def test_without_any_route_the_job_is_not_given_up(service: Service) -> None:
     report = await followed(service, Reply(404, b""), contract="auto", polls=4)
     assert report.state is JobState.RUNNING
