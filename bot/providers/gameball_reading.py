@@ -94,7 +94,8 @@ def read_status(body: bytes, wording: Wording) -> Status | None:
     """A job's status in either contract's shape; ``None`` when the answer is neither.
 
     B: ``{status, totalCount, …, response: {successful[], failed[]}}``; A: ``{status, …, results[], errors[]}`` whose
-    items are undefined: there an item may carry its own error.
+    items are undefined: there an item may carry its own state or error, and one without a word of its own was done only
+    if the counts beside it leave nothing else.
     """
     answer = parse(body)
     word = as_text(answer.get("status")) if isinstance(answer, dict) else None
@@ -104,38 +105,50 @@ def read_status(body: bytes, wording: Wording) -> Status | None:
     response = as_object(answer.get("response"))
     marks: dict[str, set[_Mark]] = {}
     words: dict[str, str] = {}
-    good = [*as_list(response.get("successful")), *as_list(answer.get("results"))]
     bad = [*as_list(response.get("failed")), *as_list(answer.get("errors"))]
-    _collect(good, _Mark.APPLIED, marks, words, wording)
+    _collect(as_list(response.get("successful")), _Mark.APPLIED, marks, words, wording)
+    _collect(as_list(answer.get("results")), _Mark.APPLIED if _are_done(answer) else None, marks, words, wording)
     _collect(bad, _Mark.REFUSED, marks, words, wording)
     done = {name: kinds.pop() if len(kinds) == 1 else _Mark.CONTRADICTORY for name, kinds in marks.items()}
     return Status(state, wording.plain(word) or "?", done, words)
 
 
+def _are_done(answer: Mapping[str, Any]) -> bool:
+    """Whether ``results`` that say nothing themselves were carried out, as far as the job tells."""
+    results = list(map(as_object, as_list(answer.get("results"))))
+    refused = len(as_list(answer.get("errors"))) + sum(_own_mark(one, None) is _Mark.REFUSED for one in results)
+    processed, failed = as_whole(answer.get("processedItems")), as_whole(answer.get("failedItems"))
+    counted = (processed is None or processed >= len(results)) and (failed is None or failed <= refused)
+    return counted and str(answer["status"]).strip().lower() not in _BAD
+
+
 def _collect(
-    entries: Iterable[Any], default: _Mark, marks: dict[str, set[_Mark]], words: dict[str, str], wording: Wording
+    entries: Iterable[Any], default: _Mark | None, marks: dict[str, set[_Mark]], words: dict[str, str], wording: Wording
 ) -> None:
     for entry in map(as_object, entries):
-        name = entry.get("customerId")
-        if not isinstance(name, str):
+        name, mark = entry.get("customerId"), _own_mark(entry, default)
+        if not isinstance(name, str) or mark is None:
             continue
-        mark = _own_mark(entry, default)
         marks.setdefault(name, set()).add(mark)
         said = wording.words_of(entry)
         if mark is not _Mark.APPLIED and said is not None:
             words.setdefault(name, said)
 
 
-def _own_mark(entry: Mapping[str, Any], default: _Mark) -> _Mark:
-    """What an entry says about itself, else what its list says."""
-    state = (as_text(entry.get("status")) or "").lower()
-    good = entry.get("success") is True or state in _GOOD
-    bad = entry.get("success") is False or state in _BAD or bool(entry.get("error"))
+def _own_mark(entry: Mapping[str, Any], default: _Mark | None) -> _Mark | None:
+    """What an entry says about itself, else what its list says (``default``); ``None``: neither does, as where it is
+    in a state that nobody knows."""
+    state = entry.get("status")
+    word = (as_text(state) or "").strip().lower()
+    good = entry.get("success") is True or word in _GOOD
+    bad = entry.get("success") is False or word in _BAD or bool(entry.get("error"))
     if good and bad:
         return _Mark.CONTRADICTORY
     if default is _Mark.REFUSED:
         return _Mark.CONTRADICTORY if good else _Mark.REFUSED
-    return _Mark.REFUSED if bad else _Mark.APPLIED
+    if good or bad:
+        return _Mark.APPLIED if good else _Mark.REFUSED
+    return default if state is None else None
 
 
 def outcomes_of(status: Status, items: Sequence[Item], wording: Wording) -> dict[int, Outcome]:
