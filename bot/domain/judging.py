@@ -82,6 +82,8 @@ class Doubted:
     body_sha256: str = ""
     witnesses: tuple[str, ...] = ()
     """Gameball: targets of the call's awards that landed. A list that does not show these proves no absence."""
+    beside: tuple[str, ...] = ()
+    """Targets of all awards of the call that are not in doubt (any more), whatever became of them."""
     reasons_whole: bool = False
     """Gameball: a probe showed that reasons reach the list as they were sent."""
 

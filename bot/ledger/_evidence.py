@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -142,6 +142,7 @@ def doubt(connection: sqlite3.Connection, attempt_id: int) -> Doubted | None:
         whole=len(open_ids) == len(ids),
         body_sha256=body_sha256,
         witnesses=_landed_of(connection, attempt_id, ids) if ProviderKind(kind).traits.lists_payments else (),
+        beside=_targets_of(connection, set(ids).difference(open_ids)),
         reasons_whole=_reasons_whole(connection, account, kind),
     )
 
@@ -158,6 +159,10 @@ def _landed_of(connection: sqlite3.Connection, attempt_id: int, award_ids: Seque
         (json.dumps(list(award_ids)), attempt_id),
     )
     return tuple(target for (target,) in found)
+
+
+def _targets_of(connection: sqlite3.Connection, award_ids: Iterable[int]) -> tuple[str, ...]:
+    return tuple(item.target for item in _balances.items_of(connection, sorted(award_ids)))
 
 
 def _reasons_whole(connection: sqlite3.Connection, account: str, kind: str) -> bool:

@@ -34,7 +34,8 @@ from bot.settings import GameballAccount
 WINDOWS: Final = ((30, 1.0), (360, 30.0))
 """Calls and seconds (docs.gameball.co/api-reference/overview/rate-limiting, "others"); no headers tell more."""
 LONGEST_REASON: Final = 254
-"""UTF-16 units of a reason with its tag; a sibling field is capped at 255 (docs/services.md, Reasons)."""
+"""Bytes of a reason with its tag, in UTF-8. A sibling field is capped at 255 (docs/services.md, Reasons), of what is
+not said: what a probe saw whole in bytes is whole in any measure, and in any letters."""
 _SAME_CUSTOMER_PAUSE: Final = 15.0
 _REFUSALS: Final = frozenset({400, 404, 409, 412, 422})
 _BATCH: Final = f"{ROOT}/batch/balance-adjustment"
@@ -234,7 +235,6 @@ def number_text(amount: int, unit: Unit) -> str:
 def tagged(reason: str | None, token: str) -> str:
     """The reason with the call's token behind it and no other, one line, never cut inside a character."""
     tag = gameball_transactions.tag_of(token)
-    words = " ".join(gameball_transactions.untagged(reason or "Adjustment").split()).encode("utf-16-le", "replace")
-    room = (LONGEST_REASON - len(tag) - 1) * 2
-    text = words[:room].decode("utf-16-le", "ignore").rstrip()
+    words = " ".join(gameball_transactions.untagged(reason or "Adjustment").split()).encode("utf-8", "replace")
+    text = words[: LONGEST_REASON - len(tag) - 1].decode("utf-8", "ignore").rstrip()
     return f"{text} {tag}" if text else tag

@@ -148,6 +148,10 @@ class _Sign(Protocol):
     def is_on(self, row: Row) -> bool:
         """Whether the row is one of ours, for certain."""
 
+    @property
+    def is_of_one(self) -> bool:
+        """Whether it is one award's, and not that of all awards of a call."""
+
     def may_lack(self, row: Row, item: Item, unit: Unit) -> bool:
         """Whether the row may be this award's although it does not show it."""
 
@@ -155,34 +159,40 @@ class _Sign(Protocol):
 class _ByTag:
     """By the token in its reason. How reasons reach the list is not documented."""
 
+    is_of_one = False
+
     def __init__(self, tag: str, sent: Mapping[int, str], whole: bool) -> None:
         self.name = tag
         self._sent = sent
         self._whole = whole
-        self._longest = 0
-        """Of the reasons with a token of ours, as far as they were seen whole."""
+        self._longest = (0, 0)
+        """Of the reasons with a token of ours, as far as they were seen whole, in each measure."""
 
     def is_on(self, row: Row) -> bool:
         reason = as_text(row.get("reason")) or ""
         if _ANY_TAG.search(reason):
-            self._longest = max(self._longest, len(reason))
+            most, measured = self._longest, _measured(reason)
+            self._longest = (max(most[0], measured[0]), max(most[1], measured[1]))
         return self.name in reason
 
     def may_lack(self, row: Row, item: Item, unit: Unit) -> bool:
-        reason = as_text(row.get("reason"))
+        reason, sent = as_text(row.get("reason")), self._sent[item.award_id]
         if self._whole or (reason is not None and _ANY_TAG.search(reason)):
             return False  # with its own token it would be found; with another one it is another call's
-        if self._longest:
-            # Reasons do reach the list, up to a length perhaps.
-            sent = self._sent[item.award_id]
-            return reason is not None and len(sent) > self._longest and sent.startswith(reason.strip())
-        if reason is not None and self._sent[item.award_id].startswith(reason.strip()):
-            return True
-        return _fits(row, item, unit)
+        if all(mine <= seen for mine, seen in zip(_measured(sent), self._longest, strict=True)):
+            return False  # reasons of this length do reach the list
+        return _fits(row, item, unit) or (reason is not None and sent.startswith(reason.strip()))
+
+
+def _measured(reason: str) -> tuple[int, int]:
+    """Characters and bytes: in which of them a reason's length is limited, if it is, is open."""
+    return len(reason), len(reason.encode("utf-8", "replace"))
 
 
 class _ById:
     """By the transaction id that it was sent under, which the list shows by its documentation."""
+
+    is_of_one = True
 
     def __init__(self, transaction_id: str) -> None:
         self.name = transaction_id
@@ -196,20 +206,21 @@ class _ById:
 
 async def _judge(line: Line, doubted: Doubted, unit: Unit, sign: _Sign) -> Judgements:
     customers = Counter(item.target.casefold() for item in doubted.items)
-    missing, witnesses = set(customers), _Witnesses(doubted.witnesses)
+    missing, witnesses = Counter(customers), _Witnesses(doubted.witnesses)
 
     def take(row: Row) -> bool:
-        customer = _customer(row)
-        if sign.is_on(row):
-            missing.discard(customer)
+        customer, is_ours = _customer(row), sign.is_on(row)
+        if is_ours:
+            missing[customer] -= 1 if missing[customer] else 0
             witnesses.see(customer, row)
-        return not customer or customer in customers
+        return is_ours or not customer or customer in customers
 
     mark = doubted.mark or 0
-    search = await walk(line, mark, min(PAGES_TO_JUDGE, 5 + len(missing)), take, lambda: not missing)
-    if not search.ended and not search.failed and missing:
+    search = await walk(line, mark, min(PAGES_TO_JUDGE, 5 + len(missing)), take, lambda: not missing.total())
+    if not search.ended and not search.failed and missing.total():
         search = await _walk_customers(line, doubted, search, take)
-    found = _Found(sign, search, witnesses.unseen, mark)
+    strays = _strays(search.rows, sign, [*(item.target for item in doubted.items), *doubted.beside])
+    found = _Found(sign, search, strays, witnesses.unseen, mark)
     judged = {item.award_id: _judged(doubted, item, found, unit, customers) for item in doubted.items}
     return Judgements(judged, search.last if search.last > mark else None)
 
@@ -238,14 +249,34 @@ class _Witnesses:
 
 async def _walk_customers(line: Line, doubted: Doubted, before: Search, take: Callable[[Row], bool]) -> Search:
     """The list is long, so only what it has of each customer, from the mark to the end."""
-    rows, pages = [row for row in before.rows if not _customer(row)], before.pages
+    rows, pages = {_number(row): row for row in before.rows}, before.pages
     for target in dict.fromkeys(item.target for item in doubted.items):
         own = await walk(line, doubted.mark or 0, PAGES_OF_CUSTOMER, take, lambda: False, customer=target)
-        rows += own.rows
+        rows.update((_number(row), row) for row in own.rows)
         pages += own.pages
         if not own.ended:
-            return Search(rows, before.last, pages, ended=False, failed=own.failed)
-    return Search(rows, before.last, pages, ended=True)
+            return Search([*rows.values()], before.last, pages, ended=False, failed=own.failed)
+    return Search([*rows.values()], before.last, pages, ended=True)
+
+
+def _strays(rows: Sequence[Row], sign: _Sign, targets: Sequence[str]) -> Sequence[Row]:
+    """Rows of the call that are none of its customers' by their names, or beyond the first of one. A service that names
+    customers another way than they were named to it (in other letters, or by whom they were merged into) lists an award
+    so."""
+    alike = Counter(target.casefold() for target in targets)
+
+    def known_as(name: str) -> str:
+        return name if alike[name.casefold()] > 1 else name.casefold()
+
+    open_targets = Counter(map(known_as, targets))
+    strays = []
+    for row in filter(sign.is_on, rows):
+        name = known_as(_name(row))
+        if open_targets[name]:
+            open_targets[name] -= 1
+        else:
+            strays.append(row)
+    return strays
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +285,8 @@ class _Found:
 
     sign: _Sign
     search: Search
+    strays: Sequence[Row]
+    """Of the call, and of none of its customers by name."""
     unseen: Sequence[str]
     """Customers for whom awards of the call were reported to have landed, and of whom the list does not show it."""
     mark: int
@@ -266,6 +299,8 @@ def _judged(doubted: Doubted, item: Item, found: _Found, unit: Unit, customers: 
     if customers[key] > 1:  # customers that differ in their letters' case only
         own = [row for row in own if row.get("customerId") in (item.target, None)]
     ours = [row for row in own if _customer(row) and sign.is_on(row)]
+    if sign.is_of_one:
+        ours = list(filter(sign.is_on, search.rows))  # whatever the list calls the customer
     evidence: dict[str, object] = {
         "token": sign.name,
         "found": [_number(row) for row in ours],
@@ -277,6 +312,13 @@ def _judged(doubted: Doubted, item: Item, found: _Found, unit: Unit, customers: 
     if any(_direction_fits(row, item) and sign.may_lack(row, item, unit) for row in own):
         detail = "The list has a transaction of this customer that could be this award with its token cut off."
         return Judged(Judgement.CANNOT_TELL, detail, evidence)
+    strays = [row for row in found.strays if _direction_fits(row, item) and _fits(row, item, unit)]
+    if strays:
+        detail = (
+            "The list has a transaction of the same call that is of none of its customers by name, so it could be this"
+            f" award (transaction {_number(strays[0])}, customer {_name(strays[0]) or 'not named'})."
+        )
+        return Judged(Judgement.CANNOT_TELL, detail, {**evidence, "strays": [_number(row) for row in strays[:20]]})
     if not search.ended:
         detail = "Gameball's list of transactions could not be read to its end."
         return Judged(Judgement.CANNOT_TELL, detail, evidence, again=search.failed)
@@ -322,12 +364,17 @@ def _fits(row: Row, item: Item, unit: Unit) -> bool:
     return abs(points) == abs(item.amount) or (item.amount < 0 and abs(points) < abs(item.amount))
 
 
-def _customer(row: Row) -> str:
-    """Whose row it is, without case; empty where it does not say."""
+def _name(row: Row) -> str:
+    """Whose row it is; empty where it does not say."""
     name = row.get("customerId")
     if isinstance(name, int) and not isinstance(name, bool):
         name = str(name)
-    return (as_text(name) or "").casefold()
+    return as_text(name) or ""
+
+
+def _customer(row: Row) -> str:
+    """The same without case."""
+    return _name(row).casefold()
 
 
 def _status(row: Row) -> str:

@@ -81,15 +81,20 @@ class Answering(Client):
 
 def judged(*bodies: bytes, once: bool = False, amount: int = 10, **known: Any) -> Mapping[int, Any]:
     """What is made of such a list."""
+    items = (item(1, "ada", amount, once=once),) if once else (item(1, "ada", amount), item(2, "bob", amount))
+    return judged_of(items, [f"Quiz [bursar {TOKEN}]"] * len(items), *bodies, **known)
+
+
+def judged_of(items: tuple[Item, ...], reasons: list[str], *bodies: bytes, **known: Any) -> Mapping[int, Any]:
+    """The same of these awards, sent with these reasons."""
 
     async def look() -> Mapping[int, Any]:
         clock = VirtualClock()
         line = Line(Answering(*bodies), Pacer(clock, ((10_000, 1.0),)), clock)
-        items = (item(1, "ada", amount, once=once),) if once else (item(1, "ada", amount), item(2, "bob", amount))
         doubted = Doubted(1, 1, TOKEN, 0, 0, items, **known)
-        if once:
+        if items[0].transaction_id is not None:
             return (await gameball_transactions.judge_once(line, doubted, Unit.POINTS)).awards
-        sent = {1: f"Quiz [bursar {TOKEN}]", 2: f"Quiz [bursar {TOKEN}]"}
+        sent = {one.award_id: reason for one, reason in zip(items, reasons, strict=True)}
         return (await gameball_transactions.judge(line, doubted, sent, Unit.POINTS)).awards
 
     return asyncio.run(look())
@@ -166,6 +171,35 @@ ROWS: list[tuple[str, list[dict[str, Any]], dict[str, Any], Judgement]] = [
     ("no reason", [{"reason": None}], {}, CANNOT),
     ("cut", [{"reason": "Quiz [bur", "points": 3}], {}, CANNOT),
     ("cut, and longer ones are not", [{"reason": "Quiz [bur"}, {"reason": "x" * 40 + OTHERS}], {}, NOT),
+    (
+        "dropped, and shorter ones are not",
+        [{"reason": None}, {"reason": f"[bursar {TOKEN}]", "customerId": "bob"}],
+        {},
+        CANNOT,
+    ),
+    (
+        "cut with dots, and shorter ones are not",
+        [{"reason": "Quiz…"}, {"reason": f"[bursar {TOKEN}]", "customerId": "bob"}],
+        {},
+        CANNOT,
+    ),
+    ("ours, of somebody else's", [{"reason": OURS, "customerId": "cleo"}], {}, CANNOT),
+    (
+        "ours, of somebody else's, and reasons arrive",
+        [{"reason": OURS, "customerId": "cleo"}],
+        {"reasons_whole": True},
+        CANNOT,
+    ),
+    ("ours, of nobody's", [{"reason": OURS, "customerId": None}], {}, CANNOT),
+    ("ours, of somebody else's, with other points", [{"reason": OURS, "customerId": "cleo", "points": 3}], {}, NOT),
+    (
+        "two of the other one's",
+        [{"reason": OURS, "customerId": "bob"}, {"reason": OURS, "customerId": "bob"}],
+        {},
+        CANNOT,
+    ),
+    ("one that was settled", [{"reason": OURS, "customerId": "cleo"}], {"beside": ("Cleo",)}, NOT),
+    ("two of one that was settled", [{"reason": OURS, "customerId": "cleo"}] * 2, {"beside": ("Cleo",)}, CANNOT),
     ("a row of nobody's", [{"customerId": None, "reason": "Order"}], {}, CANNOT),
     ("a row of nobody's with other points", [{"customerId": None, "reason": "Order", "points": 2}], {}, NOT),
     ("the other direction", [{"reason": "Order", "direction": "-"}], {}, NOT),
@@ -210,8 +244,58 @@ def test_whose_reported_awards_the_list_does_not_show_is_said() -> None:
     assert judged_so.evidence["unseen"] == ["bob", "cleo"]
 
 
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (["Ada", "ada"], [LANDED, LANDED]),
+        (["ada"], [NOT, LANDED]),
+        (["ada", "ada"], [CANNOT, LANDED]),
+        (["ADA"], [CANNOT, CANNOT]),
+        (["ADA", "ada"], [CANNOT, LANDED]),
+    ],
+)
+def test_customers_who_differ_in_capitals_only_may_be_one_to_the_service(
+    rows: list[str], expected: list[Judgement]
+) -> None:
+    body = listed([{"reason": OURS, "customerId": name} for name in rows])
+    found = judged_of((item(1, "Ada"), item(2, "ada")), [OURS, OURS], body)
+    assert [found[1].judgement, found[2].judgement] == expected
+
+
+def test_the_second_of_two_such_customers_is_looked_for_on_the_next_page() -> None:
+    pages = [
+        json.dumps({"transactions": [row], "hasMore": more}).encode()
+        for row, more in (
+            ({"gameballTransactionId": "1", "customerId": "ada", "points": 10, "reason": OURS}, True),
+            ({"gameballTransactionId": "2", "customerId": "Ada", "points": 10, "reason": OURS}, False),
+        )
+    ]
+    found = judged_of((item(1, "Ada"), item(2, "ada")), [OURS, OURS], *pages)
+    assert {one.judgement for one in found.values()} == {LANDED}
+
+
+def test_a_limit_on_a_reasons_length_may_count_bytes_or_characters() -> None:
+    """What is as long in one of them as a reason that arrived whole may be cut by the other."""
+    cyrillic, latin = (f"{word * 90} [bursar {TOKEN}]" for word in ("ы", "y"))
+    for sent, arrived in ((cyrillic, latin + "y"), ("y" * 60 + latin, cyrillic)):
+        rows = [{"reason": sent[:60]}, {"reason": arrived.replace(TOKEN, "other00000"), "customerId": "cleo"}]
+        assert judged_of((item(1, "ada"),), [sent], listed(rows))[1].judgement is CANNOT
+        rows[1]["reason"] = (sent + arrived).replace(TOKEN, "other00000")
+        assert judged_of((item(1, "ada"),), [sent], listed(rows))[1].judgement is NOT
+
+
+def test_where_the_list_is_too_long_a_row_that_was_seen_of_somebody_else_still_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gameball_transactions, "PAGES_TO_JUDGE", 1)
+    row = {"gameballTransactionId": "1", "customerId": "cleo", "points": 10, "reason": OURS}
+    first = json.dumps({"transactions": [row], "hasMore": True}).encode()
+    assert judged(first, listed([]))[1].judgement is CANNOT
+
+
 ONCE: list[tuple[str, list[dict[str, Any]], Judgement]] = [
     ("ours", [{"transactionId": ID}], LANDED),
+    ("ours, of somebody else's", [{"transactionId": ID, "customerId": "cleo"}], LANDED),
     ("another one's", [{"transactionId": "order-7", "reason": OURS}], NOT),
     ("without an id", [{"transactionId": None}], CANNOT),
     ("without an id, other points", [{"transactionId": None, "points": 3}], NOT),
