@@ -10,7 +10,8 @@ AWAY_AFTER: Final = 6
 
 PAUSE_AFTER_UNCLEAR: Final = 8
 """Calls in a row that ended in doubt, after which a batch is paused: something is wrong with every call, and each
-further one would only add doubts. At 30 % unclear calls chance alone does this once in 15,000."""
+further one would only add doubts. At 30 % unclear calls chance alone does this once in 15,000. So many jobs in a row
+that ended without a word about any award are the same."""
 
 LONGEST_DELAY_SECONDS: Final = 300.0
 

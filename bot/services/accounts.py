@@ -64,7 +64,7 @@ class AccountWorker:
         self._patient = patient
         self._standing = standing
         self._follower = Follower(
-            *(ledger, clock, account, self._job_changed, self._job_paused, standing),
+            *(ledger, clock, account, self._job_changed, self._job_paused, self._job_heard, standing),
             job_wait_seconds=job_wait_seconds,
             stop_after_seconds=settle_after_seconds,
         )
@@ -311,6 +311,11 @@ class AccountWorker:
         self._job_changed(batch_id)
         if reopened:
             self._reopened()
+
+    def _job_heard(self, batch_id: int, named: bool) -> None:
+        work = self._work.get(batch_id)
+        if work is not None:
+            work.count_job(named)
 
     async def _job_paused(self, batch_id: int, pause: Pause) -> None:
         work = self._work.get(batch_id)

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 STOPS_MAX: Final = 8
 """How often a job that does not end is asked to stop: four minutes in all."""
 MAY_BE_LESS: Final = "It was reported as done, but the service may have taken less: it takes no more than there is."
+_SAID: Final = frozenset({OutcomeKind.APPLIED, OutcomeKind.REJECTED})
 LOST: Final = "the service no longer knows the job, so its report on these rows is gone"
 ELSEWHERE: Final = "the settings no longer point to the account of this job, so it cannot be asked about"
 
@@ -37,6 +38,8 @@ class _Asked:
     """How often the service was asked to stop it."""
     told: bool = False
     """The service said last that it has not ended."""
+    named: bool = False
+    """Its report named an award as done or refused."""
 
 
 class Follower:
@@ -49,12 +52,14 @@ class Follower:
         account: str,
         changed: Callable[[int], None],
         paused: Callable[[int, Pause], Awaitable[None]],
+        heard: Callable[[int, bool], None],
         standing: Standing,
         *,
         job_wait_seconds: float,
         stop_after_seconds: float | None,
     ) -> None:
-        """``changed`` hears of every batch whose awards a job settled, ``paused`` why a batch's jobs do not answer.
+        """``changed`` hears of every batch whose awards a job settled, ``paused`` why a batch's jobs do not answer,
+        ``heard`` of a job of a batch that named awards as done or refused, and of one that ended without.
         ``standing``: asked before every question, and before a job is asked to stop.
 
         ``stop_after_seconds``: how long after the wait for a job is over the service is asked to stop it; ``None``:
@@ -65,6 +70,7 @@ class Follower:
         self._account = account
         self._changed = changed
         self._paused = paused
+        self._heard = heard
         self._standing = standing
         self._job_wait = job_wait_seconds
         self._stop_after = stop_after_seconds
@@ -135,6 +141,9 @@ class Follower:
         detail = report.detail or (LOST if report.state is JobState.LOST else None)
         if finished or report.outcomes:
             await self._record(job, report, finished=finished, detail=detail)
+        asked.named = asked.named or any(one.kind in _SAID for one in report.outcomes.values())
+        if finished or asked.named:
+            self._heard(job.batch_id, asked.named)
         if finished:
             log.info("job %s of batch %d: %s", job.job_id, job.batch_id, report.state.value)
             self._jobs = [one for one in self._jobs if one.attempt_id != job.attempt_id]

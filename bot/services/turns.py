@@ -10,6 +10,8 @@ from typing import Final
 
 from bot.clock import Clock
 from bot.domain.lanes import Plan
+from bot.domain.model import Pause, PauseKind
+from bot.domain.retrying import PAUSE_AFTER_UNCLEAR
 from bot.errors import LedgerError
 from bot.ledger.ledger import Ledger
 from bot.providers.base import Provider
@@ -106,6 +108,10 @@ class Turns:
             return False
         if refused is not None:
             await self._concluder.pause(work, heard, refused)
+            return False
+        if work.untold >= PAUSE_AFTER_UNCLEAR:
+            message = f"{work.untold} jobs in a row ended without a word about any of their awards"
+            await self._concluder.pause(work, heard, Pause(PauseKind.UNCLEAR, message))
             return False
         jobs = await self._follower.in_flight()
         if jobs and jobs + len(self._flights) >= JOBS_IN_FLIGHT_MAX:

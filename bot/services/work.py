@@ -31,6 +31,8 @@ class Work:
     """The service cannot be reached, and has not been for a while."""
     not_sent: int = 0
     unclear: int = 0
+    untold: int = 0
+    """Jobs in a row that ended without a word about any of their awards."""
     clear: int = 0
     """Calls in a row that were answered, one way or the other."""
     begun: int = 0
@@ -76,7 +78,7 @@ class Work:
         """A person or a setting changed something: what went wrong before counts no more."""
         self.hear()
         self.away = False
-        self.not_sent = self.unclear = self.clear = 0
+        self.not_sent = self.unclear = self.untold = self.clear = 0
         self.next_call = 0.0
         self.provider = None
         self.plan = None
@@ -113,6 +115,10 @@ class Work:
         self.begun += 1
         self.activity = Activity(Doing.SENDING)
         return self.begun
+
+    def count_job(self, named: bool) -> None:
+        """Note that a job has ``named`` awards as done or refused, or that one ended without."""
+        self.untold = 0 if named else self.untold + 1
 
     def count(self, number: int, result: CallResult, verdict: Verdict, clock: Clock) -> None:
         """Note how the call of this number ended, and from it when the next one may be made."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.domain.calls import Item, Outcome, OutcomeKind
+from bot.domain.retrying import PAUSE_AFTER_UNCLEAR
+from bot.providers.base import JobReport, JobState
 from bot.services.standing import Standing
 from bot.services.watching import Doing
 from tests.services.neighbour import Neighbour, programme_of
-from tests.services.rig import Rig, rig
+from tests.services.rig import STAFF, Rig, rig
 from tests.services.virtual import VirtualClock
 from tests.support.patience import PATIENCE
 
@@ -142,3 +147,46 @@ async def test_a_job_is_not_stopped_by_a_machine_that_lost_its_lead_while_it_ask
         await standing.until_idle()
         await it.clock.sleep(10 * JOB_WAIT)
         assert it.neighbour.truth.stops == 0
+
+
+class Silent(Neighbour):
+    """Where every job ends at once, has done nothing, and says so of no award."""
+
+    async def follow(self, job_id: str, items: Sequence[Item]) -> JobReport:
+        self.truth.polls += 1
+        return JobReport(JobState.FINISHED, {}, "failed", told=True)
+
+
+async def test_jobs_that_end_without_a_word_are_not_made_for_ever(tmp_path: Path) -> None:
+    silent = partial(Silent, programme_of("jobs"))
+    async with rig(tmp_path / "a.db", silent, settle_after_seconds=SETTLE_AFTER, job_wait=JOB_WAIT) as it:
+        batch_id = await it.record([1, 2, 3])
+        it.start()
+        await settled(it)
+        assert (await it.states(batch_id), await it.state(batch_id)) == ("PPP", "paused:unclear")
+        assert len(it.neighbour.truth.calls) == PAUSE_AFTER_UNCLEAR
+        ((_, pause),) = it.told.pauses
+        assert pause.message == "8 jobs in a row ended without a word about any of their awards"
+        await it.batches.resume(batch_id, STAFF)
+        await settled(it)
+        assert await it.state(batch_id) == "paused:unclear"
+        assert len(it.neighbour.truth.calls) == 2 * PAUSE_AFTER_UNCLEAR
+
+
+async def test_a_job_that_names_an_award_ends_the_count_of_those_without_a_word(tmp_path: Path) -> None:
+    class NowAndThen(Silent):
+        async def follow(self, job_id: str, items: Sequence[Item]) -> JobReport:
+            report = await super().follow(job_id, items)
+            if int(job_id) % (PAUSE_AFTER_UNCLEAR - 1):
+                return report
+            self._apply(items[:1])
+            return replace(report, outcomes={items[0].award_id: Outcome(OutcomeKind.APPLIED)})
+
+    silent = partial(NowAndThen, programme_of("jobs"))
+    async with rig(tmp_path / "a.db", silent, settle_after_seconds=SETTLE_AFTER, job_wait=JOB_WAIT) as it:
+        batch_id = await it.record([1, 2, 3])
+        it.start()
+        await settled(it)
+        assert await it.states(batch_id) == "AAA"
+        assert set(it.neighbour.truth.applied.values()) == {1}
+        assert it.told.pauses == []

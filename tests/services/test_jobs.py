@@ -204,7 +204,7 @@ async def test_a_job_that_is_accepted_while_the_jobs_are_read_is_on_the_list(tmp
         batch_id = await it.record([1, 2])
         account = JOBS.destination.account
         follower = Follower(
-            *(it.ledger, it.clock, account, lambda _: None, _ignored, Standing(it.clock)),
+            *(it.ledger, it.clock, account, lambda _: None, _ignored, lambda *_: None, Standing(it.clock)),
             job_wait_seconds=60.0,
             stop_after_seconds=None,
         )
