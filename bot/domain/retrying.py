@@ -15,6 +15,9 @@ that ended without a word about any award are the same."""
 
 LONGEST_DELAY_SECONDS: Final = 300.0
 
+QUICK_POLLS: Final = 4
+"""Questions about a job that come quickly even where it is old, as after a restart."""
+
 
 def delay_after_not_sent(failures: int) -> float:
     """Seconds before the next call, after so many in a row (1, 2, …) that provably did nothing: 1, 2, 4, … 300."""
@@ -42,9 +45,11 @@ def delay_before_look(looks: int) -> float:
 def delay_before_poll(polls: int, age_seconds: float, wait_seconds: float) -> float:
     """Seconds from the acceptance of a job, or from the last question, to the next question about it.
 
-    Quick at first (small jobs end within a second), then every 15 s, and just after ``wait_seconds`` are over; from
-    then on its rows are in doubt and it is asked about every 5 minutes, in case it ends after all.
+    Quick at first (small jobs end within a second, and one answer may be an accident), then every 15 s, and just after
+    ``wait_seconds`` are over; from then on its rows are in doubt and it is asked about every 5 minutes, in case it ends
+    after all.
     """
-    if age_seconds > wait_seconds:
-        return 300.0
-    return min(15.0, 0.25 * 2.0 ** min(polls, 10), wait_seconds - age_seconds + 0.001)
+    quick = min(15.0, 0.25 * 2.0 ** min(polls, 10))
+    if age_seconds <= wait_seconds:
+        return min(quick, wait_seconds - age_seconds + 0.001)
+    return quick if polls < QUICK_POLLS else 300.0

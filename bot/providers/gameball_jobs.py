@@ -29,8 +29,8 @@ _STOPS: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
     "a": ("POST", lambda job: f"{ROOT}/batches/{quote(job, safe='')}/stop"),
 }
 _DENIALS: Final = 3
-"""How often in a row a job has to be unknown before it counts as lost: one that was accepted a moment ago may not be
-known everywhere yet, and its awards would be in doubt for nothing."""
+"""How often in a row a job has to be unknown before it counts as lost: not every machine of the service may know it at
+the same moment."""
 
 
 class Jobs:
@@ -93,7 +93,6 @@ class Jobs:
         self._denied[job_id] = denied
         if denied < _DENIALS:
             return _running("Gameball does not know the job yet.")
-        del self._denied[job_id]
         outcomes = {item.award_id: Outcome(OutcomeKind.UNKNOWN, REPORT_LOST) for item in items}
         return JobReport(JobState.LOST, outcomes, "Gameball does not know the job (any more).")
 

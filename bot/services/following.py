@@ -38,6 +38,8 @@ class _Asked:
     """How often the service was asked to stop it."""
     told: bool = False
     """The service said last that it has not ended."""
+    known: bool = False
+    """The service has known it."""
     named: bool = False
     """Its report named an award as done or refused."""
 
@@ -135,6 +137,11 @@ class Follower:
         """Ask once, record what was said, and set the time of the next question unless the job is over."""
         provider = await provider_of(job.batch_id)
         report = JobReport(JobState.RUNNING, {}, ELSEWHERE) if provider is None else await _ask(provider, job)
+        asked.known = asked.known or report.told
+        if report.state is JobState.LOST and not asked.known and self._age(job) <= self._job_wait:
+            # Accepted a moment ago, it may be waiting where its status is not kept yet; once it counts as lost, the
+            # list would be taken to prove that it did nothing.
+            report = replace(report, state=JobState.RUNNING, outcomes={})
         if provider is not None and job.may_take_less:
             report = replace(report, outcomes={**report.outcomes, **await _really_taken(provider, job, report)})
         finished = report.state is not JobState.RUNNING

@@ -190,3 +190,41 @@ async def test_a_job_that_names_an_award_ends_the_count_of_those_without_a_word(
         assert await it.states(batch_id) == "AAA"
         assert set(it.neighbour.truth.applied.values()) == {1}
         assert it.told.pauses == []
+
+
+@pytest.mark.parametrize("kept_after", [SETTLE_AFTER, JOB_WAIT - 5])
+async def test_a_job_that_is_not_known_while_it_waits_is_not_made_again(kept_after: float, tmp_path: Path) -> None:
+    """It was accepted; where its status is kept only once it begins, nobody knows it until then."""
+
+    class Late(Neighbour):
+        async def follow(self, job_id: str, items: Sequence[Item]) -> JobReport:
+            if self._clock.now() - self.truth.at[0] < kept_after:
+                self.truth.polls += 1
+                return JobReport(JobState.LOST, {})
+            return await super().follow(job_id, items)
+
+    late = partial(Late, programme_of("jobs"), job_seconds=JOB_WAIT - 1)
+    async with rig(tmp_path / "a.db", late, settle_after_seconds=SETTLE_AFTER, job_wait=JOB_WAIT) as it:
+        batch_id = await it.record([1, 2, 3])
+        it.start()
+        await settled(it)
+        assert (await it.states(batch_id), await it.applied(batch_id)) == ("AAA", "111")
+        assert len(it.neighbour.truth.calls) == 1
+
+
+async def test_a_job_that_is_never_known_is_lost_once_the_wait_for_it_is_over(tmp_path: Path) -> None:
+    class Gone(Neighbour):
+        async def follow(self, job_id: str, items: Sequence[Item]) -> JobReport:
+            if job_id != "1":
+                return await super().follow(job_id, items)
+            self.jobs[job_id].ending = "never"  # nothing was done for it
+            return JobReport(JobState.LOST, {})
+
+    gone = partial(Gone, programme_of("jobs"))
+    async with rig(tmp_path / "a.db", gone, settle_after_seconds=SETTLE_AFTER, job_wait=JOB_WAIT) as it:
+        batch_id = await it.record([1, 2, 3])
+        it.start()
+        await settled(it)
+        assert (await it.states(batch_id), await it.applied(batch_id)) == ("AAA", "111")
+        first, second = it.neighbour.truth.at
+        assert second - first == pytest.approx(JOB_WAIT + SETTLE_AFTER, abs=1)

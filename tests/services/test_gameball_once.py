@@ -82,7 +82,7 @@ async def restored(door: Door, batch_id: int, before: Path, behind: float = 0.0)
     which the clock of the machine on which it is put back is slow."""
     ledger = door.directory / "bursar.db"
     copying.restore(before, ledger, milliseconds(door.calendar.now() - behind))
-    async with door.open(settling=True) as office:
+    async with door.open(settling=True, BURSAR_JOB_WAIT="3") as office:
         await office.app.services.dispatcher.until_quiet(settled=True)
         in_force = await office.states(batch_id)
         assert set(in_force) <= {"U", "S"}, "nothing is decided before somebody has signed off"
@@ -144,7 +144,7 @@ async def test_a_job_of_a_restored_ledger_that_did_nothing_is_not_sent_again_by_
     """Its report is lost, and its token is not in the list. The lost ledger saw that, too, and sent the award anew."""
     (one,) = members(1)
     copy = door.directory / "copy.db"
-    async with door.open(settling=True) as office:
+    async with door.open(settling=True, BURSAR_JOB_WAIT="3") as office:
         await seed(office, "gameball", [one])
         await office.sandbox.switches(gameball={"job_delay": 1.0})
         fault = {"match": {"method": "POST", "nth": 1}, "kind": "job-lost", "applied": False}

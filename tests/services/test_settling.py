@@ -9,6 +9,7 @@ import pytest
 from bot.services import foresight, settling
 from tests.services.doubts import CALLS, FAULTS, resumed, seed
 from tests.services.office import MOD, Door, members, paying
+from tests.support.patience import until
 
 
 @pytest.mark.parametrize("programme", CALLS)
@@ -32,6 +33,24 @@ async def test_after_one_resume_every_award_is_final_and_the_books_agree(program
 def all_of(programme: str, ids: list[str]) -> list[str]:
     """One award for everybody, and for credentials the one before."""
     return ids * (2 if programme == "drip-credentials" else 1)
+
+
+@pytest.mark.parametrize("applied", [True, False])
+async def test_a_job_that_was_lost_while_nobody_asked_is_settled_by_one_resume(applied: bool, door: Door) -> None:
+    ids = members(8)
+    async with door.open() as office:
+        await seed(office, "gameball", ids)
+        await office.sandbox.faults({"match": {**CALLS["gameball"], "nth": 1}, "kind": "job-lost", "applied": applied})
+        await office.confirm(await office.draft(paying(ids), "gameball"))
+
+        async def accepted() -> bool:
+            return bool(await office.app.ledger.claims.jobs())
+
+        await until(accepted)
+    door.calendar.days += 1
+    states, events = await resumed(door)
+    assert states == {"applied": 8}
+    assert ("evidence-applied" if applied else "evidence-not-landed") in events
 
 
 OUTSIDE: dict[str, dict[str, Any]] = {
