@@ -134,6 +134,7 @@ class Judge:
         """A row below a second header that has its columns in other places: a number there may be an id here."""
         if _is_header(cells) and not self._has_these_columns(cells):
             self._other_header = line
+            self._plain = False  # what looks like nearly every row may have its columns in other places from here on
         if self._other_header is None or not any(map(visible, cells)):
             return None
         message = (
@@ -219,7 +220,8 @@ class Judge:
 
 def _is_header(cells: Sequence[str]) -> bool:
     """Whether a row is made of names of columns and says with them who and how much."""
-    if any(one[:1].isdecimal() for one in cells):
+    texts = [visible(one) for one in cells]
+    if any(text.lstrip("+-\u2212")[:1].isdecimal() or looks_like_recipient(text) for text in texts):
         return False
     known = {names.known(one) for one in cells}
     return not known.isdisjoint(names.RECIPIENTS) and not known.isdisjoint(names.AMOUNTS)
