@@ -165,14 +165,14 @@ class _ByTag:
         self.name = tag
         self._sent = sent
         self._whole = whole
-        self._longest = (0, 0)
+        self._longest = (0, 0, 0)
         """Of the reasons with a token of ours, as far as they were seen whole, in each measure."""
 
     def is_on(self, row: Row) -> bool:
         reason = as_text(row.get("reason")) or ""
         if _ANY_TAG.search(reason):
-            most, measured = self._longest, _measured(reason)
-            self._longest = (max(most[0], measured[0]), max(most[1], measured[1]))
+            first, second, third = map(max, self._longest, _measured(reason))
+            self._longest = (first, second, third)
         return self.name in reason
 
     def may_lack(self, row: Row, item: Item, unit: Unit) -> bool:
@@ -184,9 +184,9 @@ class _ByTag:
         return _fits(row, item, unit) or (reason is not None and sent.startswith(reason.strip()))
 
 
-def _measured(reason: str) -> tuple[int, int]:
-    """Characters and bytes: in which of them a reason's length is limited, if it is, is open."""
-    return len(reason), len(reason.encode("utf-8", "replace"))
+def _measured(reason: str) -> tuple[int, int, int]:
+    """Characters, bytes and UTF-16 units: in which of them a reason's length is limited, if it is, is open."""
+    return len(reason), len(reason.encode("utf-8", "replace")), len(reason.encode("utf-16-le", "replace")) // 2
 
 
 class _ById:

@@ -284,6 +284,14 @@ def test_a_limit_on_a_reasons_length_may_count_bytes_or_characters() -> None:
         assert judged_of((item(1, "ada"),), [sent], listed(rows))[1].judgement is NOT
 
 
+def test_a_limit_on_a_reasons_length_may_count_the_units_of_utf_16() -> None:
+    sent, arrived = f"{'🎉' * 50} [bursar {TOKEN}]", f"{'€' * 80} [bursar {TOKEN}]"
+    rows = [{"reason": "🎉…"}, {"reason": arrived.replace(TOKEN, "other00000"), "customerId": "cleo"}]
+    assert judged_of((item(1, "ada"),), [sent], listed(rows))[1].judgement is CANNOT
+    rows[1]["reason"] = (sent + arrived).replace(TOKEN, "other00000")
+    assert judged_of((item(1, "ada"),), [sent], listed(rows))[1].judgement is NOT
+
+
 def test_where_the_list_is_too_long_a_row_that_was_seen_of_somebody_else_still_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
