@@ -38,6 +38,8 @@ LONGEST_REASON: Final = 254
 not said: what a probe saw whole in bytes is whole in any measure, and in any letters."""
 _SAME_CUSTOMER_PAUSE: Final = 15.0
 _REFUSALS: Final = frozenset({400, 404, 409, 412, 422})
+_VAGUE: Final = frozenset({4000, 4500})
+"""Codes for "failed" and "something wrong": at which point is not said."""
 _BATCH: Final = f"{ROOT}/batch/balance-adjustment"
 
 
@@ -147,10 +149,7 @@ class Gameball(OnLine):
         words = self._wording.words(exchange.body)
         if exchange.status == 404 and not exchange.body.strip():
             return self._pause(exchange, items, PauseKind.SETTINGS, "GAMEBALL_BASE_URL")
-        if not is_own_error(exchange.body, self._wording) or code in (
-            4000,
-            4500,
-        ):  # "failed" and "something wrong": at which point is not said
+        if not is_own_error(exchange.body, self._wording) or code in _VAGUE:
             return unknown(exchange, items, self._unclear(exchange))
         if code == 6000:
             return self._pause(exchange, items, PauseKind.ACCESS, None)
