@@ -119,13 +119,19 @@ class Passage:
         expected = [after[leg.purse] for leg in self.legs]
         return Step.APPLIED if list(balances) == expected else Step.DISTURBED
 
-    def looked(self, balances: Sequence[int | None], began: float) -> Step:
-        """Every place of the lane as read; ``began``: when the reading began."""
+    def looked(self, balances: Sequence[int | None], began: float, *, in_order: bool = True) -> Step:
+        """Every place of the lane as read; ``began``: when the reading began. ``in_order``: as far as is known by now,
+        the service works the rows of a call off in their order."""
         seen = [balance for balance in balances if balance is not None]
         if len(seen) < len(self.lane.places):
             return Step.LOOK
         moved = [now - held for now, held in zip(seen, self.lane.held, strict=True)]
-        step = self._ring(seen, began) if self.lane.kind is LaneKind.RING else self._counted(moved, began)
+        if self.lane.kind is LaneKind.RING:
+            step = self._ring(seen, began)
+        elif self.lane.kind is LaneKind.TWINS and not in_order:
+            step = self._disordered(moved, began)
+        else:
+            step = self._counted(moved, began)
         # Nothing was lost: then it was nobody here who moved it.
         stray = step in (Step.APPLIED, Step.PARTLY) and not self.lost
         return Step.DISTURBED if stray else step
@@ -149,6 +155,12 @@ class Passage:
         if any(moved):
             return Step.PARTLY
         return Step.REFUSED if self.refused else Step.GONE
+
+    def _disordered(self, moved: Sequence[int], began: float) -> Step:
+        """Twins in a call of which any rows may have been worked off, whether they themselves were or not."""
+        if any(by not in (0, 1) for by in moved):
+            return Step.DISTURBED
+        return Step.WAIT if began < self.dead_at else Step.PARTLY
 
     def end(self, step: Step, seen: Sequence[int | None] = ()) -> Lane:
         """The lane after the call. ``seen``: its places as read, for ``PARTLY``. Raises ``ValueError`` for a step that

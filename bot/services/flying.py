@@ -222,13 +222,16 @@ def _all(flying: Flying, verdict: Verdict, kind: OutcomeKind, detail: str | None
 # --- doubts ----------------------------------------------------------------------------------------------------------
 
 
-async def look(provider: Provider, quarantine: Quarantine, doubted: Doubted) -> tuple[Judgements, Step]:
-    """What the places say of a call in doubt."""
+async def look(
+    provider: Provider, quarantine: Quarantine, doubted: Doubted, *, in_order: bool
+) -> tuple[Judgements, Step]:
+    """What the places say of a call in doubt. ``in_order``: no probe has shown since that rows are not worked off in
+    their order."""
     passage = doubted.passage
     assert passage is not None  # that is what it is asked for
     began = quarantine.passed()
     seen = tuple(await provider.places(passage.lane.places))
-    step = passage.looked(seen, began)
+    step = passage.looked(seen, began, in_order=in_order)
     trouble = None
     if step is Step.DISTURBED:
         trouble = f"the accounts hold {', '.join(map(str, seen))} after attempt {doubted.attempt_id}"

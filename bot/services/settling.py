@@ -242,7 +242,8 @@ class Settler:
     async def _judge(self, provider: Provider, doubted: Doubted) -> tuple[Judgements, Step | None]:
         try:
             if doubted.passage is not None:
-                return await look(provider, self._quarantine, doubted)
+                no_more = await contradicted(self._ledger, provider.programme, doubted.passage.lane)
+                return await look(provider, self._quarantine, doubted, in_order=no_more is None)
             return await provider.judge(doubted), None
         except Exception:
             # A defect of ours in reading must not stop the account; it ends like evidence that cannot be had.

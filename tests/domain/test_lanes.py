@@ -59,6 +59,26 @@ def test_what_a_look_says(lane: Lane, sends: dict[str, float], seen: tuple[int |
 
 
 @pytest.mark.parametrize(
+    ("seen", "began", "step"),
+    [
+        ((7, 3), EARLY, Step.WAIT),
+        ((7, 3), LATE, Step.PARTLY),
+        ((8, 3), LATE, Step.PARTLY),
+        ((7, 4), LATE, Step.PARTLY),
+        ((8, 4), EARLY, Step.WAIT),  # others of its rows may be worked off after both
+        ((8, 4), LATE, Step.PARTLY),
+        ((9, 4), EARLY, Step.DISTURBED),
+    ],
+)
+def test_what_a_look_at_twins_says_where_rows_have_no_order(seen: tuple[int, ...], began: float, step: Step):
+    assert Passage(TWINS, lost=1, dead_at=100.0).looked(seen, began, in_order=False) is step
+
+
+def test_order_says_nothing_about_other_lanes():
+    assert Passage(WITNESS, lost=1, dead_at=100.0).looked((8,), EARLY, in_order=False) is Step.APPLIED
+
+
+@pytest.mark.parametrize(
     ("lane", "told", "step"),
     [
         (RING, (0, 1), Step.APPLIED),

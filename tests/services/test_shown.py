@@ -171,6 +171,25 @@ async def test_a_call_is_not_sent_again_on_a_ring_that_the_probe_contradicts(doo
         await check(office)
 
 
+@pytest.mark.parametrize("calls_before", range(4))
+async def test_twins_from_before_the_probe_that_found_no_order_tell_nothing_of_the_rows_between(
+    door: Door, calls_before: int
+) -> None:
+    """Which rows a call that broke off had worked off differs with the number of calls before it: in some neither twin
+    is among them, in some both, in some the last one alone."""
+    ids = members(8)
+    async with opened(door, LaneKind.TWINS, ids) as office:
+        await office.send(paying(ids, 7), CREDENTIALS)  # from here on their balances are known
+        await office.sandbox.switches(drip={"order": "shuffled"})
+        await office.sandbox.faults({"match": {**CREDENTIALS_CALL, "nth": 1}, "kind": "apply-some", "share": 0.3})
+        for _ in range(calls_before):
+            await office.app.services.programmes.currencies(CREDENTIALS)
+        batch = await office.send(paying(ids), CREDENTIALS, confirm={"again": True})
+        assert await office.states(batch) == "U" * 8
+        await show(office, CREDENTIALS, order="not-given")
+    assert await resumed_on_a_lane(door, LaneKind.TWINS) == {"applied": 16}
+
+
 # --- calls that can be half carried out -----------------------------------------------------------------------------
 
 BAD_ROW = [(ADA, 10), (BEN, -50), (CAT, 10)]
