@@ -47,6 +47,10 @@ REPEATED: Final = (
     "It was refused, but the operator's check accounts stand as if it had landed: perhaps something on the way sent it"
     " twice and told the second answer, perhaps somebody else moved them."
 )
+TWICE: Final = (
+    "It was refused, but the operator's check accounts do not stand as after one call: perhaps something on the way"
+    " sent it twice and told the second answer, perhaps somebody else moved them."
+)
 SPENT: Final = (
     "It was refused because an account of the operator's has no point to give, and whether that is because it landed"
     " before could not be read."
@@ -186,13 +190,15 @@ def _disturbed(
     flying: Flying, passage: Passage, verdict: Verdict, seen: tuple[int | None, ...]
 ) -> tuple[Verdict, Landing]:
     """The places stand as they never could. What the answer itself proves still holds, unless a send was lost, or it is
-    a refusal and they stand as if the call had been carried out."""
+    a refusal and they stand as if the call had been carried out. What a success says of single awards that it refused
+    is no proof either: perhaps something on the way sent the call twice, and the first one had taken what they take."""
     stand = ", ".join("?" if held is None else str(held) for held in seen or verdict.told)
     trouble = f"the accounts hold {stand} after attempt {flying.attempt_id}"
     log.error("lane %d (%s): %s", passage.lane.id, passage.lane.kind.value, trouble)
     pause = verdict.pause or disturbed(trouble)
     if not passage.lost and _is_success(verdict):
-        return replace(verdict, pause=pause), Landing(Step.APPLIED, passage, seen, trouble)
+        outcomes = {one: _unless_refused(told) for one, told in verdict.outcomes.items()}
+        return replace(verdict, outcomes=outcomes, pause=pause), Landing(Step.APPLIED, passage, seen, trouble)
     # Of a call that something on the way repeats, the answer can be the refusal of the second execution.
     repeated = seen == passage.lane.after(passage.legs)
     if passage.lost or repeated:
@@ -201,6 +207,11 @@ def _disturbed(
         return replace(unknown, pause=pause), Landing(Step.DISTURBED, passage, seen, trouble)
     refused = _all(flying, verdict, OutcomeKind.NOT_SENT, verdict.detail)
     return replace(refused, pause=pause), Landing(Step.GONE, passage, seen, trouble)
+
+
+def _unless_refused(told: Outcome) -> Outcome:
+    known = told.kind in (OutcomeKind.APPLIED, OutcomeKind.UNKNOWN)
+    return told if known else Outcome(OutcomeKind.UNKNOWN, TWICE)
 
 
 def _completed(verdict: Verdict) -> Verdict:

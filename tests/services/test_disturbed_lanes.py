@@ -9,8 +9,9 @@ from bot.domain.lanes import LaneKind
 from bot.domain.model import Decision
 from bot.ledger import copying
 from bot.providers.base import Health
-from bot.services.flying import REPEATED
+from bot.services.flying import REPEATED, TWICE
 from tests.services.lane_office import (
+    CREDENTIALS,
     MEMBERS,
     OTHER,
     OWN,
@@ -23,7 +24,7 @@ from tests.services.lane_office import (
     resumed,
     variables,
 )
-from tests.services.office import MOD, Door, members, pauses, paying
+from tests.services.office import MOD, Door, file_of, members, pauses, paying
 
 
 async def test_a_ring_that_somebody_moved_stops_the_batch_instead_of_paying(door: Door) -> None:
@@ -161,3 +162,18 @@ async def test_a_doubt_of_a_restored_ledger_is_not_settled_by_where_the_ring_sta
         await office.app.services.batches.resume(another, MOD)
         await office.quiet()
         assert await office.states(another) == "AA"
+
+
+async def test_refusals_of_a_call_that_moved_its_twins_twice_are_no_proof(door: Door) -> None:
+    """Something on the way sent it twice: the deductions were taken by the first one, and the second was told."""
+    ids = members(4)
+    rows = [(one, -30 if number < 2 else 5) for number, one in enumerate(ids)]
+    async with opened(door, LaneKind.TWINS, ids, settling=True) as office:
+        await office.send(paying(ids, 1), CREDENTIALS)  # from here on their balances are known
+        match = {"method": "PATCH", "path": PATHS[CREDENTIALS], "nth": 1}
+        await office.sandbox.faults({"match": match, "kind": "apply-twice"})
+        batch_id = await office.send(file_of(rows), CREDENTIALS, confirm={"again": True})
+        assert (await office.states(batch_id), await office.state(batch_id)) == ("UUAA", "paused:disturbed")
+        assert [award.detail for award in await office.awards(batch_id)] == [TWICE, TWICE, None, None]
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        assert await office.states(batch_id) == "AAAA"
