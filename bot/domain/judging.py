@@ -22,6 +22,9 @@ CREDENTIAL_TARGET: Final = "credential:"
 NO_ACCOUNT: Final = ""
 """Of a login: it belongs to no account, so it has a balance of its own."""
 
+ELSEWHERE: Final = "elsewhere"
+"""Name of what is recorded of a call's answer: its awards that the answer names as done in another currency."""
+
 NEWCOMERS_READ: Final = 5
 """Credentials with an unknown balance that are looked up before a call in any case. More of them are a new list of
 people; reading each of those takes longer than paying all, so it depends on the time that there is."""
@@ -70,6 +73,8 @@ class Doubted:
     """By award id, see ``Change.between``."""
     told_applied: bool = False
     """The service itself has named other awards of this call as done."""
+    elsewhere: frozenset[int] = frozenset()
+    """Awards that it has named as done in another currency."""
     mark: int | None = None
     """Gameball: a transaction that was listed before the call was sent."""
     job_open: bool = False

@@ -19,6 +19,7 @@ OLDER: Final = (
     "{detail} But this ledger was put back, or left behind, after the call: another one may have paid it in another"
     " way, so it is not sent again by itself."
 )
+OTHER_CURRENCY: Final = "{detail} But Drip named it as done in another currency, so it is not sent again by itself."
 ANOTHER_NAME: Final = (
     "{detail} But what was sent meanwhile to somebody who may be the same person under another name explains that as"
     " well."
@@ -37,6 +38,9 @@ def tempered(
     if _is_older(connection, doubted.attempt_id):
         by_list = _traits(connection, doubted).lists_payments
         judged = {one: _in_older(verdict, by_list=by_list) for one, verdict in judged.items()}
+    judged = {
+        one: _if_not_elsewhere(verdict) if one in doubted.elsewhere else verdict for one, verdict in judged.items()
+    }
     if currency is not None and not _is_by_places(found):
         judged = _by_another_name(connection, doubted, judged, (account, currency), found)
     return judged
@@ -73,6 +77,12 @@ def _in_older(judged: Judged, *, by_list: bool) -> Judged:
     if judged.judgement is Judgement.CANNOT_TELL or (judged.judgement is Judgement.LANDED and by_list):
         return judged
     return _doubtful(judged, OLDER)
+
+
+def _if_not_elsewhere(judged: Judged) -> Judged:
+    """What the balance in the batch's currency proves of an award that was named as done in another one: not that it
+    was paid nowhere."""
+    return _doubtful(judged, OTHER_CURRENCY) if judged.judgement is Judgement.NOT_LANDED else judged
 
 
 def _is_by_places(found: Judgements) -> bool:

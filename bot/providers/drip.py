@@ -9,7 +9,8 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from bot.domain import places
-from bot.domain.calls import Item, Verdict
+from bot.domain.calls import Item, Outcome, Verdict
+from bot.domain.judging import ELSEWHERE
 from bot.domain.lanes import Course, LaneKind
 from bot.domain.model import Pause, PauseKind, Programme, Recipient, RecipientType
 from bot.domain.probing import Leg, Purse
@@ -17,7 +18,7 @@ from bot.domain.shown import Shown
 from bot.errors import ResolutionFailed
 from bot.providers.base import Currency, Pace
 from bot.providers.drip_ids import can_be_currency, is_object_id, looks_up_by
-from bot.providers.drip_reading import read_credentials, told_of_credentials, uncut
+from bot.providers.drip_reading import OTHER_CURRENCY, read_credentials, told_of_credentials, uncut
 from bot.providers.drip_search import SEARCH_LIMIT, balance_in, held_in, index, read_search, slices
 from bot.providers.drip_writing import tally, unclear
 from bot.providers.http import Exchange
@@ -135,6 +136,19 @@ class DripAccess:
             return Pause(kind, f"{sent} Drip does not know what the settings name ({status}: {words}). Check {names}.")
         return None
 
+    def misplaced(self, outcomes: Mapping[int, Outcome]) -> tuple[Pause | None, dict[str, object]]:
+        """The pause for an answer that names awards as done in another currency, as every further call would be, and
+        what is recorded of them: no balance in the batch's own currency tells what they became."""
+        elsewhere = [one for one, outcome in outcomes.items() if outcome.detail == OTHER_CURRENCY]
+        if not elsewhere:
+            return None, {}
+        name = self.wording.variable("DRIP_CURRENCY_ID")
+        message = (
+            "Drip says that it paid another currency than the one of this batch. Look at Drip what the recipients got,"
+            f" settle the awards in doubt, and put {name} in order before anything more is sent."
+        )
+        return Pause(PauseKind.CURRENCY, message), {ELSEWHERE: elsewhere}
+
     async def pay_credentials(
         self,
         programme: Programme,
@@ -161,9 +175,10 @@ class DripAccess:
             return unknown(exchange, items, detail, pause=pause)
         outcomes, words = read_credentials(exchange.body, items, programme.destination.currency, self.wording)
         outcomes = uncut(outcomes, items) if shown.cuts_credentials else outcomes
-        pause = self.fault(words, exchange.status, sent="Some awards were not paid:")
+        misplaced, evidence = self.misplaced(outcomes)
+        pause = misplaced or self.fault(words, exchange.status, sent="Some awards were not paid:")
         told = told_of_credentials(exchange.body, legs)
-        return verdict(exchange, outcomes, tally(outcomes), pause=pause, told=told)
+        return verdict(exchange, outcomes, tally(outcomes), pause=pause, evidence=evidence, told=told)
 
     # --- reads -----------------------------------------------------------------------------------------------------
 

@@ -135,8 +135,10 @@ class DripMembers(OnLine):
         outcomes, balances = read_members(exchange.body, items, currency, legs, tells_balances=told_after)
         outcomes = uncut(outcomes, items) if self._shown.cuts_members else outcomes
         told = told_of_members(exchange.body, legs)
-        evidence = {"balances": balances} if balances else None
-        judged = verdict(exchange, outcomes, tally(outcomes), evidence=evidence, told=told)
+        pause, evidence = access.misplaced(outcomes)
+        if balances:
+            evidence["balances"] = balances
+        judged = verdict(exchange, outcomes, tally(outcomes), pause=pause, evidence=evidence, told=told)
         return replace(judged, whole=self._shown.skips_nobody)
 
     def _places_among(self, items: Sequence[Item]) -> Mapping[int, str] | None:

@@ -35,6 +35,7 @@ class DripSwitches:
     search_cap: int = 50
     search_limit: int = 20  # page size of a search that names none; undocumented, may be below 50
     unknown_currency: Literal["400", "404", "item"] = "400"
+    pays: Literal["asked", "default"] = "asked"  # "default": as where a name for the currency is not known any more
     unknown_member: Literal["400", "404", "skip"] = "400"
     duplicates: Literal["sum", "refuse"] = "sum"
     order: Literal["given", "shuffled"] = "given"  # in which a credentials call is worked off

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.services import currency_check
-from tests.services.office import Door, members, pauses, paying
+from tests.services.office import MOD, Door, members, pauses, paying
 from tests.support.sandbox import Sandbox
 
 IDS = members(3)
@@ -89,3 +89,27 @@ async def test_a_pause_is_over_once_the_currency_is_there(door: Door, sandbox: S
         await office.app.services.batches.resume(batch_id, batch.actor)
         await office.quiet()
         assert (await office.state(batch_id), await office.states(batch_id)) == ("finished", "AAA")
+
+
+@pytest.mark.parametrize("programme", DRIP)
+async def test_what_was_paid_in_another_currency_is_not_paid_again_because_its_own_did_not_move(
+    door: Door, sandbox: Sandbox, programme: str
+) -> None:
+    gems = {"DRIP_CURRENCY_ID": sandbox.drip["second_currency_id"]}
+    ids = members(12)
+    await sandbox.seed(discord_ids=ids, balance=1000)
+    async with door.open(**gems) as office:
+        await office.send(paying(ids, 7), programme)
+        await sandbox.switches(drip={"pays": "default"})
+        batch_id = await office.send(paying(ids), programme, confirm={"again": True})
+        assert (await office.states(batch_id), await office.state(batch_id)) == ("U" * 10 + "PP", "paused:currency")
+        assert pauses(office.told) == [(batch_id, "currency")]
+    async with door.open(settling=True, **gems) as office:
+        await office.app.services.batches.stop(batch_id, MOD)
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        assert await office.states(batch_id) == "U" * 10 + "CC"
+        assert len(await office.writes()) == 3
+        attempt = (await office.awards(batch_id))[0].attempt_id
+        assert attempt is not None
+        numbers = await office.app.ledger.evidence.numbers(attempt)
+        assert {"another currency" in (one.said or "") for one in numbers.values()} == {True}

@@ -95,7 +95,7 @@ def _credential_currency(realm: Realm, item: dict[str, Any]) -> str | None:
 
 def currency_of(realm: Realm, named: object) -> str:
     """The currency that a call means; an omitted one is the default. Raises ``Refused``."""
-    if named is None:
+    if named is None or realm.switches.pays == "default":
         return realm.main.id
     if not isinstance(named, str):
         raise Refused(400, "currency id must be string")
