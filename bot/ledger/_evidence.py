@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bot.domain.calls import Item
 from bot.domain.judging import ELSEWHERE, Doubted, Numbers
-from bot.domain.lanes import LaneKind, Passage
+from bot.domain.lanes import START_WITHIN, LaneKind, Passage
 from bot.domain.model import ProviderKind
 from bot.domain.promises import REASONS_WHOLE
 from bot.ledger import _balances, _kinds, _lanes, _once, _rows, restorations
@@ -98,9 +98,9 @@ def waiting(connection: sqlite3.Connection, account: str | None) -> list[Waiting
 
 
 def sent_at(claimed_at: int, evidence: str | None) -> int:
-    """When a call was sent: as noted at its end, else when it was claimed."""
+    """When a call was sent: as noted at its end, else the latest that it can have been after its claim."""
     noted = _rows.mapping(evidence or "{}").get("sent_at")
-    return max(claimed_at, noted) if isinstance(noted, int) else claimed_at
+    return max(claimed_at, noted) if isinstance(noted, int) else claimed_at + round(START_WITHIN * 1000)
 
 
 def doubt(connection: sqlite3.Connection, attempt_id: int) -> Doubted | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
-from bot.clock import Clock
+from bot.clock import Clock, milliseconds
 from bot.domain.calls import Item, Outcome, OutcomeKind, Verdict
 from bot.domain.judging import Doubted, Judged, Judgement, Judgements
 from bot.domain.model import Destination, Pause, PauseKind, Programme, ProviderKind, Recipient, Unit
@@ -224,7 +224,9 @@ class Neighbour:
                 if begin_by is not None and self._clock.now() > begin_by:
                     return Verdict(_each(items, OutcomeKind.NOT_SENT), None, "kept back for too long")
                 meets = "lost-after"
-            return await self._met(meets, float(parameter or 0), items)
+            sent_at = milliseconds(self._clock.now())
+            verdict = await self._met(meets, float(parameter or 0), items)
+            return replace(verdict, evidence={**verdict.evidence, "sent_at": sent_at})
         finally:
             self.flying -= 1
             self._flying_to -= set(targets)

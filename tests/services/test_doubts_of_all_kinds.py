@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from bot import checkpoints
+from bot.domain.calls import Item, Verdict
 from bot.domain.judging import Doubted, Judgements
+from bot.domain.lanes import START_WITHIN
 from bot.domain.model import Decision
+from bot.domain.probing import Leg
 from bot.services.watching import Doing
 from tests.services.neighbour import Neighbour, Truth, programme_of
 from tests.services.rig import STAFF, Rig, rig
@@ -191,6 +194,48 @@ async def test_a_crash_while_settling_decides_nothing_twice(
         it.start()
         await settled(it)
         assert (await it.states(batch_id), await it.applied(batch_id)) == ("AAA", "111")
+
+
+class Late(Neighbour):
+    """Whose limiter holds the first call back as long as a call may be held, and who carries it out as late as it can
+    be; the process ends while it waits for the answer."""
+
+    carried_out_at = 0.0
+    first: Sequence[Item] = ()
+
+    async def send(
+        self, body: bytes, items: Sequence[Item], legs: Sequence[Leg] = (), *, begin_by: float | None = None
+    ) -> Verdict:
+        if self.truth.calls:
+            return await super().send(body, items, legs, begin_by=begin_by)
+        self.truth.calls.append(tuple(item.award_id for item in items))
+        await self._clock.sleep(START_WITHIN - 0.1)
+        Late.first, Late.carried_out_at = items, self._clock.now() + SETTLE_AFTER - 0.1
+        raise Killed
+
+    async def judge(self, doubted: Doubted) -> Judgements:
+        if self._clock.now() >= Late.carried_out_at and Late.first:
+            self._apply(Late.first)
+            Late.first = ()
+        return await super().judge(doubted)
+
+
+async def test_a_call_that_a_crash_cut_off_is_judged_when_it_can_have_been_carried_out_at_the_latest(
+    tmp_path: Path,
+) -> None:
+    clock, truth = VirtualClock(), Truth()
+    made = partial(Late, programme_of("items"), truth=truth)
+    async with rig(tmp_path / "a.db", made, clock=clock, settle_after_seconds=SETTLE_AFTER) as it:
+        batch_id = await it.record([1, 2, 3])
+        it.start()
+        assert it.running is not None
+        with pytest.raises(Killed):
+            await it.running
+    async with rig(tmp_path / "a.db", made, clock=clock, settle_after_seconds=SETTLE_AFTER) as it:
+        it.start()
+        await settled(it)
+        assert (await it.states(batch_id), await it.applied(batch_id)) == ("AAA", "111")
+        assert len(truth.calls) == 1
 
 
 class Slow(Neighbour):
