@@ -72,6 +72,8 @@ class Line:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _once(self, method: str, path: str, body: bytes | None, begin_by: float | None = None) -> Exchange:
+        if begin_by is not None and (self._pacer.until() or 0.0) > begin_by:
+            return _TOO_LATE  # said at once: to wait first would only keep it from being known
         async with self._pacer.slot() as slot:
             began = self._clock.now()
             if begin_by is not None and began > begin_by:

@@ -31,7 +31,8 @@ MOST_SENDS: Final = 6
 """Sends of one call without a clear answer, after which it is left to be looked after later: 15 seconds and more. At
 30 % unclear answers chance alone does this once in 1,400 calls."""
 LONGEST_WAIT: Final = 30.0
-"""Seconds that a call waits between two sends because the service asked for it; longer, and it is left for later."""
+"""Seconds that a call waits between two sends because the service or its limit asks for it; longer, and it is left for
+later."""
 
 Send = Callable[[float], Awaitable[Verdict]]
 """Sends the call's bytes once, before this time (Unix seconds)."""
@@ -90,7 +91,8 @@ async def fly(flying: Flying, passage: Passage, send: Send, begin_by: float) -> 
         step, seen = await _step(flying, passage, verdict)
         if step is not Step.AGAIN or sends >= MOST_SENDS or verdict.pause is not None or not flying.going():
             break
-        wait = max(verdict.wait_seconds or 0.0, delay_after_unclear(sends))
+        held = (flying.provider.waiting_until or 0.0) - clock.now()
+        wait = max(verdict.wait_seconds or 0.0, delay_after_unclear(sends), held)
         if wait > LONGEST_WAIT:
             break
         flying.repeated()

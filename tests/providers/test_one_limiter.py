@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from bot.domain.calls import OutcomeKind
 from bot.domain.judging import Doubted
 from bot.domain.model import ProviderKind
 from bot.domain.probing import Leg, Purse
@@ -168,3 +169,20 @@ async def test_whatever_asks_an_account_for_anything_waits_for_its_limiter(
     else:
         assert len(arrived) > 1
         assert arrived[1] >= 300
+
+
+async def test_a_write_that_the_limiter_would_hold_back_beyond_its_time_does_not_wait_for_that(
+    service: Service,
+) -> None:
+    """Its awards are known not to have been sent, whatever ends the program meanwhile."""
+    service.replies(Reply(429, {}, {"Retry-After": "3000"}))
+    clock = SteppingClock()
+    providers = make_providers(settings(drip=[drip_account(service.url)]), clock)
+    for kind in (CREDENTIALS, MEMBERS):
+        provider = providers.make(programme(kind))
+        began = clock.now()
+        verdict = await provider.send(provider.build(ONE, "T"), ONE, begin_by=began + 5.0)
+        assert [outcome.kind for outcome in verdict.outcomes.values()] == [OutcomeKind.NOT_SENT]
+        assert clock.now() - began < 5.0
+    assert len(service.calls) == 1
+    await providers.close()
