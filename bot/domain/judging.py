@@ -25,6 +25,10 @@ NO_ACCOUNT: Final = ""
 ELSEWHERE: Final = "elsewhere"
 """Name of what is recorded of a call's answer: its awards that the answer names as done in another currency."""
 
+REFUSAL: Final = "refusal"
+"""Name of what is recorded of a call whose answer refuses it, and does not prove that nothing of it was carried out:
+what is to be said of an award that it is found to be about."""
+
 NEWCOMERS_READ: Final = 5
 """Credentials with an unknown balance that are looked up before a call in any case. More of them are a new list of
 people; reading each of those takes longer than paying all, so it depends on the time that there is."""
@@ -73,6 +77,8 @@ class Doubted:
     """By award id, see ``Change.between``."""
     told_applied: bool = False
     """The service itself has named other awards of this call as done."""
+    refusal: str | None = None
+    """Its answer refused it, with these words: what did not land did not because of a row in it, most likely."""
     elsewhere: frozenset[int] = frozenset()
     """Awards that it has named as done in another currency."""
     mark: int | None = None

@@ -35,7 +35,7 @@ AWARD_MOVES: Final[dict[AwardState, frozenset[AwardState]]] = {
     AwardState.UNKNOWN: frozenset(
         {
             AwardState.APPLIED,  # evidence, or a person
-            AwardState.REJECTED,  # the service's own late answer (a job that ended after the wait)
+            AwardState.REJECTED,  # the service's own late answer, or evidence that a call it refused did not land
             AwardState.PLANNED,  # evidence that it did not land, or a person who accepts the risk
             AwardState.SENDING,  # once more, under an id that the service takes only once
             AwardState.WRITTEN_OFF,  # a person

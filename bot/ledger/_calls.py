@@ -184,7 +184,7 @@ def record(
         _lanes.land(connection, landing, claim.attempt_id)
     moved = _outcomes.store(connection, claim.attempt_id, ending.outcomes, now)
     _balances.note(connection, claim.batch_id, claim.items, ending.outcomes, now)
-    lots = _set_apart(connection, claim.batch_id, ending.apart)
+    lots = set_apart(connection, claim.batch_id, ending.apart)
     if any(outcome.kind is OutcomeKind.NOT_SENT for outcome in ending.outcomes.values()):
         moved += _outcomes.settle_planned(connection, claim.batch_id, now).moved
     events.append(
@@ -223,8 +223,7 @@ def _refused_whole(claim: Claim, verdict: Verdict, rejected: Mapping[int, str], 
     outcomes = dict.fromkeys(rest, again)
     for award_id, why in rejected.items():
         outcomes[award_id] = Outcome(OutcomeKind.REJECTED, why)
-    middle = (len(rest) + 1) // 2 if split else len(rest)
-    groups = [group for group in (rest[:middle], rest[middle:]) if group]
+    groups = halves(rest) if split else [rest] if rest else []
     return _Ending("closed", "refused-whole", outcomes, groups)
 
 
@@ -243,8 +242,14 @@ def _end_attempt(connection: sqlite3.Connection, claim: Claim, verdict: Verdict,
         raise AlreadyRecorded(f"attempt {claim.attempt_id} has its outcome already; the second one was not stored")
 
 
-def _set_apart(connection: sqlite3.Connection, batch_id: int, groups: Sequence[Sequence[int]]) -> list[object]:
-    """Each new lot with its awards, for the history."""
+def halves(award_ids: Sequence[int]) -> list[Sequence[int]]:
+    """The groups in which awards of a refused call are tried next."""
+    middle = (len(award_ids) + 1) // 2
+    return [group for group in (award_ids[:middle], award_ids[middle:]) if group]
+
+
+def set_apart(connection: sqlite3.Connection, batch_id: int, groups: Sequence[Sequence[int]]) -> list[object]:
+    """Let each group go in a lot of its own; each new lot with its awards, for the history."""
     lots: list[object] = []
     for group in groups:
         # Even lots stay even and odd ones odd: the parity tells the endpoint.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.domain.calls import Item
-from bot.domain.judging import ELSEWHERE, Doubted, Numbers
+from bot.domain.judging import ELSEWHERE, REFUSAL, Doubted, Numbers
 from bot.domain.lanes import START_WITHIN, LaneKind, Passage
 from bot.domain.model import ProviderKind
 from bot.domain.promises import REASONS_WHOLE
@@ -124,7 +124,8 @@ def doubt(connection: sqlite3.Connection, attempt_id: int) -> Doubted | None:
     if open_ids and _once.is_once(kind, _lot_of(connection, open_ids[0])):
         items = _once.named(connection, batch_id, items)
     known = _rows.mapping(expected or "{}")
-    mark, nobody, elsewhere = known.get("mark"), known.get("absent"), _rows.mapping(evidence or "{}").get(ELSEWHERE)
+    mark, nobody, answered = known.get("mark"), known.get("absent"), _rows.mapping(evidence or "{}")
+    elsewhere, refusal = answered.get(ELSEWHERE), answered.get(REFUSAL)
     return Doubted(
         attempt_id=attempt_id,
         batch_id=batch_id,
@@ -135,6 +136,7 @@ def doubt(connection: sqlite3.Connection, attempt_id: int) -> Doubted | None:
         before={one: was for one, was in before_of(known, ids).items() if one in open_ids},
         between=_between(connection, items, account, currency, attempt_id) if currency is not None else {},
         told_applied=len(open_ids) < len(ids) and _told_applied(connection, attempt_id, ids),
+        refusal=refusal if isinstance(refusal, str) else None,
         elsewhere=frozenset(open_ids).intersection(elsewhere) if isinstance(elsewhere, list) else frozenset(),
         mark=mark if isinstance(mark, int) else None,
         job_open=state == "accepted",

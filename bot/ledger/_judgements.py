@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from bot.domain.calls import Outcome, OutcomeKind
 from bot.domain.judging import Doubted, Judged, Judgement, Judgements, holder_of
 from bot.domain.lanes import ENDS
-from bot.ledger import _balances, _evidence, _jobs, _lanes, _once, _outcomes, _tempering, events
+from bot.ledger import _balances, _calls, _evidence, _jobs, _lanes, _once, _outcomes, _tempering, events
 from bot.ledger.events import EventKind, Moved
 
 STOPPED: Final = "{why} The batch was stopped, so it is not sent again."
@@ -60,7 +60,8 @@ def record(
     if found.landing is not None:
         _lanes.land(connection, found.landing, attempt_id)
     _jobs.close_decided(connection, [attempt_id], now)
-    reopened = bool(settled[Judgement.NOT_LANDED]) and _outcomes.settle_planned(connection, batch_id, now).reopened
+    again = settled[Judgement.NOT_LANDED] and not _is_refused_alone(doubted)
+    reopened = bool(again) and _outcomes.settle_planned(connection, batch_id, now).reopened
     if reopened:
         events.append(connection, now, EventKind.BATCH_REOPENED, server_id=server_id, batch_id=batch_id)
     return Settled(settled[Judgement.LANDED], settled[Judgement.NOT_LANDED], reopened)
@@ -82,14 +83,18 @@ def _settle(
         return 0
     kind, event = _KINDS[judgement]
     landed = judgement is Judgement.LANDED
-    stopped = batch_state == "stopped" and not landed
+    refused = not landed and _is_refused_alone(doubted)
+    stopped = batch_state == "stopped" and not landed and not refused
     outcomes = {
-        one: Outcome(kind, verdict.detail, verdict.balance if landed else None) for one, verdict in proved.items()
+        one: Outcome(OutcomeKind.REJECTED, doubted.refusal)
+        if refused
+        else Outcome(kind, verdict.detail, verdict.balance if landed else None)
+        for one, verdict in proved.items()
     }
     moved = _outcomes.store(connection, doubted.attempt_id, outcomes, now)
     if stopped:
         moved += _cancel(connection, proved, now)
-    lots = [] if landed or stopped else _once.set_apart(connection, doubted.batch_id, once_up_to, list(proved))
+    lots = [] if landed or stopped or refused else _set_apart(connection, doubted, once_up_to, list(proved))
     detail = {
         "attempt": doubted.attempt_id,
         "awards": {str(one): dict(verdict.evidence) for one, verdict in proved.items()},
@@ -103,6 +108,20 @@ def _settle(
         facts={"lots": lots} if lots else None,
     )
     return len(proved)
+
+
+def _is_refused_alone(doubted: Doubted) -> bool:
+    """Whether the refusal of the call can only be about its one award, if that did not land."""
+    return doubted.refusal is not None and doubted.whole and len(doubted.items) == 1
+
+
+def _set_apart(
+    connection: sqlite3.Connection, doubted: Doubted, once_up_to: int, awards: Sequence[int]
+) -> list[object]:
+    """What is sent again goes with fewer others where its call was refused: together all would be refused once more."""
+    if doubted.refusal is not None:
+        return _calls.set_apart(connection, doubted.batch_id, _calls.halves(awards))
+    return _once.set_apart(connection, doubted.batch_id, once_up_to, awards)
 
 
 def _cancel(connection: sqlite3.Connection, proved: Mapping[int, Judged], now: int) -> list[Moved]:

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from bot.domain import places
 from bot.domain.calls import Item, Outcome, Verdict
-from bot.domain.judging import ELSEWHERE
+from bot.domain.judging import ELSEWHERE, REFUSAL
 from bot.domain.lanes import Course, LaneKind
 from bot.domain.model import Pause, PauseKind, Programme, Recipient, RecipientType
 from bot.domain.probing import Leg, Purse
@@ -35,6 +35,9 @@ RATE_PLANS: Final[Mapping[str, tuple[str, int, int]]] = {
     "enterprise": ("Enterprise", 500, 5_000_000),
 }
 WINDOW_SECONDS: Final = 60.0
+REFUSALS: Final = frozenset({400, 404, 409, 422})
+"""What the handler itself refuses a batch with: of the members batch nothing was applied then, since it is one
+transaction; of the credentials batch a part may have been (docs/services.md)."""
 _MOST_PAGES: Final = 50
 _CURRENCY_LIMIT: Final = 100
 """Currencies on one page, the documented maximum."""
@@ -167,18 +170,25 @@ class DripAccess:
         if (refused := self.door(exchange, items)) is not None:
             return refused
         if exchange.status != 200 or not exchange.whole:
-            # Only 200 is documented, and the batch is not documented to be atomic: even a 400 has to be checked.
-            words = self.wording.words(exchange.body)
-            detail = unclear(exchange, words)
-            refusal = exchange.status is not None and 400 <= exchange.status < 500
-            pause = self.fault(words, exchange.status, sent=detail) if refusal else None
-            return unknown(exchange, items, detail, pause=pause)
+            return self._not_done(exchange, items)
         outcomes, words = read_credentials(exchange.body, items, programme.destination.currency, self.wording)
         outcomes = uncut(outcomes, items) if shown.cuts_credentials else outcomes
         misplaced, evidence = self.misplaced(outcomes)
         pause = misplaced or self.fault(words, exchange.status, sent="Some awards were not paid:")
         told = told_of_credentials(exchange.body, legs)
         return verdict(exchange, outcomes, tally(outcomes), pause=pause, evidence=evidence, told=told)
+
+    def _not_done(self, exchange: Exchange, items: Sequence[Item]) -> Verdict:
+        """Only 200 is documented, and the batch is not documented to be atomic: even a 400 has to be checked."""
+        words = self.wording.words(exchange.body)
+        detail = unclear(exchange, words)
+        refusal = exchange.status is not None and 400 <= exchange.status < 500
+        pause = self.fault(words, exchange.status, sent=detail) if refusal else None
+        # Its own words are about rows then; a gateway's page has none.
+        about_rows = exchange.whole and exchange.status in REFUSALS and words is not None and pause is None
+        deducts = any(item.amount < 0 for item in items)
+        said = {REFUSAL: self.wording.refusal(words, deducts=deducts)} if about_rows else None
+        return unknown(exchange, items, detail, pause=pause, evidence=said)
 
     # --- reads -----------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from bot.providers.base import (
     Resolution,
 )
 from bot.providers.common import OnLine
-from bot.providers.drip import OWN_TWIN, DripAccess
+from bot.providers.drip import OWN_TWIN, REFUSALS, DripAccess
 from bot.providers.drip_accounts import accounts_of
 from bot.providers.drip_checks import examine_realm
 from bot.providers.drip_ids import credential_target, is_object_id, looks_up_by
@@ -48,10 +48,6 @@ from bot.providers.drip_writing import build_credentials, encode, tally, unclear
 from bot.providers.http import Exchange
 from bot.providers.verdicts import not_sent, unknown, unsent, verdict
 from bot.providers.wording import is_too_low
-
-_REFUSALS = frozenset({400, 404, 409, 422})
-"""With the batch being one transaction, each of these means that nothing of it was applied (docs/services.md)."""
-
 
 LOOKUP_TRIES = 7
 """A list is looked up in many searches, and one that fails ends the whole look-up: 15 seconds are worth it."""
@@ -127,7 +123,7 @@ class DripMembers(OnLine):
         exchange = await access.line.write("PATCH", f"{access.realm}/members/transaction", body, begin_by=begin_by)
         if (refused := access.door(exchange, items)) is not None:
             return refused
-        if exchange.status in _REFUSALS:
+        if exchange.status in REFUSALS:
             return self._refused(exchange, items, legs)
         if exchange.status != 200 or not exchange.whole:
             return unknown(exchange, items, unclear(exchange, access.wording.words(exchange.body)))

@@ -67,9 +67,16 @@ def not_sent(
     return verdict(exchange, outcomes, detail, refused_whole=refused_whole, pause=pause, wait=wait)
 
 
-def unknown(exchange: Exchange, items: Sequence[Item], detail: str, *, pause: Pause | None = None) -> Verdict:
+def unknown(
+    exchange: Exchange,
+    items: Sequence[Item],
+    detail: str,
+    *,
+    pause: Pause | None = None,
+    evidence: Mapping[str, object] | None = None,
+) -> Verdict:
     """Nothing is proved about any award of the call."""
-    return verdict(exchange, same(items, OutcomeKind.UNKNOWN, detail), detail, pause=pause)
+    return verdict(exchange, same(items, OutcomeKind.UNKNOWN, detail), detail, pause=pause, evidence=evidence)
 
 
 def unsent(items: Sequence[Item], detail: str, pause: Pause | None = None) -> Verdict:

@@ -36,6 +36,7 @@ class DripSwitches:
     search_limit: int = 20  # page size of a search that names none; undocumented, may be below 50
     unknown_currency: Literal["400", "404", "item"] = "400"
     pays: Literal["asked", "default"] = "asked"  # "default": as where a name for the currency is not known any more
+    unknown_credential: Literal["item", "400", "404"] = "item"  # of a batch; a guide answers 404 for one alone
     unknown_member: Literal["400", "404", "skip"] = "400"
     duplicates: Literal["sum", "refuse"] = "sum"
     order: Literal["given", "shuffled"] = "given"  # in which a credentials call is worked off

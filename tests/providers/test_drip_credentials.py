@@ -197,6 +197,7 @@ STATUSES: list[tuple[int, object, OutcomeKind, PauseKind | None]] = [
     (400, {"error": "updates must not have more than 50 items"}, UNKNOWN, None),
     (400, {"error": "Invalid realmPointId"}, UNKNOWN, PauseKind.CURRENCY),
     (404, {"error": "Not Found", "message": "Realm not found"}, UNKNOWN, PauseKind.SETTINGS),
+    (404, {"error": "Not Found", "message": "Credential not found"}, UNKNOWN, None),
     (404, b"", UNKNOWN, None),
     (409, {"error": "ConflictError"}, UNKNOWN, None),
     (422, {"error": "InsufficientBalance", "message": "low"}, UNKNOWN, None),
@@ -220,6 +221,7 @@ async def test_every_other_status_is_judged_as_far_as_it_proves_something(
     assert kinds(verdict) == [outcome, outcome]
     assert (verdict.pause.kind if verdict.pause else None) is pause
     assert not verdict.refused_whole
+    assert ("refusal" in verdict.evidence) is (status in (400, 404, 409, 422) and body != b"" and pause is None)
     assert verdict.detail
     assert "<" not in verdict.detail
     if outcome is NOT_SENT:

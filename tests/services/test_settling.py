@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from bot.domain.lanes import LaneKind
+from bot.ledger.verifying import verify
+from bot.providers.base import Health
 from bot.services import foresight, settling
 from tests.services.doubts import CALLS, FAULTS, resumed, seed
+from tests.services.lane_office import CREDENTIALS, check, credentials, lay, variables
 from tests.services.office import MOD, Door, members, paying
 from tests.support.patience import until
 
@@ -209,6 +213,41 @@ async def test_neither_do_faults_that_reads_meet_as_well_and_that_last(programme
     states, _ = await resumed(door)
     assert set(states) <= {"applied", "unknown"}
     assert states["applied"] >= (0.99 if programme == "drip-credentials" else 1) * len(ids)
+
+
+@pytest.mark.parametrize("twins", [False, True], ids=["by balances", "by twins"])
+@pytest.mark.parametrize("status", ["400", "404"])
+async def test_of_a_credentials_call_that_is_refused_for_one_row_the_others_are_paid(
+    status: str, twins: bool, door: Door
+) -> None:
+    """Its refusal proves nothing at first. What then is found not to have landed goes in halves, until it is alone."""
+    ids = members(8)
+    lanes = variables(LaneKind.TWINS, door) if twins else {}
+    async with door.open(settling=True, **lanes) as office:
+        await credentials(office, ids[:-1])
+        assert not twins or await lay(office.app, CREDENTIALS) == [Health.OK]
+        await office.sandbox.switches(drip={"unknown_credential": status})
+        batch_id = await office.send(paying(ids), CREDENTIALS)
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        assert await office.states(batch_id) == "AAAAAAAR"
+        assert await office.state(batch_id) == "finished"
+        assert (await office.awards(batch_id))[-1].detail == (
+            "Drip refused it: nobody is known there under this id (Credential not found)."
+        )
+        await check(office)
+        assert (await verify(office.app.ledger.database)).bad is None
+
+
+async def test_in_a_stopped_batch_a_refused_call_that_did_not_land_is_cancelled(door: Door) -> None:
+    ids = members(12)
+    async with door.open() as office:
+        await credentials(office, ids[1:])
+        await office.sandbox.switches(drip={"unknown_credential": "404"})
+        await office.sandbox.faults({"match": {**CALLS[CREDENTIALS], "nth": 2}, "kind": "401"})
+        batch_id = await office.send(paying(ids), CREDENTIALS)
+        assert (await office.states(batch_id), await office.state(batch_id)) == ("U" * 10 + "PP", "paused:key")
+        await office.app.services.batches.stop(batch_id, MOD)
+    assert (await resumed(door))[0] == {"cancelled": 12}
 
 
 async def test_credentials_that_are_not_there_are_still_known_not_to_be_when_they_are_sent_again(door: Door) -> None:

@@ -39,6 +39,7 @@ def credentials_transaction(realm: Realm, call: Call) -> Reply:
     if cap is not None and len(updates) > cap:
         raise Refused(400, f"updates must not have more than {cap} items")
     currencies = [_credential_currency(realm, item) for item in updates]
+    _check_credentials(realm, updates)
     order = list(range(len(updates)))
     if realm.switches.order == "shuffled":
         random.Random(call.log.id).shuffle(order)  # noqa: S311 - repeatable on purpose
@@ -50,6 +51,16 @@ def credentials_transaction(realm: Realm, call: Call) -> Reply:
         if problem is not None:
             errors.append({"type": item["type"], "value": item["value"], "error": problem})
     return Reply(200, {"success": not errors, "results": results, "errors": errors})
+
+
+def _check_credentials(realm: Realm, updates: list[dict[str, Any]]) -> None:
+    """Whether one who is not known is refused with the whole call."""
+    refusal = realm.switches.unknown_credential
+    if refusal == "item":
+        return
+    keys = [credential_key(item["type"], item["value"], item.get("source")) for item in updates]
+    if any(realm.holder(key, write=True) is None for key in keys):
+        raise Refused(int(refusal), "Credential not found")
 
 
 def _credit(
