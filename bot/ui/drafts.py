@@ -15,13 +15,13 @@ from typing import Any, Final, TypeVar
 import discord
 
 from bot.domain.model import Duplicates, ProviderKind
-from bot.errors import ApprovalNeeded, BursarError, MatchedEarlier, ResolutionFailed
+from bot.errors import ApprovalNeeded, BursarError, DraftGone, MatchedEarlier, ResolutionFailed
 from bot.services.submitting import Choice, Preview
 from bot.ui import answers, approvals, staff
 from bot.ui.answers import Interaction
 from bot.ui.cards import Tone, button, card
 from bot.ui.draft_form import ChangeForm
-from bot.ui.errors import Guarded
+from bot.ui.errors import Guarded, error_card
 from bot.ui.looking import Look, allowed, look, paint, settled
 from bot.ui.lookups import EDIT_EVERY_SECONDS, Search, Searched
 from bot.ui.parts import parts_of
@@ -39,6 +39,10 @@ T = TypeVar("T")
 
 _looking_up: set[asyncio.Task[None]] = set()
 """Cards that wait for a look-up; the event loop itself keeps only weak references to tasks."""
+
+_deciding: set[int] = set()
+"""Drafts about which a decision is under way whose card says so. A double click has one card: what the second press
+says of it must not cover the receipt of the first."""
 
 
 # --- showing --------------------------------------------------------------------------------------------------------
@@ -190,25 +194,45 @@ async def confirm(interaction: Interaction, seen: Look, choice: Choice) -> None:
 
 async def _seen(interaction: Interaction, seen: Look, work: Coroutine[Any, Any, T]) -> T:
     """Do what may take long, since the service may be asked first who presses, or the rows are many: the card then
-    says so, and comes back with its buttons when that is refused."""
-    task = asyncio.create_task(work, name=f"decision about draft {seen.preview.draft.id}")
-    if await wait_at_most(services_of(interaction).clock, task, EDIT_EVERY_SECONDS):
-        return await task
+    says so, and comes back with its buttons when that fails. A press beside another one leaves the card to that."""
+    draft_id = seen.preview.draft.id
+    if draft_id in _deciding:
+        return await work
+    _deciding.add(draft_id)
+    try:
+        task = asyncio.create_task(work, name=f"decision about draft {draft_id}")
+        if await wait_at_most(services_of(interaction).clock, task, EDIT_EVERY_SECONDS):
+            return await task
+        await _told(draft_id, _edit(interaction, _checking_card(interaction, seen)))
+        try:
+            return await task
+        except (MatchedEarlier, ApprovalNeeded):
+            raise  # they bring the card back themselves
+        except DraftGone as error:
+            await _told(draft_id, _edit(interaction, await error_card(interaction, error), []))
+            raise
+        except Exception:
+            await _told(draft_id, show_look(interaction, seen))
+            raise
+    finally:
+        _deciding.discard(draft_id)
+
+
+def _checking_card(interaction: Interaction, seen: Look) -> discord.ui.LayoutView:
     lines = ["Every row is checked once more before it is recorded. This goes on by itself; nothing has to be done."]
     if seen.preview.programme.kind is ProviderKind.DRIP_MEMBERS and not seen.limits.may_award_self:
         lines.append("You may not award yourself, so Drip may be asked first who you are there, until it answers.")
     practice = services_of(interaction).practice
     word = "Nothing sent yet · being checked"
-    await _edit(
-        interaction, card(card_title(seen.preview), tone=Tone.RUNNING, word=word, practice=practice, lines=lines)
-    )
+    return card(card_title(seen.preview), tone=Tone.RUNNING, word=word, practice=practice, lines=lines)
+
+
+async def _told(draft_id: int, showing: Awaitable[None]) -> None:
+    """Change a card by the way: what is recorded meanwhile, or was refused, is told whether that succeeds or not."""
     try:
-        return await task
-    except (MatchedEarlier, ApprovalNeeded):
-        raise  # they bring the card back themselves
-    except BursarError:
-        await show_look(interaction, seen)
-        raise
+        await showing
+    except (discord.HTTPException, OSError) as error:
+        _log.warning("the card of draft %s could not be edited: %s", draft_id, error)
 
 
 async def _ask(interaction: Interaction, seen: Look, choice: Choice) -> None:

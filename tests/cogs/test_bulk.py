@@ -177,6 +177,20 @@ async def test_twenty_presses_at_once_send_once_and_the_others_read_who_was_firs
         assert sorted((await world.paid()).values()) == [50] * 8
 
 
+async def test_a_press_too_many_does_not_bring_back_the_card_over_the_receipt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.ui.drafts.EDIT_EVERY_SECONDS", 0.0)  # every press takes long enough to be told of
+    async with discord_world(tmp_path) as world:
+        await world.setting("start_delay_seconds", 0)
+        card = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world))))
+        answers = await world.press_at_once(world.mod, card, "Send 8 awards", 20)
+        assert len([answer for answer in answers if "You sent nothing with this." in answer.text]) == 19
+        assert "**8 awards** recorded" in world.again(card).text
+        await world.quiet()
+        assert sorted((await world.paid()).values()) == [50] * 8
+
+
 async def test_duplicates_are_summed_unless_the_menu_says_otherwise(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         ada, grace = world.members[:2]
