@@ -153,6 +153,8 @@ def doing(view: BatchView) -> str | None:
             " check accounts take one at a time. Nothing has to be done."
         )
         return "\n".join([why, " · ".join(part for part in (calls, left) if part)])
+    if activity.doing is Doing.FOLLOWING and view.calls_left:
+        return f"The service is still working on earlier jobs; the next call waits for them · {calls}"
     if said := _about_doubts(activity):
         return said
     if held := _held(view):  # and not because the dispatcher has yet to look at a new batch

@@ -90,6 +90,14 @@ def test_a_call_that_is_sent_again_is_said_with_what_is_left() -> None:
     assert batch_text.doing(more) == f"{batch_text.SENT_AGAIN}\n1 call to go"
 
 
+def test_while_calls_wait_for_earlier_jobs_it_is_not_said_that_every_call_is_made() -> None:
+    full = view(Counts(planned=3, sending=9), Activity(Doing.FOLLOWING), calls_left=1)
+    told = "The service is still working on earlier jobs; the next call waits for them · 1 call to go"
+    assert batch_text.doing(full) == told
+    last = view(Counts(sending=9), Activity(Doing.FOLLOWING))
+    assert batch_text.doing(last) == "Every call is made; the service is still working on a job."
+
+
 @pytest.mark.parametrize(
     ("state", "doing", "told"),
     [
