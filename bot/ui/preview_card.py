@@ -111,18 +111,24 @@ def _again_card(preview: Preview, frame: Frame) -> discord.ui.LayoutView:
 
 
 def _whose(preview: Preview) -> str:
-    """``The recipients of these 5 rows get``; only what is known to be paid is called so."""
-    matched, noun = preview.blocking_matches, counted(preview)
+    """``The recipients of these 5 rows get``, or ``lose``; only what is known to be paid is called so."""
+    matched, noun, totals = preview.blocking_matches, counted(preview), preview.totals
     whose = f"The recipient of this {noun}" if matched == 1 else f"The recipients of these {matched:,} {noun}s"
-    get = "gets" if matched == 1 else "get"
-    return f"{whose} {'may get' if preview.matches.any_unsettled else get}"
+    verbs = [verb for verb, some in (("get", totals.rows > totals.deductions), ("lose", totals.deductions)) if some]
+    if preview.matches.any_unsettled:
+        return f"{whose} may {' or '.join(verbs)}"
+    return f"{whose} {' or '.join(f'{verb}s' if matched == 1 else verb for verb in verbs)}"
 
 
 def _again_label(preview: Preview) -> str:
-    matched, total = preview.blocking_matches, preview.good_rows
-    if matched >= total:
-        return f"Pay {count(matched, counted(preview))} a second time"
-    return f"Send all {total:,}, {matched:,} of them again"
+    """As on the main button, deductions are named: nobody takes points by a button that says "pay" or "send"."""
+    matched, total, taken = preview.blocking_matches, preview.good_rows, preview.totals.deductions
+    some = count(matched, counted(preview))
+    if taken >= total:
+        return f"Take points: {some if matched >= total else f'all {total:,}, {matched:,} of them'} a second time"
+    if taken:
+        return f"Send all {total:,} ({count(taken, 'takes points', 'take points')}), {matched:,} of them again"
+    return f"Pay {some} a second time" if matched >= total else f"Send all {total:,}, {matched:,} of them again"
 
 
 def card_title(preview: Preview) -> str:

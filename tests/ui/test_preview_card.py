@@ -110,6 +110,24 @@ def test_paying_again_is_a_step_of_its_own_with_a_red_button() -> None:
     assert "The recipients of these 1,198 rows get the points a second time" in text_of(view)
 
 
+@pytest.mark.parametrize(
+    ("deductions", "matched", "label", "said"),
+    [
+        (3, 3, "Take points: 3 rows a second time", "The recipients of these 3 rows lose the points a second time"),
+        (3, 1, "Take points: all 3, 1 of them a second time", "The recipient of this row loses the points"),
+        (1, 2, "Send all 3 (1 takes points), 2 of them again", "of these 2 rows get or lose the points"),
+        (0, 3, "Pay 3 rows a second time", "of these 3 rows get the points"),
+    ],
+)
+def test_nobody_takes_points_a_second_time_by_a_button_that_says_pay(
+    deductions: int, matched: int, label: str, said: str
+) -> None:
+    earlier = Matches(matched, 50 * matched, (EarlierBatch(41, "Ada", NOW_MS, None, matched),))
+    view = preview_card(preview(totals=totals(3, deductions=deductions), matches=earlier), FRAME, Step.AGAIN)
+    assert next(iter(buttons(view))) == label
+    assert said in text_of(view)
+
+
 def test_rows_that_may_never_be_paid_are_not_called_paid() -> None:
     some = Matches(5, 250, (EarlierBatch(41, "Ada", NOW_MS, None, 4, 1), EarlierBatch(40, "Ada", NOW_MS, None, 1)))
     text = text_of(preview_card(preview(matches=some), FRAME))
