@@ -44,7 +44,7 @@ class EventKind(StrEnum):
     LATE_ANSWER = "late-answer"  # attempt, state: what the service said of an award that was decided otherwise before
     AWARD_RESOLVED = "award-resolved"  # decision, reason, attempt
     EVIDENCE_APPLIED = "evidence-applied"  # attempt, awards: the numbers that prove that each one landed
-    EVIDENCE_NOT_LANDED = "evidence-not-landed"  # the same; they are sent again, unless the batch was stopped
+    EVIDENCE_NOT_LANDED = "evidence-not-landed"  # the same; sent again, unless stopped, or refused alone
     DRAFT_CANCELLED = "draft-cancelled"  # draft
     APPROVAL_ASKED = "approval-asked"  # approval, draft, why
     APPROVAL_GIVEN = "approval-given"  # approval, draft, content_hash
