@@ -148,6 +148,14 @@ def test_a_control_total_that_is_wrong_tells_both_numbers_and_the_row():
     assert all(word in ending.refusal.message for word in ("Row 4", "5,008", "5,007"))
 
 
+def test_an_amount_that_a_comma_may_have_parted_says_what_to_do_if_it_did_not():
+    reading = read(f"discord_id,amount,level\n{table.A},1,250,\n".encode(), table.DEFAULT)
+    (problem,) = reading.entries()
+    assert problem.message == (
+        "the row has 4 cells, the header 3; write 1250 if that is the amount, else take the empty cells at its end away"
+    )
+
+
 def test_reading_keeps_no_rows_in_memory():
     rows = "".join(f"{int(A) + 977 * number},{number % 90 + 1},thanks\n" for number in range(30_000))
     content = f"discord_id,amount,reason\n{rows}".encode()

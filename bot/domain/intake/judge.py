@@ -161,20 +161,26 @@ class Judge:
                 f"a quoted cell runs on to row {last} over what look like rows; close the quotation mark in row {line}"
             )
             return Problem(line, None, Broken.kind, message)
-        beyond = range(self._width, len(cells))
-        if beyond and (any(cell(cells, index) for index in beyond) or self._parts_an_amount(cells)):
+        if len(cells) <= self._width:
+            return None
+        counts = f"the row has {len(cells)} cells, the header {self._width}"
+        if any(cell(cells, index) for index in range(self._width, len(cells))):
             marks = _DELIMITER_WORDS[self._settled.layout.delimiter]
-            counts = f"the row has {len(cells)} cells, the header {self._width}"
             message = f"{counts}; put quotation marks around cells with {marks} in them"
+            return Problem(line, None, "extra-cells", message)
+        if (parted := self._parted_amount(cells)) is not None:
+            message = f"{counts}; write {parted} if that is the amount, else take the empty cells at its end away"
             return Problem(line, None, "extra-cells", message)
         return None
 
-    def _parts_an_amount(self, cells: list[str]) -> bool:
-        """Whether ``1,250`` without quotation marks became two cells, and shifted the others behind the header's."""
+    def _parted_amount(self, cells: list[str]) -> str | None:
+        """``1250`` where it may have been written with a comma and no quotation marks, so that it became two cells and
+        shifted the others behind the header's."""
         index = self._amount_index
         if self._settled.layout.delimiter != "," or index < 0:
-            return False
-        return _GROUPS.fullmatch(f"{cell(cells, index)},{cell(cells, index + 1)}") is not None
+            return None
+        together = f"{cell(cells, index)},{cell(cells, index + 1)}"
+        return together.replace(",", "") if _GROUPS.fullmatch(together) else None
 
     def _swallows_rows(self, cells: list[str]) -> bool:
         delimiter = self._settled.layout.delimiter
