@@ -55,7 +55,8 @@ class Total:
 def run_part(seeds: list[int]) -> Total:
     """A part of the campaign."""
     total = Total()
-    gc.disable()  # the runs are made of cycles; they are collected all at once
+    gc.disable()  # the runs are made of cycles; they are collected all at once,
+    gc.freeze()  # without a look at the program
     for seed in seeds:
         result = simulate(seed)
         total.runs += 1
@@ -68,6 +69,7 @@ def run_part(seeds: list[int]) -> Total:
         total.digest = hashlib.sha256(f"{total.digest}{result}".encode()).hexdigest()
         if total.runs % 50 == 0:
             gc.collect()
+    gc.unfreeze()
     gc.enable()
     return total
 

@@ -96,20 +96,38 @@ class Nested:
         source.close()
         self._plain.execute("PRAGMA foreign_keys = ON")
         self.in_transaction = False
+        self._reads = False
+        self._turning = {
+            "BEGIN": self._begin_to_read,
+            "BEGIN IMMEDIATE": self._begin_to_write,
+            "COMMIT": self._commit,
+            "ROLLBACK": self._roll_back,
+        }
         self.executemany = self._plain.executemany
         self.serialize = self._plain.serialize
         self.blobopen = self._plain.blobopen
 
     def execute(self, sql: str, values: Any = ()) -> Any:
-        if sql.startswith("BEGIN"):
-            self.in_transaction = True
-            return self._plain.execute("SAVEPOINT work")
-        if sql == "ROLLBACK":
+        turn = self._turning.get(sql)
+        return self._plain.execute(sql, values) if turn is None else turn()
+
+    def _begin_to_read(self) -> None:
+        """Nobody else writes meanwhile, and nothing is there to take back."""
+        self.in_transaction = self._reads = True
+
+    def _begin_to_write(self) -> None:
+        self.in_transaction = True
+        self._plain.execute("SAVEPOINT work")
+
+    def _commit(self) -> None:
+        if not self._reads:
+            self._plain.execute("RELEASE work")
+        self.in_transaction = self._reads = False
+
+    def _roll_back(self) -> None:
+        if not self._reads:
             self._plain.execute("ROLLBACK TO work")
-        if sql in ("COMMIT", "ROLLBACK"):
-            self.in_transaction = False
-            return self._plain.execute("RELEASE work")
-        return self._plain.execute(sql, values)
+        self._commit()
 
     def begin_run(self) -> None:
         self._plain.execute("SAVEPOINT run")
@@ -187,9 +205,7 @@ class InlineReader:
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if not self._alive():
             raise asyncio.CancelledError
-        result = work(self._connection)
-        await asyncio.sleep(0)
-        return result
+        return work(self._connection)  # in a task of its own: whoever asked hears of it two turns later
 
     async def close(self) -> None:
         """As above."""

@@ -4,43 +4,34 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from tests.simulation import command
 from tests.simulation.run import AROUND_A_CALL, Result, simulate
 from tests.simulation.storage import Storage
 
-ROOT = Path(__file__).resolve().parents[2]
 RUNS = int(os.environ.get("SIMULATION_RUNS", "20000"))
 PART = 1000
 """Runs of one test, so that the campaign spreads over everything that runs tests."""
-
-
-def _campaign(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tests.simulation", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
 
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("first", range(0, RUNS, PART))
 def test_thousands_of_runs_end_with_nothing_doubled_lost_claimed_or_stuck(first: int) -> None:
     runs = min(PART, RUNS - first)
-    done = _campaign("--seed", str(first), "--runs", str(runs), "--jobs", "1")
+    done = command.run("--seed", str(first), "--runs", str(runs), "--jobs", "1")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert f"{runs} runs" in done.stdout
 
 
 def test_every_seed_that_was_wrong_once_is_right() -> None:
-    done = _campaign("--known", "--jobs", "1")
+    done = command.run("--known", "--jobs", "1")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
 
 
 def test_a_seed_is_the_same_run_in_every_process() -> None:
-    digests = {re.findall(r"digest: (\w+)", _campaign("--runs", "25", "--seed", "300", "--jobs", "1").stdout)[0]
+    digests = {re.findall(r"digest: (\w+)", command.run("--runs", "25", "--seed", "300", "--jobs", "1").stdout)[0]
                for _ in range(2)}  # fmt: skip
     assert len(digests) == 1
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
+from tests.simulation import command
 from tests.simulation.mutations import DEVICES
 from tests.simulation.run import simulate
 from tests.simulation.storage import Storage
 
-ROOT = Path(__file__).resolve().parents[2]
 RUNS = 200
 """About ten seconds of a quiet processor. Runs are counted, since a seed is the same run on every machine."""
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_the_campaign_fails_within_ten_seconds_without(device: str) -> None:
-    command = [sys.executable, "-m", "tests.simulation", "--without", device, "--runs", str(RUNS)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = command.run("--without", device, "--runs", str(RUNS))
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
 
 
