@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.console.support import Done, bursar, environment
+from tests.support import nursery
 from tests.support.patience import PATIENCE
 from tests.support.sandbox import Sandbox, quick, standins
 
@@ -54,19 +54,11 @@ class Shell:
 
 
 @asynccontextmanager
-async def driver(shell: Shell, **variables: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def driver(shell: Shell, **variables: str) -> AsyncIterator[nursery.Process]:
     """A running bot without its Discord side."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.console.driver",
-        cwd=shell.directory,
-        env=environment({**shell.variables, **variables}),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    given = environment({**shell.variables, **variables})
+    process = await nursery.start("tests.console.driver", cwd=shell.directory, env=given)
     try:
-        assert process.stdout is not None
         async with asyncio.timeout(PATIENCE):
             assert await process.stdout.readline() == b"ready\n"
         yield process

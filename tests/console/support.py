@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support import nursery
 from tests.support.machine import kept
+from tests.support.nursery import AnyProcess
 from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,24 +41,14 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 async def start(
-    *arguments: str, directory: Path, variables: Mapping[str, str] | None = None
-) -> asyncio.subprocess.Process:
-    """``python -m bot …`` under way, without a terminal."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bot",
-        *arguments,
-        cwd=directory,
-        env=environment(variables or {}),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
+    *arguments: str, directory: Path, variables: Mapping[str, str] | None = None, anew: bool = False
+) -> AnyProcess:
+    """``python -m bot …`` under way, without a terminal; ``anew``: from the start of the interpreter."""
+    begin = nursery.start_anew if anew else nursery.start
+    return await begin("bot", *arguments, cwd=directory, env=environment(variables or {}))
 
 
-async def finished(process: asyncio.subprocess.Process) -> Done:
+async def finished(process: AnyProcess) -> Done:
     """Its end, with everything it said."""
     try:
         async with asyncio.timeout(FINISHES_WITHIN):
@@ -70,15 +61,17 @@ async def finished(process: asyncio.subprocess.Process) -> Done:
     return Done(process.returncode, out.decode(), err.decode())
 
 
-async def bursar(*arguments: str, directory: Path, variables: Mapping[str, str] | None = None) -> Done:
+async def bursar(
+    *arguments: str, directory: Path, variables: Mapping[str, str] | None = None, anew: bool = False
+) -> Done:
     """``python -m bot …`` to its end."""
-    done = await finished(await start(*arguments, directory=directory, variables=variables))
+    done = await finished(await start(*arguments, directory=directory, variables=variables, anew=anew))
     assert "Traceback" not in done.err, done.err
     assert "Warning:" not in done.err.replace("Warning: ", ""), done.err
     return done
 
 
-def tell(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+def tell(process: AnyProcess, number: signal.Signals) -> None:
     """Send a signal to a process that we started."""
     process.send_signal(number)
 
@@ -100,7 +93,7 @@ def payout(path: Path, count: int, *, amount: int = 10, first: int = 0) -> Path:
     return write_csv(path, "discord_id,amount", *rows)
 
 
-async def line_that(process: asyncio.subprocess.Process, part: str) -> None:
+async def line_that(process: AnyProcess, part: str) -> None:
     """Wait until standard error says something."""
     assert process.stderr is not None
     async with asyncio.timeout(PATIENCE):

@@ -129,7 +129,8 @@ def test_uploads_need_a_folder_for_temporary_files_with_room_for_the_largest(
 async def test_without_any_folder_for_temporary_files_the_rest_is_examined(shell: Shell):
     hidden = "import tempfile; tempfile._candidate_tempdir_list = lambda: ['/nowhere']"
     (shell.directory / "sitecustomize.py").write_text(hidden)
-    done = await shell("doctor", "--json", PYTHONPATH=f"{shell.directory}{os.pathsep}{ROOT}")
+    variables = {**shell.variables, "PYTHONPATH": f"{shell.directory}{os.pathsep}{ROOT}"}
+    done = await bursar("doctor", "--json", directory=shell.directory, variables=variables, anew=True)
     assert done.status == 1
     (finding,) = [one for one in done.json["findings"] if one["health"] == "failed"]
     assert finding["topic"] == "Temporary files"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 from pathlib import Path
@@ -12,11 +11,12 @@ import pytest
 
 from tests.console.conftest import Shell
 from tests.console.support import Done, finished, line_that, members, payout, start
+from tests.support.nursery import AnyProcess
 from tests.support.patience import until
 from tests.support.sandbox import Sandbox
 
 
-async def under_way(shell: Shell, file: Path, *options: str, **variables: str) -> asyncio.subprocess.Process:
+async def under_way(shell: Shell, file: Path, *options: str, **variables: str) -> AnyProcess:
     arguments = ("bulk", str(file), "--yes", "--json", *options)
     return await start(*arguments, directory=shell.directory, variables={**shell.variables, **variables})
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from pathlib import Path
 
 import pytest
 
 from bot.console.entry import COMMANDS
-from tests.console.support import ROOT, bursar, finished, write_csv
+from tests.console import support
+from tests.console.support import ROOT, finished, write_csv
+
+bursar = functools.partial(support.bursar, anew=True)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -82,13 +86,14 @@ async def test_without_a_ledger_there_is_nothing_to_export(tmp_path: Path):
     assert not (tmp_path / "bursar.db").exists()
 
 
-async def test_a_command_line_without_discord_does_not_load_it(tmp_path: Path):
+async def test_a_command_line_without_discord_does_not_load_it_and_nothing_warns(tmp_path: Path):
     code = (
         "import sys\nfrom bot.console.entry import main\n"
         "import bot.console.check, bot.console.bulk, bot.console.export, bot.console.resume, bot.console.doctor\n"
+        "import bot.console.verify, bot.console.backup, bot.console.restore, bot.console.forget\n"
         "sys.exit('discord' in sys.modules)"
     )
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=ROOT)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-W", "error", "-c", code, cwd=ROOT)
     assert await process.wait() == 0
 
 

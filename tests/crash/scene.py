@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support import nursery
 from tests.support.machine import kept
+from tests.support.nursery import AnyProcess
 from tests.support.sandbox import ROOT, Sandbox, running_sandbox
 
 ENDS_WITHIN = 60
@@ -44,7 +46,7 @@ async def sandbox_for(
         yield own
 
 
-def killed(process: asyncio.subprocess.Process) -> bool:
+def killed(process: AnyProcess) -> bool:
     """Kill it; whether it had not ended by itself at that very moment."""
     try:
         process.kill()
@@ -74,6 +76,8 @@ class Scene:
     people: tuple[str, ...]
     more: Mapping[str, str] = field(default_factory=dict)
     """Further settings."""
+    anew: bool = False
+    """Whether each process is an interpreter's, from its start, and not born in a nursery."""
 
     @classmethod
     async def set(cls, sandbox: Sandbox, directory: Path, programme: str, *, first: int, people: int = 25) -> Scene:
@@ -87,8 +91,8 @@ class Scene:
     def bulk(self) -> list[str]:
         return ["bulk", "payout.csv", "--programme", self.programme, "--yes", "--json"]
 
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        """``python`` with these arguments."""
+    async def start(self, module: str, *arguments: str) -> AnyProcess:
+        """``python -m module`` with these arguments."""
         settings = {
             **self.sandbox.environ(),
             "DRIP_CREDENTIALS_BATCH_SIZE": "10",
@@ -99,16 +103,9 @@ class Scene:
             "BURSAR_JOB_WAIT": "20",
             **self.more,
         }
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            *arguments,
-            cwd=self.directory,
-            env={**kept(), **settings, "PYTHONPATH": str(ROOT)},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        env = {**kept(), **settings, "PYTHONPATH": str(ROOT)}
+        start = nursery.start_anew if self.anew else nursery.start
+        return await start(module, *arguments, cwd=self.directory, env=env)
 
     async def run(self, *arguments: str) -> tuple[int, str]:
         """Exit status and standard output."""
@@ -127,20 +124,20 @@ class Scene:
 
     async def killed_at(self, name: str, arrival: int, *arguments: str) -> bool:
         """Whether the command (``bulk`` if none is named) was killed there, or never came there."""
-        status, _ = await self.run("-m", "tests.crash.launcher", name, str(arrival), *(arguments or self.bulk))
+        status, _ = await self.run("tests.crash.launcher", name, str(arrival), *(arguments or self.bulk))
         assert status in (KILLED, 99), f"{name}: exit status {status}"
         return status == KILLED
 
     async def resume(self) -> int:
         """A new process goes on; its exit status."""
-        status, _ = await self.run("-m", "bot", "resume", "--json")
+        status, _ = await self.run("bot", "resume", "--json")
         return status
 
     async def export(self) -> list[dict[str, Any]]:
         """The ledger's awards."""
         if not self._ledger_exists():
             return []  # killed before there was a ledger
-        status, out = await self.run("-m", "bot", "export", "--format", "json")
+        status, out = await self.run("bot", "export", "--format", "json")
         assert status == 0, f"export: {status}"
         return [json.loads(line) for line in out.splitlines()]
 

@@ -27,7 +27,7 @@ async def _killed_and_resumed(scene: Scene, kill: Kill) -> None:
     assert status == 0
     if not kill.recorded:
         # Nobody was promised anything: the same command simply works now.
-        status, _ = await scene.run("-m", "bot", *scene.bulk)
+        status, _ = await scene.run("bot", *scene.bulk)
         assert status == 0
         assert await scene.check() == {"applied": 25}
 
@@ -79,8 +79,8 @@ async def _ring(scene: Scene, number: int) -> Scene:
     await scene.sandbox.seed(members=[{"drip_id": one, "balance": 3, "balances": balances} for one in (own, other)])
     ringed = replace(scene, more={"DRIP_RING": f"{own}:{gems},{other}:{gems}"})
     probe = ("--probe", "--drip-member", own, "--second-currency", gems, "--yes")
-    assert (await ringed.run("-m", "bot", "doctor", *probe))[0] == 0
-    assert (await ringed.run("-m", "bot", "doctor", "--evidence"))[0] == 0
+    assert (await ringed.run("bot", "doctor", *probe))[0] == 0
+    assert (await ringed.run("bot", "doctor", "--evidence"))[0] == 0
     return ringed
 
 
@@ -110,6 +110,7 @@ async def test_a_call_on_a_ring_is_settled_after_a_kill_at_any_point(sandbox: Sa
 
 async def test_a_doubt_that_is_sent_again_may_be_killed_there_too(sandbox: Sandbox, tmp_path: Path) -> None:
     scene = await _ring(await Scene.set(sandbox, tmp_path / "a", "drip-members", first=0), 0)
+    scene = replace(scene, anew=True)  # here, from the start of the interpreter
     resume = ("resume", "--json")
     assert await scene.killed_at("claimed", 1)  # never left: the point has not moved, so the resume sends it again
     assert await scene.killed_at("again-recorded", 1, *resume)

@@ -39,7 +39,7 @@ class Reach:
 
     def moment(self, chance: random.Random) -> float:
         """Seconds after its start at which a process is killed."""
-        return self.seconds * chance.uniform(0.3, 1.0)
+        return self.seconds * chance.uniform(0.1, 1.0)
 
     def learn(self, *, killed: bool) -> None:
         self.seconds *= 1.1 if killed else 0.8
@@ -61,7 +61,7 @@ async def _killed_again_and_again(scene: Scene, reach: Reach, chance: random.Ran
     hits = 0
     for _ in range(PROCESSES):
         recorded = _is_recorded(scene.directory / LEDGER)
-        process = await scene.start("-m", "bot", *(["resume", "--json"] if recorded else scene.bulk))
+        process = await scene.start("bot", *(["resume", "--json"] if recorded else scene.bulk))
         reading = asyncio.ensure_future(process.communicate())
         await asyncio.wait({reading}, timeout=reach.moment(chance))
         hit = not reading.done() and killed(process)
@@ -75,7 +75,7 @@ async def _checked(scene: Scene, seed: int) -> Counter[str]:
     """The last process may end by itself; then the ledger is compared with what the services did."""
     ledger = scene.directory / LEDGER
     for _ in range(TRIES):
-        status, _ = await scene.run("-m", "bot", *(["resume", "--json"] if _is_recorded(ledger) else scene.bulk))
+        status, _ = await scene.run("bot", *(["resume", "--json"] if _is_recorded(ledger) else scene.bulk))
         if _is_recorded(ledger):
             break  # else members could not be looked up, and nothing was promised
     states = await scene.check()

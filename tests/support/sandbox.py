@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 import io
 import json
+import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from tests.support import nursery
 
 ROOT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 30
@@ -27,7 +30,7 @@ class Sandbox:
     info: Mapping[str, Any]
     """The JSON line as printed."""
     session: aiohttp.ClientSession
-    process: asyncio.subprocess.Process | None = None
+    process: nursery.Process | None = None
     """``None`` when it was started by somebody else."""
 
     @property
@@ -167,12 +170,9 @@ async def quick(info: Mapping[str, Any], *, everybody: bool = False) -> AsyncIte
 @contextlib.asynccontextmanager
 async def running_sandbox(*arguments: str | Path | int, cwd: Path = ROOT) -> AsyncIterator[Sandbox]:
     """``python -m bot.sandbox`` with these arguments, ready; stopped at the end, and with this process."""
-    command: Sequence[str] = ("-m", "bot.sandbox", "--die-with-parent", *(str(one) for one in arguments))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, cwd=cwd, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
+    given = [str(one) for one in arguments]
+    process = await nursery.start("bot.sandbox", *given, cwd=cwd, env=os.environ, errors_apart=False)
     try:
-        assert process.stdout is not None
         async with asyncio.timeout(_START_SECONDS):
             line = await process.stdout.readline()
         if not line:
@@ -183,12 +183,9 @@ async def running_sandbox(*arguments: str | Path | int, cwd: Path = ROOT) -> Asy
         await _stop(process)
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
+async def _stop(process: nursery.Process) -> None:
     if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+        process.terminate()
     try:
         async with asyncio.timeout(_STOP_SECONDS):
             await process.wait()
@@ -196,5 +193,4 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         process.kill()
         await process.wait()
     # without this the pipe's transport is closed by the garbage collector, after the loop
-    if process.stdout is not None:
-        await process.stdout.read()
+    await process.stdout.read()
