@@ -164,7 +164,7 @@ def without_proof_rule() -> Iterator[None]:
 @contextmanager
 def without_lots() -> Iterator[None]:
     """The halves of a refused call are not kept apart."""
-    with patch.object(_calls, "_set_apart", lambda *_: None):
+    with patch.object(_calls, "set_apart", lambda *_: None):
         yield
 
 
