@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 START = 1_790_000_000.0
 """Unix time at which every run begins."""
-MAX_TURNS = 60_000
-"""Turns of the loop after which a run counts as going round in circles. Long ones take about 8,000."""
+MAX_TURNS = 24_000
+"""Turns of the loop after which a run counts as going round in circles. Long ones take some 3,000."""
 
 
 class Stalled(Exception):
