@@ -148,7 +148,7 @@ def _matched_lines(matched: Mapping[str, Any]) -> Iterator[str]:
 
 def _unsettled(earlier: Mapping[str, Any]) -> str:
     unsettled = earlier["unsettled"]
-    return f" ({unsettled:,} under way or in doubt)" if unsettled else ""
+    return f" ({unsettled:,} under way, in doubt or written off)" if unsettled else ""
 
 
 def _label(earlier: Mapping[str, Any]) -> str:

@@ -82,13 +82,14 @@ class EarlierBatch:
     rows: int
     """How many of the draft's rows it matches."""
     unsettled: int = 0
-    """How many of these by an award that is not known to be paid: not sent yet, under way, or in doubt."""
+    """How many of these by an award that is not known to be paid: not sent yet, under way, in doubt, or given up in
+    doubt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Rows of a draft that were paid, or are being paid, in the last 30 days: same recipient, amount, account and
-    currency, whichever programme. Awards that were rejected, cancelled or written off do not count."""
+    """Rows of a draft that were paid, or may be, in the last 30 days: same recipient, amount, account and currency,
+    whichever programme. Awards that were rejected or cancelled do not count."""
 
     rows: int
     """Distinct draft rows matched by any earlier award."""

@@ -287,8 +287,8 @@ def matched_words(matches: Matches) -> str:
     if not matches.any_unsettled:
         return f"{was} already paid in the last 30 days"
     if not matches.any_paid:
-        return f"{is_} already under way or in doubt"
-    return f"{was} already paid in the last 30 days, or {is_} under way or in doubt"
+        return f"{is_} already under way, in doubt or written off"
+    return f"{was} already paid in the last 30 days, or {is_} under way, in doubt or written off"
 
 
 def describe_matches(matches: Matches) -> str:

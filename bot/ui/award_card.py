@@ -47,7 +47,7 @@ FEW: Final = 10
 _WORDS: Final = {
     BAD_ROWS_WORD: "Nothing sent · not everybody can be awarded",
     PAID_WORD: "Nothing sent · paid lately already",
-    UNSETTLED_WORD: "Nothing sent · already under way or in doubt",
+    UNSETTLED_WORD: "Nothing sent · already under way, in doubt or written off",
     SECOND_TIME_WORD: "Nothing sent · this would be paid a second time",
 }
 """A command has members where a file has rows."""

@@ -33,7 +33,7 @@ from bot.ui.text import count, escape
 
 BAD_ROWS_WORD: Final = "Nothing sent · there are bad rows"
 PAID_WORD: Final = "Nothing sent · rows were already paid"
-UNSETTLED_WORD: Final = "Nothing sent · rows are already under way or in doubt"
+UNSETTLED_WORD: Final = "Nothing sent · rows are already under way, in doubt or written off"
 SECOND_TIME_WORD: Final = "Nothing sent · these rows would be paid a second time"
 
 

@@ -246,7 +246,7 @@ def _earlier(matches: Matches, noun: str | None) -> list[str]:
 
 
 def _unsettled(batch: EarlierBatch) -> str:
-    return f" ({batch.unsettled:,} under way or in doubt)" if 0 < batch.unsettled < batch.rows else ""
+    return f" ({batch.unsettled:,} under way, in doubt or written off)" if 0 < batch.unsettled < batch.rows else ""
 
 
 def plan_line(preview: Preview) -> str:

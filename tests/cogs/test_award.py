@@ -328,7 +328,7 @@ async def test_an_award_in_doubt_is_not_called_paid_when_the_same_is_asked_for_a
         await world.sandbox.faults({"match": {"service": "drip", "method": "PATCH"}, "kind": "reset-after-apply"})
         await world.press(world.mod, card, card.buttons[0])
         again = await world.award(world.mod, members=ada.mention, amount="5")
-        assert "**The same is already under way or in doubt**" in again.text
+        assert "**The same is already under way, in doubt or written off**" in again.text
         assert "paid" not in again.text
         assert again.buttons == ["Pay again…", "Cancel"]
         more = await world.award(world.mod, members=ada.mention, amount="6")

@@ -58,7 +58,11 @@ async def test_a_kill_between_the_press_and_its_answer_leaves_a_card_that_can_be
         assert counts.applied <= len(paid) and set(paid.values()) <= {50}
         assert int(batch.actor.id) in {press.who.id for press in (*lost, *again)}
         for press in again:
-            told = (f"<@{batch.actor.id}> already sent it", "rows were already paid", "under way or in doubt")
+            told = (
+                f"<@{batch.actor.id}> already sent it",
+                "rows were already paid",
+                "under way, in doubt or written off",
+            )
             assert any(one in press.text for one in told) or press.who.id == int(batch.actor.id)
 
 

@@ -308,7 +308,7 @@ async def test_what_was_given_up_in_doubt_may_have_been_paid_and_is_asked_about(
         await batches.resolve(first, ids, Decision.WRITE_OFF, OTHER, reason="cannot tell")
         preview = await office.draft(paying(IDS[:3]))
         assert (preview.matches.rows, preview.blocking_matches) == (2, 2)
-        with pytest.raises(MatchedEarlier, match="2 awards are already under way or in doubt: batch 1"):
+        with pytest.raises(MatchedEarlier, match="2 awards are already under way, in doubt or written off: batch 1"):
             await office.confirm(preview)
         await office.confirm(preview, skip_matched=True)
         await office.quiet()

@@ -131,11 +131,11 @@ def test_nobody_takes_points_a_second_time_by_a_button_that_says_pay(
 def test_rows_that_may_never_be_paid_are_not_called_paid() -> None:
     some = Matches(5, 250, (EarlierBatch(41, "Ada", NOW_MS, None, 4, 1), EarlierBatch(40, "Ada", NOW_MS, None, 1)))
     text = text_of(preview_card(preview(matches=some), FRAME))
-    assert "**5 rows were already paid in the last 30 days, or are under way or in doubt**" in text
-    assert "batch 41 · 4 rows (1 under way or in doubt)" in text
+    assert "**5 rows were already paid in the last 30 days, or are under way, in doubt or written off**" in text
+    assert "batch 41 · 4 rows (1 under way, in doubt or written off)" in text
     none = Matches(1203, 60_150, (EarlierBatch(41, "Ada", NOW_MS, None, 1203, 1203),))
     text = text_of(preview_card(preview(matches=none), FRAME))
-    assert "**1,203 rows are already under way or in doubt**" in text
+    assert "**1,203 rows are already under way, in doubt or written off**" in text
     assert "paid" not in text.replace("not yet paid", "")
     assert "may get the points a second time" in text_of(preview_card(preview(matches=none), FRAME, Step.AGAIN))
 
