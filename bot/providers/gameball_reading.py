@@ -107,19 +107,20 @@ def read_status(body: bytes, wording: Wording) -> Status | None:
     words: dict[str, str] = {}
     bad = [*as_list(response.get("failed")), *as_list(answer.get("errors"))]
     _collect(as_list(response.get("successful")), _Mark.APPLIED, marks, words, wording)
-    _collect(as_list(answer.get("results")), _Mark.APPLIED if _are_done(answer) else None, marks, words, wording)
+    _collect(as_list(answer.get("results")), _Mark.APPLIED if _are_done(answer, state) else None, marks, words, wording)
     _collect(bad, _Mark.REFUSED, marks, words, wording)
     done = {name: kinds.pop() if len(kinds) == 1 else _Mark.CONTRADICTORY for name, kinds in marks.items()}
     return Status(state, wording.plain(word) or "?", done, words)
 
 
-def _are_done(answer: Mapping[str, Any]) -> bool:
-    """Whether ``results`` that say nothing themselves were carried out, as far as the job tells."""
+def _are_done(answer: Mapping[str, Any], state: JobState) -> bool:
+    """Whether ``results`` that say nothing themselves were carried out, as far as the job tells: by its counts, or
+    without them by having been completed."""
     results = list(map(as_object, as_list(answer.get("results"))))
     refused = len(as_list(answer.get("errors"))) + sum(_own_mark(one, None) is _Mark.REFUSED for one in results)
     processed, failed = as_whole(answer.get("processedItems")), as_whole(answer.get("failedItems"))
-    counted = (processed is None or processed >= len(results)) and (failed is None or failed <= refused)
-    return counted and str(answer["status"]).strip().lower() not in _BAD
+    counted = state is JobState.FINISHED if processed is None else processed >= len(results)
+    return counted and (failed is None or failed <= refused) and str(answer["status"]).strip().lower() not in _BAD
 
 
 def _collect(
