@@ -16,6 +16,9 @@ from bot.providers.wording import Wording
 
 NOT_IN_REPORT = "Gameball's report of the job does not name this award, so it is not known whether it was paid."
 CONTRADICTION = "Gameball's report of the job contradicts itself about this award, so it is not known what happened."
+LEFT_FAILED = (
+    "Gameball stopped the job and calls this award failed, so it is not known whether it refused it or left it."
+)
 REPORT_LOST = "Gameball has no report of the job (any more), so it is not known whether this was paid."
 
 _STATES: Final[Mapping[str, JobState]] = {
@@ -165,6 +168,8 @@ def outcomes_of(status: Status, items: Sequence[Item], wording: Wording) -> dict
             outcomes[item.award_id] = Outcome(OutcomeKind.APPLIED)
         elif running:
             continue  # a failure may still be retried by the service itself
+        elif mark is _Mark.REFUSED and status.state is JobState.LOST:
+            outcomes[item.award_id] = Outcome(OutcomeKind.UNKNOWN, LEFT_FAILED)
         elif mark is _Mark.REFUSED:
             detail = wording.refusal(status.words.get(item.target), deducts=item.amount < 0)
             outcomes[item.award_id] = Outcome(OutcomeKind.REJECTED, detail)

@@ -69,6 +69,8 @@ JOBS: list[tuple[str, object, JobState, dict[int, OutcomeKind]]] = [
      {1: UNKNOWN, 2: REJECTED}),
     ("b: stopped", job_b("stopped"), JobState.LOST, {1: UNKNOWN, 2: UNKNOWN}),
     ("b: stopped with a report", job_b("Stopped", [good(D1)], []), JobState.LOST, {1: APPLIED, 2: UNKNOWN}),
+    ("b: stopped, one failed", job_b("stopped", [good(D1)], [{"customerId": D2, "message": "No customer"}]),
+     JobState.LOST, {1: APPLIED, 2: UNKNOWN}),
     ("a: pending", {"batchId": "5003", "status": "pending", "results": [], "errors": []}, JobState.RUNNING, {}),
     ("a: completed", {"status": "completed", "results": [good(D1)], "errors": [{"customerId": D2, "error": "x"}]},
      JobState.FINISHED, {1: APPLIED, 2: REJECTED}),
