@@ -110,7 +110,8 @@ def read_status(body: bytes, wording: Wording) -> Status | None:
     words: dict[str, str] = {}
     bad = [*as_list(response.get("failed")), *as_list(answer.get("errors"))]
     _collect(as_list(response.get("successful")), _Mark.APPLIED, marks, words, wording)
-    _collect(as_list(answer.get("results")), _Mark.APPLIED if _are_done(answer, state) else None, marks, words, wording)
+    silent = _Mark.APPLIED if _are_done(answer, state) else None
+    _collect(as_list(answer.get("results")), None, marks, words, wording, silent=silent)
     _collect(bad, _Mark.REFUSED, marks, words, wording)
     done = {name: kinds.pop() if len(kinds) == 1 else _Mark.CONTRADICTORY for name, kinds in marks.items()}
     return Status(state, wording.plain(word) or "?", done, words)
@@ -127,10 +128,16 @@ def _are_done(answer: Mapping[str, Any], state: JobState) -> bool:
 
 
 def _collect(
-    entries: Iterable[Any], default: _Mark | None, marks: dict[str, set[_Mark]], words: dict[str, str], wording: Wording
+    entries: Iterable[Any],
+    listed: _Mark | None,
+    marks: dict[str, set[_Mark]],
+    words: dict[str, str],
+    wording: Wording,
+    *,
+    silent: _Mark | None = None,
 ) -> None:
     for entry in map(as_object, entries):
-        name, mark = entry.get("customerId"), _own_mark(entry, default)
+        name, mark = entry.get("customerId"), _own_mark(entry, listed, silent)
         if not isinstance(name, str) or mark is None:
             continue
         marks.setdefault(name, set()).add(mark)
@@ -139,20 +146,20 @@ def _collect(
             words.setdefault(name, said)
 
 
-def _own_mark(entry: Mapping[str, Any], default: _Mark | None) -> _Mark | None:
-    """What an entry says about itself, else what its list says (``default``); ``None``: neither does, as where it is
-    in a state that nobody knows."""
+def _own_mark(entry: Mapping[str, Any], listed: _Mark | None, silent: _Mark | None = None) -> _Mark | None:
+    """What an entry says about itself and its list about it (``listed``; ``None``: that list has both kinds, and an
+    entry that says nothing is ``silent``). ``None``: nobody says, as where it is in a state that nobody knows."""
     state = entry.get("status")
     word = (as_text(state) or "").strip().lower()
     good = entry.get("success") is True or word in _GOOD
     bad = entry.get("success") is False or word in _BAD or bool(entry.get("error"))
-    if good and bad:
+    if (good and bad) or (good and listed is _Mark.REFUSED) or (bad and listed is _Mark.APPLIED):
         return _Mark.CONTRADICTORY
-    if default is _Mark.REFUSED:
-        return _Mark.CONTRADICTORY if good else _Mark.REFUSED
-    if good or bad:
-        return _Mark.APPLIED if good else _Mark.REFUSED
-    return default if state is None else None
+    if bad or listed is _Mark.REFUSED:
+        return _Mark.REFUSED
+    if good:
+        return _Mark.APPLIED
+    return (listed or silent) if state is None else None
 
 
 def outcomes_of(status: Status, items: Sequence[Item], wording: Wording) -> dict[int, Outcome]:

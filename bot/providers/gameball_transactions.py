@@ -218,7 +218,9 @@ async def _judge(line: Line, doubted: Doubted, unit: Unit, sign: _Sign) -> Judge
     mark = doubted.mark or 0
     search = await walk(line, mark, min(PAGES_TO_JUDGE, 5 + len(missing)), take, lambda: not missing.total())
     if not search.ended and not search.failed and missing.total():
-        search = await _walk_customers(line, doubted, search, take)
+        by_customer = await _walk_customers(line, doubted, search, take)
+        is_there = by_customer.ended and sum(map(sign.is_on, by_customer.rows)) >= len(doubted.items)
+        search = by_customer if is_there or not by_customer.ended else await _walk_on(line, search, by_customer, take)
     strays = _strays(search.rows, sign, [*(item.target for item in doubted.items), *doubted.beside])
     found = _Found(sign, search, strays, witnesses.unseen, mark)
     judged = {item.award_id: _judged(doubted, item, found, unit, customers) for item in doubted.items}
@@ -257,6 +259,13 @@ async def _walk_customers(line: Line, doubted: Doubted, before: Search, take: Ca
         if not own.ended:
             return Search([*rows.values()], before.last, pages, ended=False, failed=own.failed)
     return Search([*rows.values()], before.last, pages, ended=True)
+
+
+async def _walk_on(line: Line, before: Search, by_customer: Search, take: Callable[[Row], bool]) -> Search:
+    """The rest of the list, too: what is in none of its customers' own lists may stand in another one's."""
+    rest = await walk(line, before.last, PAGES_TO_JUDGE, take, lambda: False)
+    rows = {_number(row): row for row in (*by_customer.rows, *rest.rows)}
+    return Search([*rows.values()], rest.last, by_customer.pages + rest.pages, ended=rest.ended, failed=rest.failed)
 
 
 def _strays(rows: Sequence[Row], sign: _Sign, targets: Sequence[str]) -> Sequence[Row]:

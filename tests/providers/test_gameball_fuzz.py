@@ -301,6 +301,25 @@ def test_where_the_list_is_too_long_a_row_that_was_seen_of_somebody_else_still_c
     assert judged(first, listed([]))[1].judgement is CANNOT
 
 
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        (listed([{"customerId": "cleo", "reason": OURS}]), CANNOT),  # ada's, whom the list calls cleo by now
+        (listed([{"customerId": "cleo"}]), NOT),
+        (listed([]).replace(b"false", b"true"), CANNOT),
+    ],
+    ids=["ours under another name", "nothing of ours", "no end"],
+)
+def test_what_no_customer_has_of_a_long_list_is_looked_for_in_the_rest_of_it(
+    monkeypatch: pytest.MonkeyPatch, rest: bytes, expected: Judgement
+) -> None:
+    monkeypatch.setattr(gameball_transactions, "PAGES_TO_JUDGE", 1)
+    first = json.dumps(
+        {"transactions": [{"gameballTransactionId": "1", "customerId": "dora"}], "hasMore": True}
+    ).encode()
+    assert judged(first, listed([]), listed([]), rest)[1].judgement is expected
+
+
 ONCE: list[tuple[str, list[dict[str, Any]], Judgement]] = [
     ("ours", [{"transactionId": ID}], LANDED),
     ("ours, of somebody else's", [{"transactionId": ID, "customerId": "cleo"}], LANDED),

@@ -64,7 +64,7 @@ JOBS: list[tuple[str, object, JobState, dict[int, OutcomeKind]]] = [
     ("b: all failed", job_b("failed", [], [{"customerId": D1, "error": "boom"}, good(D2)]), JobState.FINISHED,
      {1: REJECTED, 2: REJECTED}),
     ("b: a success with an error", job_b("completed", [good(D1, error="no"), good(D2)], []), JobState.FINISHED,
-     {1: REJECTED, 2: APPLIED}),
+     {1: UNKNOWN, 2: APPLIED}),
     ("b: a failure that says success", job_b("completed", [], [good(D1, success=True), good(D2)]), JobState.FINISHED,
      {1: UNKNOWN, 2: REJECTED}),
     ("b: stopped", job_b("stopped"), JobState.LOST, {1: UNKNOWN, 2: UNKNOWN}),
