@@ -34,10 +34,15 @@ class Ran:
 def start(folder: Path, *command: str) -> subprocess.Popen[str]:
     folder.mkdir(exist_ok=True)
     environ = {**os.environ, "TMPDIR": str(folder), "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(
-        [sys.executable, *command], cwd=ROOT, env=environ, text=True, encoding="utf-8",
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    # Tests that a shell runs in the background ignore Ctrl-C, and what they start would do so, too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env=environ, text=True, encoding="utf-8",
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def finish(process: subprocess.Popen[str], folder: Path) -> Ran:

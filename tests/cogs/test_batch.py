@@ -12,7 +12,8 @@ from bot.services.submitting import Choice, Wish
 from tests.support.batches import actor, alerts, batch, board_says, record, record_file, view
 from tests.support.discord import World, discord_world
 
-SLOW = {"service": "drip", "path": "/transaction", "kind": "slow", "ms": 150}
+SLOW = {"service": "drip", "path": "/transaction", "kind": "slow", "ms": 1500}
+"""Eight such calls take longer than a board waits between two edits, on a busy machine too."""
 
 
 async def mid_run(world: World) -> int:
