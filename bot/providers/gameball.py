@@ -18,7 +18,7 @@ from bot.domain.model import ACCEPTED_TYPES, Pause, PauseKind, Programme, Provid
 from bot.domain.probing import Leg, Purse
 from bot.domain.trials import ID_TAKEN
 from bot.errors import ResolutionFailed
-from bot.providers import gameball_once, gameball_transactions
+from bot.providers import gameball_list, gameball_once, gameball_transactions
 from bot.providers.base import FEW_READS, Currency, Finding, Foresight, JobReport, Pace, Reads, Resolution
 from bot.providers.common import OnLine
 from bot.providers.gameball_checks import examine_account
@@ -200,7 +200,7 @@ class Gameball(OnLine):
     async def look_ahead(
         self, items: Sequence[Item], known: Collection[int], mark: int | None, reads: Reads = FEW_READS
     ) -> Foresight:
-        return await gameball_transactions.look_ahead(self._line, mark)
+        return await gameball_list.look_ahead(self._line, mark)
 
     async def judge(self, doubted: Doubted) -> Judgements:
         if doubted.items[0].transaction_id is not None:
@@ -233,7 +233,7 @@ def number_text(amount: int, unit: Unit) -> str:
 
 def tagged(reason: str | None, token: str) -> str:
     """The reason with the call's token behind it and no other, one line, never cut inside a character."""
-    tag = gameball_transactions.tag_of(token)
-    words = " ".join(gameball_transactions.untagged(reason or "Adjustment").split()).encode("utf-8", "replace")
+    tag = gameball_list.tag_of(token)
+    words = " ".join(gameball_list.untagged(reason or "Adjustment").split()).encode("utf-8", "replace")
     text = words[: LONGEST_REASON - len(tag) - 1].decode("utf-8", "ignore").rstrip()
     return f"{text} {tag}" if text else tag

@@ -1,129 +1,26 @@
-"""Gameball's transaction list, searched for what a call of ours left in it.
-
-Source: docs.gameball.co/api-reference/transactions/transaction-management/list-transactions. Rows come in the order of
-their numbers, from behind ``startAfter``; that is not promised, so it is checked.
-"""
+"""Gameball's transaction list, searched for what a call of ours left in it."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final, Protocol
-from urllib.parse import quote
+from typing import Final, Protocol
 
 from bot.domain.calls import Item
 from bot.domain.judging import Doubted, Judged, Judgement, Judgements
 from bot.domain.model import Unit
-from bot.providers.base import Foresight
-from bot.providers.gameball_jobs import ROOT
+from bot.providers.gameball_list import ANY_TAG, Row, Search, customer_of, name_of, number_of, tag_of, walk
 from bot.providers.gameball_once import in_part
-from bot.providers.line import READ_TRIES, Line
-from bot.providers.reading import as_hundredths, as_list, as_object, as_text, as_whole, parse
+from bot.providers.line import Line
+from bot.providers.reading import as_hundredths, as_text, as_whole
 
-PAGE: Final = 200
-"""Transactions on one page, the documented maximum."""
 PAGES_TO_JUDGE: Final = 500
 """Pages that one look at a doubt may read: 100,000 transactions, 42 seconds at Gameball's limits."""
 PAGES_OF_CUSTOMER: Final = 50
 """The same of one customer's own list, where the whole one is too long."""
-PAGES_AHEAD: Final = 25
-"""Pages by which the mark is moved on before a call."""
-_ANY_TAG: Final = re.compile(r"\[bursar [0-9a-z]{4,}\]")
 _UNDONE: Final = frozenset({"cancelled", "canceled", "failed", "rejected", "reversed", "refunded", "voided"})
 """Words for a transaction that does not count. None is documented; each would contradict what the row is there for."""
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """A walk through the list."""
-
-    rows: Sequence[Row]
-    """Those that were wanted."""
-    last: int
-    """Number of the newest transaction that was seen, or where the walk began."""
-    pages: int
-    ended: bool
-    """The end of the list was reached, and nothing was unreadable on the way."""
-    failed: bool = False
-    """A page could not be had."""
-
-
-def tag_of(token: str) -> str:
-    """What every reason of a call carries."""
-    return f"[bursar {token}]"
-
-
-def untagged(reason: str) -> str:
-    """A reason as somebody wrote it, or copied it out of the list, where a token in it would stand for another call."""
-    return _ANY_TAG.sub(" ", reason)
-
-
-_TAG: Final = re.compile(r"\[bursar ([0-9a-z]{10})\]")
-
-
-async def walk(
-    line: Line,
-    after: int,
-    pages: int,
-    take: Callable[[Row], bool],
-    enough: Callable[[], bool],
-    *,
-    tries: int = READ_TRIES,
-    customer: str | None = None,
-) -> Search:
-    """Read the list (of one ``customer``) from behind ``after``, keeping the rows that ``take`` wants, until it has
-    ``enough`` or ends."""
-    of = "" if customer is None else f"&customerId={quote(customer, safe='')}"
-    rows: list[Row] = []
-    last = after
-    for page in range(1, pages + 1):
-        path = f"{ROOT}/transactions?startAfter={last}&limit={PAGE}{of}"
-        answer = await line.read(path, tries=tries, readable=_is_page)
-        if answer.status != 200 or not answer.whole:
-            return Search(rows, last, page, ended=False, failed=True)
-        content = as_object(parse(answer.body))
-        listed = as_list(content.get("transactions"))
-        for row in listed:
-            number = _number(row)
-            if number is None or number <= last:
-                return Search(rows, last, page, ended=False, failed=True)
-            last = number
-            if take(row):
-                rows.append(row)
-        more = content.get("hasMore")
-        if more is False or (more is None and len(listed) < PAGE):
-            return Search(rows, last, page, ended=True)
-        if enough() or not listed:
-            return Search(rows, last, page, ended=False)
-    return Search(rows, last, pages, ended=False)
-
-
-def _is_page(body: bytes) -> bool:
-    """Whether an answer is a page of the list, with as many numbered rows as it says."""
-    content = as_object(parse(body))
-    listed = content.get("transactions")
-    if not isinstance(listed, list) or None in map(_number, listed):
-        return False
-    return len(listed) >= (as_whole(content.get("count")) or 0)
-
-
-async def look_ahead(line: Line, mark: int | None) -> Foresight:
-    """Move the mark on: a later search for a call of ours then has less to read. Whose calls were listed tells whether
-    another ledger is at work, too."""
-    tokens: dict[str, int | None] = {}
-
-    def note(row: Row) -> bool:
-        for token in _TAG.findall(as_text(row.get("reason")) or ""):
-            tokens[token] = _time(row)
-        return False
-
-    search = await walk(line, mark or 0, PAGES_AHEAD, note, lambda: False, tries=1)
-    return Foresight({}, None if search.failed and search.last == (mark or 0) else search.last, tokens=tokens)
 
 
 async def judge(line: Line, doubted: Doubted, sent: Mapping[int, str], unit: Unit) -> Judgements:
@@ -170,14 +67,14 @@ class _ByTag:
 
     def is_on(self, row: Row) -> bool:
         reason = as_text(row.get("reason")) or ""
-        if _ANY_TAG.search(reason):
+        if ANY_TAG.search(reason):
             first, second, third = map(max, self._longest, _measured(reason))
             self._longest = (first, second, third)
         return self.name in reason
 
     def may_lack(self, row: Row, item: Item, unit: Unit) -> bool:
         reason, sent = as_text(row.get("reason")), self._sent[item.award_id]
-        if self._whole or (reason is not None and _ANY_TAG.search(reason)):
+        if self._whole or (reason is not None and ANY_TAG.search(reason)):
             return False  # with its own token it would be found; with another one it is another call's
         if all(mine <= seen for mine, seen in zip(_measured(sent), self._longest, strict=True)):
             return False  # reasons of this length do reach the list
@@ -209,7 +106,7 @@ async def _judge(line: Line, doubted: Doubted, unit: Unit, sign: _Sign) -> Judge
     missing, witnesses = Counter(customers), _Witnesses(doubted.witnesses)
 
     def take(row: Row) -> bool:
-        customer, is_ours = _customer(row), sign.is_on(row)
+        customer, is_ours = customer_of(row), sign.is_on(row)
         if is_ours:
             missing[customer] -= 1 if missing[customer] else 0
             witnesses.see(customer, row)
@@ -251,10 +148,10 @@ class _Witnesses:
 
 async def _walk_customers(line: Line, doubted: Doubted, before: Search, take: Callable[[Row], bool]) -> Search:
     """The list is long, so only what it has of each customer, from the mark to the end."""
-    rows, pages = {_number(row): row for row in before.rows}, before.pages
+    rows, pages = {number_of(row): row for row in before.rows}, before.pages
     for target in dict.fromkeys(item.target for item in doubted.items):
         own = await walk(line, doubted.mark or 0, PAGES_OF_CUSTOMER, take, lambda: False, customer=target)
-        rows.update((_number(row), row) for row in own.rows)
+        rows.update((number_of(row), row) for row in own.rows)
         pages += own.pages
         if not own.ended:
             return Search([*rows.values()], before.last, pages, ended=False, failed=own.failed)
@@ -264,7 +161,7 @@ async def _walk_customers(line: Line, doubted: Doubted, before: Search, take: Ca
 async def _walk_on(line: Line, before: Search, by_customer: Search, take: Callable[[Row], bool]) -> Search:
     """The rest of the list, too: what is in none of its customers' own lists may stand in another one's."""
     rest = await walk(line, before.last, PAGES_TO_JUDGE, take, lambda: False)
-    rows = {_number(row): row for row in (*by_customer.rows, *rest.rows)}
+    rows = {number_of(row): row for row in (*by_customer.rows, *rest.rows)}
     return Search([*rows.values()], rest.last, by_customer.pages + rest.pages, ended=rest.ended, failed=rest.failed)
 
 
@@ -280,7 +177,7 @@ def _strays(rows: Sequence[Row], sign: _Sign, targets: Sequence[str]) -> Sequenc
     open_targets = Counter(map(known_as, targets))
     strays = []
     for row in filter(sign.is_on, rows):
-        name = known_as(_name(row))
+        name = known_as(name_of(row))
         if open_targets[name]:
             open_targets[name] -= 1
         else:
@@ -304,15 +201,15 @@ class _Found:
 def _judged(doubted: Doubted, item: Item, found: _Found, unit: Unit, customers: Mapping[str, int]) -> Judged:
     sign, search = found.sign, found.search
     key = item.target.casefold()
-    own = [row for row in search.rows if _customer(row) in (key, "")]
+    own = [row for row in search.rows if customer_of(row) in (key, "")]
     if customers[key] > 1:  # customers that differ in their letters' case only
         own = [row for row in own if row.get("customerId") in (item.target, None)]
-    ours = [row for row in own if _customer(row) and sign.is_on(row)]
+    ours = [row for row in own if customer_of(row) and sign.is_on(row)]
     if sign.is_of_one:
         ours = list(filter(sign.is_on, search.rows))  # whatever the list calls the customer
     evidence: dict[str, object] = {
         "token": sign.name,
-        "found": [_number(row) for row in ours],
+        "found": [number_of(row) for row in ours],
         "pages": search.pages,
         "from": found.mark,
     }
@@ -325,9 +222,9 @@ def _judged(doubted: Doubted, item: Item, found: _Found, unit: Unit, customers: 
     if strays:
         detail = (
             "The list has a transaction of the same call that is of none of its customers by name, so it could be this"
-            f" award (transaction {_number(strays[0])}, customer {_name(strays[0]) or 'not named'})."
+            f" award (transaction {number_of(strays[0])}, customer {name_of(strays[0]) or 'not named'})."
         )
-        return Judged(Judgement.CANNOT_TELL, detail, {**evidence, "strays": [_number(row) for row in strays[:20]]})
+        return Judged(Judgement.CANNOT_TELL, detail, {**evidence, "strays": [number_of(row) for row in strays[:20]]})
     if not search.ended:
         detail = "Gameball's list of transactions could not be read to its end."
         return Judged(Judgement.CANNOT_TELL, detail, evidence, again=search.failed)
@@ -373,34 +270,5 @@ def _fits(row: Row, item: Item, unit: Unit) -> bool:
     return abs(points) == abs(item.amount) or (item.amount < 0 and abs(points) < abs(item.amount))
 
 
-def _name(row: Row) -> str:
-    """Whose row it is; empty where it does not say."""
-    name = row.get("customerId")
-    if isinstance(name, int) and not isinstance(name, bool):
-        name = str(name)
-    return as_text(name) or ""
-
-
-def _customer(row: Row) -> str:
-    """The same without case."""
-    return _name(row).casefold()
-
-
 def _status(row: Row) -> str:
     return (as_text(row.get("status")) or "").strip().lower()
-
-
-def _time(row: Row) -> int | None:
-    """When a transaction was made, in Unix milliseconds; Gameball's times are UTC, with or without saying so."""
-    try:
-        at = datetime.fromisoformat(as_text(row.get("transactionTime")) or "")
-        return round((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _number(row: Any) -> int | None:
-    number = as_object(row).get("gameballTransactionId")
-    if isinstance(number, str) and number.isascii() and number.isdigit() and len(number) <= 18:
-        return int(number)
-    return as_whole(number)

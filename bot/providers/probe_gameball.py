@@ -18,8 +18,8 @@ from bot.domain.probing import Fate, Leg, Purse, Reply
 from bot.providers.base import JobReport, JobState
 from bot.providers.gameball import LONGEST_REASON, tagged
 from bot.providers.gameball_jobs import ROOT, Jobs
+from bot.providers.gameball_list import Row, tag_of, walk
 from bot.providers.gameball_reading import read_accepted
-from bot.providers.gameball_transactions import Row, tag_of, walk
 from bot.providers.http import Exchange
 from bot.providers.line import Line
 from bot.providers.probing import fate_of, limit_headers, words_of

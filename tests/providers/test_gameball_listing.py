@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.providers.gameball_transactions import look_ahead
+from bot.providers.gameball_list import look_ahead
 
 
 @dataclass
