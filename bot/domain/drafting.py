@@ -71,6 +71,15 @@ class DraftTotals:
         return (self.total_absolute - self.total) // 2
 
 
+class AddedUp(NamedTuple):
+    """An earlier award that several rows were added up to."""
+
+    award_id: int
+    amount: int
+    rows: int
+    """How many there were."""
+
+
 @dataclass(frozen=True, slots=True)
 class EarlierBatch:
     """One earlier batch that holds rows of the draft."""

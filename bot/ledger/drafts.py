@@ -11,7 +11,7 @@ from typing import Final
 
 from bot.clock import Clock, milliseconds
 from bot.domain.budgets import BudgetUse
-from bot.domain.drafting import CampaignPaid, DraftTotals, LeftOut, Matches, StagedRow, TakenBack
+from bot.domain.drafting import AddedUp, CampaignPaid, DraftTotals, LeftOut, Matches, StagedRow, TakenBack
 from bot.domain.intake import Content, sha256_of
 from bot.domain.model import Actor, Problem, Recipient, RecipientType
 from bot.errors import NotFound
@@ -250,6 +250,13 @@ class Drafts:
         now = self._now()
         found = await self._database.read(lambda c: matching.lines(c, matching.scope(c, draft_id, now, matching.DAYS)))
         return frozenset(found)
+
+    async def added_up_lately(self, draft_id: int, of_lines: Sequence[int]) -> Mapping[int, Sequence[AddedUp]]:
+        """For these rows, by line: the awards of several rows that their recipients got lately."""
+        now = self._now()
+        return await self._database.read(
+            lambda c: matching.added_up(c, matching.scope(c, draft_id, now, matching.DAYS), of_lines)
+        )
 
     async def budget_uses(
         self, draft_id: int, actor: Actor, roles: frozenset[str], *, skip_matched: bool

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bot.domain.drafting import NO_MATCHES, EarlierBatch, Matches
+from bot.domain.drafting import NO_MATCHES, AddedUp, EarlierBatch, Matches
 from bot.domain.model import Duplicates, ProviderKind
 from bot.domain.states import COUNTS_AS_PAID
-from bot.ledger import _staging, _taking
+from bot.ledger import _rows, _staging, _taking
 
 DAYS: Final = 30
 BATCHES_SHOWN: Final = 10
@@ -33,7 +34,7 @@ STANDS_IN_PART: Final = _STANDS.format(whole=f" AND {_taking.whole('r', 'rb')}")
 # A row without anybody to send to pays nothing, so nothing stands in its way.
 _PAID: Final = (
     " awards a CROSS JOIN batches b ON b.id = a.batch_id"
-    f" WHERE {{who}} AND d.unresolved IS NULL AND a.id >= ?2 AND (a.amount = d.amount{{or_together}}) AND {STANDS}"
+    f" WHERE {{who}} AND d.unresolved IS NULL AND a.id >= ?2 AND {{which}} AND {STANDS}"
     " AND (b.account = ?3 OR b.programme = ?6) AND b.currency IS ?4 AND b.recorded_at >= ?5"
 )
 
@@ -88,7 +89,15 @@ class Scope:
     @property
     def paid(self) -> str:
         """SQL of the awards that stand in the way of the draft's row ``d``."""
-        return _PAID.format(who=same_recipient(self.kind), or_together="" if self.adds_up else _TOGETHER)
+        return self._earlier(f"(a.amount = d.amount{'' if self.adds_up else _TOGETHER})")
+
+    @property
+    def added_up(self) -> str:
+        """SQL of the awards of several rows that went to the recipient of the draft's row ``d``."""
+        return self._earlier("a.lines IS NOT NULL")
+
+    def _earlier(self, which: str) -> str:
+        return _PAID.format(who=same_recipient(self.kind), which=which)
 
     @property
     def values(self) -> tuple[int, int, str, str | None, int, str | None]:
@@ -160,3 +169,18 @@ def lines(connection: sqlite3.Connection, where: Scope | None, *, unlabelled: bo
         where.values,
     )
     return dict(found.fetchall())
+
+
+def added_up(connection: sqlite3.Connection, where: Scope | None, of_lines: Sequence[int]) -> dict[int, list[AddedUp]]:
+    """By line of a row, the awards of several rows that its recipient got lately."""
+    if where is None:
+        return {}
+    found = connection.execute(
+        "SELECT d.line, a.id, a.amount, json_array_length(a.lines) FROM draft_rows d CROSS JOIN"  # noqa: S608 # our words
+        f"{where.added_up} AND d.draft_id = ?1 AND d.line IN (SELECT value FROM json_each(?7))",
+        (*where.values, _rows.as_json(list(of_lines))),
+    )
+    earlier: dict[int, list[AddedUp]] = {}
+    for line, *award in found:
+        earlier.setdefault(line, []).append(AddedUp(*award))
+    return earlier

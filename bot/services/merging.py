@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.domain.drafting import StagedRow
+from bot.domain.drafting import AddedUp, StagedRow
 from bot.domain.model import Award, Duplicates, Notice, Problem, Unit
 from bot.domain.planning import merge_duplicates
 from bot.ledger.drafts import Draft
@@ -34,6 +34,7 @@ async def merge_staged(ledger: Ledger, draft_id: int, choosing: Choosing) -> tup
     Rows that continue one award are that award again, whatever the choice. Rows that continue different awards, or
     none, are never merged: once such a file is partly paid, the rows that are left have to be known again. Nor are
     rows added up that were paid lately, for in a sum nobody would find them: last week's rows with this week's below.
+    Rows that were one award lately become that award again, for the same reason.
 
     Sums can be made in two steps; *once* and *refuse* judge a group as a whole, and wait until everybody is looked up.
     """
@@ -44,7 +45,7 @@ async def merge_staged(ledger: Ledger, draft_id: int, choosing: Choosing) -> tup
     # Every row of a file may be among them: nothing walks through them on the event loop.
     award_ids = await asyncio.to_thread(_continues, groups)
     continued = await ledger.queries.awards_by_id(award_ids) if award_ids else {}
-    paid = await ledger.drafts.paid_lately(draft_id) if choosing.duplicates is Duplicates.SUM else frozenset()
+    paid = await _paid_lately(ledger, draft_id, groups) if choosing.duplicates is Duplicates.SUM else _Paid()
     plan = await asyncio.to_thread(_planned, groups, choosing.duplicates, continued, paid)
     warnings: list[Notice] = []
     for policy, together in plan.together.items():
@@ -53,6 +54,53 @@ async def merge_staged(ledger: Ledger, draft_id: int, choosing: Choosing) -> tup
             await ledger.drafts.replace(draft_id, merged.removed_lines, merged.rows, merged.problems, merged.left_out)
         warnings.extend(merged.warnings)
     return (*warnings, *_kept_apart(plan.apart), *_not_added_up(plan.left))
+
+
+@dataclass(frozen=True, slots=True)
+class _Paid:
+    """What the recipients of several rows got lately."""
+
+    lines: Collection[int] = frozenset()
+    """Rows that an award is the same as."""
+    added_up: Mapping[int, Sequence[AddedUp]] = field(default_factory=dict)
+    """Awards of several rows, by a row of their recipient."""
+
+    def together(self, rows: Sequence[StagedRow]) -> tuple[list[Sequence[StagedRow]], list[StagedRow]]:
+        """Neighbouring rows that were one award, and the rest; ``rows`` are of one recipient, by line."""
+        rest = list(rows)
+        runs: list[Sequence[StagedRow]] = []
+        awards = {one.award_id: one for row in rows for one in self.added_up.get(row.line, ())}
+        for award in sorted(awards.values(), key=lambda one: (-one.rows, one.award_id)):
+            run = _run_of(rest, award)
+            if run is not None:
+                runs.append(rest[run])
+                del rest[run]
+        return runs, rest
+
+
+def _run_of(rows: Sequence[StagedRow], award: AddedUp) -> slice | None:
+    """Where as many neighbouring rows as the award had are worth what it was."""
+    start = lines = amount = 0
+    for end, row in enumerate(rows, start=1):
+        lines += len(row.lines or (row.line,))
+        amount += row.amount
+        while lines > award.rows:
+            lines -= len(rows[start].lines or (rows[start].line,))
+            amount -= rows[start].amount
+            start += 1
+        if (lines, amount) == (award.rows, award.amount):
+            return slice(start, end)
+    return None
+
+
+async def _paid_lately(ledger: Ledger, draft_id: int, groups: Sequence[Sequence[StagedRow]]) -> _Paid:
+    first = await asyncio.to_thread(_first_of_each_name, groups)
+    return _Paid(await ledger.drafts.paid_lately(draft_id), await ledger.drafts.added_up_lately(draft_id, first))
+
+
+def _first_of_each_name(groups: Sequence[Sequence[StagedRow]]) -> list[int]:
+    """One line for each way in which a recipient is named."""
+    return [line for group in groups for line in {row.recipient.key: row.line for row in group}.values()]
 
 
 @dataclass(slots=True)
@@ -66,12 +114,16 @@ class _Plan:
     left: list[int] = field(default_factory=list)
     """Lines that were paid lately."""
 
+    def put_together(self, policy: Duplicates, rows: Sequence[StagedRow]) -> None:
+        if len(rows) > 1:
+            self.together.setdefault(policy, []).append(rows)
+
 
 def _planned(
     groups: Sequence[Sequence[StagedRow]],
     duplicates: Duplicates,
     continued: Mapping[int, Award],
-    paid: Collection[int],
+    paid: _Paid,
 ) -> _Plan:
     plan = _Plan()
     for group in groups:
@@ -79,12 +131,15 @@ def _planned(
         if len(parts) > 1:
             plan.apart.extend(row.line for row in group)
         for continues, part in parts.items():
-            known = paid if continues is None else frozenset()
-            plan.left.extend(row.line for row in part if row.line in known)
-            rest = [row for row in part if row.line not in known]
-            if len(rest) > 1:
-                policy = duplicates if continues is None else _as_it_was(continued[continues], rest)
-                plan.together.setdefault(policy, []).append(rest)
+            if continues is not None:
+                plan.put_together(_as_it_was(continued[continues], part), part)
+                continue
+            runs, others = paid.together(part)
+            for run in runs:
+                plan.put_together(duplicates, run)
+            plan.left.extend(row.line for run in runs if len(run) < len(part) for row in run)
+            plan.left.extend(row.line for row in others if row.line in paid.lines)
+            plan.put_together(duplicates, [row for row in others if row.line not in paid.lines])
     return plan
 
 

@@ -78,6 +78,40 @@ async def test_a_row_that_was_paid_is_found_also_where_another_row_of_its_recipi
         assert (again.matches.rows, again.totals.rows) == (5, 5)
 
 
+LAST_WEEK = [(IDS[0], 10), (IDS[1], 20), (IDS[0], 20), (IDS[2], 5), (IDS[2], 5), (IDS[2], 5)]
+THIS_WEEK = [(IDS[0], 25), (IDS[1], 7), (IDS[2], 4), (IDS[3], 1)]
+
+
+@pytest.mark.parametrize("rows", [LAST_WEEK + THIS_WEEK, THIS_WEEK + LAST_WEEK], ids=["below", "above"])
+async def test_rows_that_were_added_up_last_week_are_found_among_this_week_s(
+    rows: list[tuple[str, int]], door: Door
+) -> None:
+    """A sheet that only grows: whoever had several rows in it last week got their sum, which no single row shows."""
+    async with door.open() as office:
+        await office.send(file_of(LAST_WEEK))
+        preview = await office.draft(file_of(rows))
+        assert (preview.matches.rows, preview.matches.total) == (3, 30 + 20 + 15)
+        (told,) = [one for one in preview.warnings if "an award of the last 30 days has" in one.message]
+        assert len(told.lines) == len(LAST_WEEK)
+        recorded = await office.confirm(preview, skip_matched=True)
+        await office.quiet()
+        assert [award.amount for award in await office.awards(recorded.batch_id)] == [25, 7, 4, 1]
+        await office.check_books()
+        statuses = [row["status"] for row in await office.result(recorded.batch_id)]
+        old, new = ["not sent"] * len(LAST_WEEK), ["applied"] * len(THIS_WEEK)
+        assert statuses == (old + new if rows[:6] == LAST_WEEK else new + old)
+        third = await office.draft(file_of([*rows, (IDS[0], 3), (IDS[4], 2)]))
+        assert third.totals.rows - third.matches.rows == 2
+        assert (await office.confirm(third, skip_matched=True)).total == 5
+
+
+async def test_rows_that_only_add_up_to_an_award_of_other_rows_are_no_repeat(door: Door) -> None:
+    async with door.open() as office:
+        await office.send(file_of([(IDS[0], 10), (IDS[0], 20)]))
+        assert (await office.draft(file_of([(IDS[0], 10), (IDS[0], 15), (IDS[0], 5)]))).totals.rows == 1
+        assert (await office.draft(file_of([(IDS[1], 10), (IDS[1], 20), (IDS[1], 5)]))).matches.rows == 0
+
+
 async def test_rows_that_were_paid_and_are_sent_again_are_awards_of_their_own(door: Door) -> None:
     async with door.open() as office:
         await office.send(paying(IDS[:1]))
