@@ -28,30 +28,32 @@ def run(options: Namespace) -> int:
         return output.failed(options.json, error, FAILED, failure)
     output.say(_told(person, done), json_mode=options.json)
     if options.json:
-        output.emit({"entries": done.entries, "batches": done.batches, "error": None, "exit_status": 0})
+        told = {"entries": done.entries, "batches": done.batches, "others": done.others}
+        output.emit({**told, "error": None, "exit_status": 0})
     return 0
 
 
 def _told(person: str, done: Blanked) -> str:
-    if not done.entries:
-        return f"The history has no words of {person}: nothing there was to be blanked."
+    if not (done.entries or done.batches or done.others):
+        return f"The ledger has no words of {person}: nothing there was to be blanked."
+    entries, batches = output.plural(done.entries, "entry", "entries"), output.plural(done.batches, "batch", "batches")
     return (
-        f"Blanked: the words of {output.plural(done.entries, 'entry', 'entries')} of the history, in"
-        f" {output.plural(done.batches, 'batch', 'batches')}. Backups that were made before still have them."
+        f"Blanked: the words of {entries} of the history, in {batches} and in {output.plural(done.others, 'other row')}"
+        " (stops, approvals, sign-offs, drafts). Uploaded files, and backups that were made before, are as they were."
     )
 
 
 def failure(error: dict[str, Any], status: int) -> dict[str, Any]:
     """The JSON object when nothing was blanked."""
-    return {"entries": 0, "batches": 0, "error": error, "exit_status": int(status)}
+    return {"entries": 0, "batches": 0, "others": 0, "error": error, "exit_status": int(status)}
 
 
 async def _blanked(options: Namespace, settings: Settings, person: str) -> Blanked:
     if not options.yes:
         if not questions.can_ask():
             raise Refused("--yes is missing, and there is no terminal to ask on", hint="Add --yes if you mean it.")
-        output.note(f"What {person} wrote is blanked for good: name, reasons, notes.")
+        output.note(f"What {person} wrote is blanked for good: name, reasons, notes. Unconfirmed drafts are cancelled.")
         if not await questions.confirmed("Blank it?"):
             raise Refused("the question was not answered with yes")
     async with driven(settings) as ledger:
-        return await blank(ledger.database, CLOCK, person)
+        return await blank(ledger.database, CLOCK, person, options.name)

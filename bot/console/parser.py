@@ -238,10 +238,17 @@ def _forget(commands: _Commands[Parser]) -> None:
         "forget",
         "blank the name of a person, and the reasons and notes that this person wrote, in the ledger",
         "forget 123456789012345678",
-        "Who got how much, when, and by whose id stays; so do campaign names, uploaded files and older backups.\n"
-        "The ledger still verifies. The bot must not be running.",
+        "Also where the name stands beside what others did: who prepared or approved their batches. Drafts of the\n"
+        "person that nobody has confirmed are cancelled. Who got how much, when, and by whose id stays; so do\n"
+        "campaign names, file names, uploaded files and older backups. The ledger still verifies. The bot must not\n"
+        "be running.",
     )
     command.add_argument("person", metavar="DISCORD_ID", help="of the person whose words are blanked")
+    command.add_argument(
+        "--name",
+        metavar="NAME",
+        help="a name that this person had or gave at the command line (login, --by, --sign-off), which knows no ids",
+    )
     command.add_argument("--yes", action="store_true", help="answer the one question with yes")
     _json_option(command)
 

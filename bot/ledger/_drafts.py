@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.domain.model import Actor, Destination, ProviderKind, Unit
 from bot.errors import DraftGone, NotFound
-from bot.ledger import _files, _rows, _staging, events
+from bot.ledger import _files, _names, _rows, _staging, events
 from bot.ledger._draft_values import Draft, DraftState, NewDraft
 from bot.spool import Spool
 
@@ -70,7 +70,8 @@ def gone_to_batch(connection: sqlite3.Connection, draft_id: int) -> DraftGone:
         "SELECT id, actor_name, recorded_at FROM batches WHERE draft_id = ?", (draft_id,)
     ).fetchone()
     return DraftGone(
-        f"{name} confirmed this draft already, on {events.moment(at)}: it is batch {batch_id}", batch_id=batch_id
+        f"{_names.shown(name)} confirmed this draft already, on {events.moment(at)}: it is batch {batch_id}",
+        batch_id=batch_id,
     )
 
 
@@ -169,7 +170,7 @@ def _draft(row: _rows.Row) -> Draft:
         created_at=created_at,
         expires_at=expires_at,
         source=source,
-        actor=Actor(actor_id, actor_name, server_id),
+        actor=Actor(actor_id, _names.shown(actor_name), server_id),
         programme=programme,
         destination=Destination(ProviderKind(kind), account, currency, Unit(unit), template),
         reason=reason,

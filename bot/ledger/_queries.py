@@ -10,7 +10,7 @@ from typing import Final
 from bot.domain.model import Award
 from bot.domain.states import AwardState
 from bot.errors import LedgerError, NotFound
-from bot.ledger import _rows
+from bot.ledger import _names, _rows
 from bot.ledger._query_values import NOTHING_HELD_BACK, Attempt, Calls, Event, HeldBack
 
 LINES_CHUNK: Final = 5000
@@ -110,13 +110,16 @@ def _attempt(row: _rows.Row) -> Attempt:
 def events(batch_id: int, connection: sqlite3.Connection) -> Sequence[Event]:
     """The history of a batch, without the entries of single calls."""
     found = connection.execute(
-        "SELECT seq, at, kind, batch_id, award_id, actor_name, detail FROM events"
-        " WHERE batch_id = ? AND attempt_id IS NULL ORDER BY seq",
+        # The entry itself names nobody but who confirmed: the others can be blanked without it.
+        "SELECT e.seq, e.at, e.kind, e.batch_id, e.award_id, e.actor_id, e.actor_name,"
+        " iif(e.kind = 'batch-recorded', b.choice, e.detail)"
+        " FROM events e JOIN batches b ON b.id = e.batch_id"
+        " WHERE e.batch_id = ? AND e.attempt_id IS NULL ORDER BY e.seq",
         (batch_id,),
     )
     return [
-        Event(seq, at, kind, event_batch, award_id, actor_name, _rows.mapping(detail))
-        for seq, at, kind, event_batch, award_id, actor_name, detail in found
+        Event(seq, at, kind, event_batch, award_id, _names.of_entry(actor_id, actor_name), _rows.mapping(detail))
+        for seq, at, kind, event_batch, award_id, actor_id, actor_name, detail in found
     ]
 
 

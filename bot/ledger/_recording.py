@@ -13,6 +13,9 @@ from bot.domain.model import Actor
 from bot.errors import Refused
 from bot.ledger import _rows, _seals, _staging, undo
 
+NAMES: Final = ("prepared_by", "approved_by")
+"""In a batch's choice: people who are not who confirmed it. Their ids are there under the same names with ``_id``."""
+
 _KEPT: Final = "draft_id = ?1 AND line NOT IN (SELECT value FROM json_each(?2))"
 """The rows that are recorded: those of the draft without the skipped ones."""
 
@@ -42,6 +45,11 @@ def sums(connection: sqlite3.Connection, draft_id: int, skipped: str) -> Sums:
     ).fetchone()
     total, absolute, given = (_staging.whole(*pair) for pair in zip(halves[::2], halves[1::2], strict=True))
     return Sums(awards, rejected, total, absolute, given)
+
+
+def without_names(choice: Mapping[str, object]) -> dict[str, object]:
+    """What was decided, for the history, which can only be blanked entry by entry: names stand in the batch alone."""
+    return {key: value for key, value in choice.items() if key not in NAMES}
 
 
 def follow_chains(connection: sqlite3.Connection, draft_id: int) -> None:

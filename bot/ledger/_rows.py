@@ -21,6 +21,7 @@ from bot.domain.model import (
     Unit,
 )
 from bot.domain.states import AwardState, BatchState
+from bot.ledger import _names
 
 Row = tuple[Any, ...]
 
@@ -56,7 +57,7 @@ def batch(row: Row) -> Batch:
         recorded_at=recorded_at,
         starts_at=starts_at,
         finished_at=finished_at,
-        actor=Actor(actor_id, actor_name, server_id),
+        actor=Actor(actor_id, _names.shown(actor_name), server_id),
         programme=programme,
         destination=Destination(ProviderKind(kind), account, currency, Unit(unit), template),
         reason=reason,

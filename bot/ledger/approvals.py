@@ -11,7 +11,7 @@ from bot.clock import Clock, milliseconds
 from bot.domain.approving import NOTHING_ALONE, TOGETHER_MS, Alone, Approval, ApprovalRules, ApprovalState
 from bot.domain.model import Actor
 from bot.errors import ApprovalNeeded, DraftGone, NotAllowed, NotFound, Refused
-from bot.ledger import _drafts, _recording, _rows, events, matching, undo
+from bot.ledger import _drafts, _names, _recording, _rows, events, matching, undo
 from bot.ledger._draft_values import Draft, DraftState
 from bot.ledger._judging import Confirmation, Judged, judge, left_out, left_out_mark
 from bot.ledger._recording import Sums
@@ -281,5 +281,7 @@ def _find(connection: sqlite3.Connection, where: str, values: tuple[object, ...]
     row = connection.execute(f"SELECT {_COLUMNS} FROM approvals WHERE {where}", values).fetchone()  # noqa: S608 # our words
     if row is None:
         return None
-    id_, draft_id, state, *rest = row
-    return Approval(id_, draft_id, ApprovalState(state), *rest)
+    id_, draft_id, state, content_hash, flags, why, asked_at, expires_at, asked_by, decided_at, decided_by, *rest = row
+    asked = (content_hash, flags, why, asked_at, expires_at, _names.shown(asked_by))
+    decider = None if decided_by is None else _names.shown(decided_by)
+    return Approval(id_, draft_id, ApprovalState(state), *asked, decided_at, decider, *rest)

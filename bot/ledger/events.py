@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Final
 
 from bot.domain.model import Actor
-from bot.ledger import _seals
+from bot.ledger import _names, _seals
 
 PROGRAM: Final = "Bursar"
 """Who did it, when it was no person."""
@@ -189,11 +189,11 @@ def _facts(
 def last(connection: sqlite3.Connection, batch_id: int, kinds: Iterable[EventKind]) -> Who | None:
     """Who brought the batch into its state last, as told by events of these kinds."""
     row = connection.execute(
-        "SELECT actor_name, at FROM events WHERE batch_id = ? AND attempt_id IS NULL"
+        "SELECT actor_id, actor_name, at FROM events WHERE batch_id = ? AND attempt_id IS NULL"
         " AND kind IN (SELECT value FROM json_each(?)) ORDER BY seq DESC LIMIT 1",
         (batch_id, json.dumps([kind.value for kind in kinds])),
     ).fetchone()
-    return Who(row[0] or PROGRAM, row[1]) if row is not None else None
+    return Who(_names.of_entry(row[0], row[1]) or PROGRAM, row[2]) if row is not None else None
 
 
 def moment(at_ms: int) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from bot.clock import Clock, milliseconds
 from bot.domain.model import Actor, PauseKind
 from bot.errors import Refused
-from bot.ledger import events
+from bot.ledger import _names, events
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
 
@@ -116,7 +116,7 @@ def _all(connection: sqlite3.Connection) -> list[Halt]:
         "SELECT id, server_id, at, by_id, by_name, reason FROM halts WHERE released_at IS NULL ORDER BY id"
     )
     return [
-        Halt(id_, server, at, Actor(by_id, by_name, server), reason)
+        Halt(id_, server, at, Actor(by_id, _names.shown(by_name), server), reason or _names.NO_WORDS)
         for id_, server, at, by_id, by_name, reason in found
     ]
 

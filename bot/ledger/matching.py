@@ -10,7 +10,7 @@ from typing import Final
 from bot.domain.drafting import NO_MATCHES, AddedUp, EarlierBatch, Matches
 from bot.domain.model import Duplicates, ProviderKind
 from bot.domain.states import COUNTS_AS_PAID
-from bot.ledger import _rows, _staging, _taking
+from bot.ledger import _names, _rows, _staging, _taking
 
 DAYS: Final = 30
 BATCHES_SHOWN: Final = 10
@@ -146,7 +146,8 @@ def find(connection: sqlite3.Connection, where: Scope | None) -> Matches:
         f"{where.paid} AND d.draft_id = ?1 GROUP BY b.id ORDER BY b.id DESC LIMIT {BATCHES_SHOWN}",
         where.values,
     )
-    return Matches(rows, total, tuple(EarlierBatch(*row) for row in batches), _mark(connection, where))
+    earlier = tuple(EarlierBatch(batch_id, _names.shown(name), *rest) for batch_id, name, *rest in batches)
+    return Matches(rows, total, earlier, _mark(connection, where))
 
 
 def _mark(connection: sqlite3.Connection, where: Scope) -> str:

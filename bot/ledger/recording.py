@@ -70,11 +70,16 @@ def _record(connection: sqlite3.Connection, draft_id: int, confirmation: Confirm
         "matches_are_harmless": confirmation.matches_are_harmless,
         "skipped": len(skipped),
         "prepared_by": draft.actor.name,
+        "prepared_by_id": draft.actor.id,
     }
     if confirmation.difference:
         choice["difference"] = True
     if approval is not None:
-        choice |= {"approval": approval.id, "approved_by": approval.decided_by}
+        choice |= {
+            "approval": approval.id,
+            "approved_by": approval.decided_by,
+            "approved_by_id": approval.decided_by_id,
+        }
     starts_at = now + round(confirmation.start_delay_seconds * 1000)
     batch_id = _recording.insert_batch(connection, draft_id, confirmation.actor, choice, sums, now, starts_at)
     _recording.insert_awards(connection, draft_id, batch_id, judged.skipped_lines, now)
@@ -92,7 +97,7 @@ def _record(connection: sqlite3.Connection, draft_id: int, confirmation: Confirm
         server_id=draft.actor.server_id,
         batch_id=batch_id,
         actor=confirmation.actor,
-        detail=choice,
+        detail=_recording.without_names(choice),
         facts=contents.facts,
         text=contents.words,
         rows=[] if approval is None else [("approvals", (approval.id,))],

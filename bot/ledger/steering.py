@@ -13,7 +13,7 @@ from bot.clock import Clock, milliseconds
 from bot.domain.model import Actor, Decision, Pause, Steered
 from bot.domain.states import AwardState
 from bot.errors import NotFound, Refused
-from bot.ledger import _jobs, _lanes, _outcomes, events, halts, restorations, undo
+from bot.ledger import _jobs, _lanes, _names, _outcomes, events, halts, restorations, undo
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind, Moved, Who
 
@@ -263,11 +263,11 @@ def _decide(
 def _decided_before(connection: sqlite3.Connection, award_id: int, batch_id: int) -> Steered:
     """By whom an award was decided that is not in doubt any more: a person, or else what the service answered."""
     row = connection.execute(
-        "SELECT actor_name, at FROM events WHERE batch_id = ? AND attempt_id IS NULL AND award_id = ? AND kind = ?"
-        " ORDER BY seq DESC LIMIT 1",
+        "SELECT actor_id, actor_name, at FROM events WHERE batch_id = ? AND attempt_id IS NULL AND award_id = ?"
+        " AND kind = ? ORDER BY seq DESC LIMIT 1",
         (batch_id, award_id, EventKind.AWARD_RESOLVED.value),
     ).fetchone()
     if row is None:
         (at,) = connection.execute("SELECT changed_at FROM awards WHERE id = ?", (award_id,)).fetchone()
         return Steered(False, events.PROGRAM, at)
-    return Steered(False, row[0], row[1])
+    return Steered(False, _names.of_entry(row[0], row[1]) or events.PROGRAM, row[2])

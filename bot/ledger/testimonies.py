@@ -213,7 +213,9 @@ class _Work:
         if one.state in (AwardState.APPLIED, AwardState.WRITTEN_OFF) or one.state not in FINAL:
             found.fresh.append(one)
         else:
-            found.not_sent |= dict.fromkeys(one.lines, f"{one.state.value} there{f': {one.said}' if one.said else ''}")
+            # Only a person cancels, and left-out lines are never blanked: who it was is not repeated in them.
+            said = f": {one.said}" if one.said and one.state is not AwardState.CANCELLED else ""
+            found.not_sent |= dict.fromkeys(one.lines, f"{one.state.value} there{said}")
 
     def _sort_known(self, one: Told, it: _same.Here, found: _Sorted, *, told_there: bool) -> None:
         if one.elsewhere:
@@ -241,7 +243,7 @@ class _Work:
         _staging.insert(connection, draft_id, [_staged(one) for one in fresh], unpaid)
         self._finish_draft(draft_id)
         sums = _recording.sums(connection, draft_id, "[]")
-        choice = {"history": self.new.file_name, "skipped": 0, "prepared_by": self.new.actor.name}
+        choice = {"history": self.new.file_name, "skipped": 0}
         batch_id = _recording.insert_batch(
             connection, draft_id, self.new.actor, choice, sums, self.now, starts_at=self.now
         )

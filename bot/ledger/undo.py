@@ -10,7 +10,7 @@ from typing import Final
 
 from bot.domain.drafting import TakenBack
 from bot.errors import Refused
-from bot.ledger import _taking, events
+from bot.ledger import _names, _taking, events
 from bot.ledger._draft_values import Draft
 
 SOURCE: Final = "undo"
@@ -66,8 +66,8 @@ def check(connection: sqlite3.Connection, draft: Draft) -> None:
     if first is not None:
         by, name, at = first
         raise Refused(
-            f"{name} took awards of batch {draft.parent_id} back already, on {events.moment(at)} in batch {by};"
-            " nothing was sent",
+            f"{_names.shown(name)} took awards of batch {draft.parent_id} back already, on {events.moment(at)} in batch"
+            f" {by}; nothing was sent",
             hint=GONE_HINT,
         )
 

@@ -13,14 +13,18 @@ MOD = Actor("123456789012345678", "Ada", "900")
 async def test_what_a_person_wrote_is_blanked_and_the_ledger_verifies(shell: Shell):
     ledger = await Ledger.open(shell.directory / "bursar.db", HandClock())
     await record(ledger, rows(2), actor=MOD, reason="for dear Eve")
+    await record(ledger, rows(2, first=7), actor=Actor("cli", "ada", None))
     await ledger.close()
     for wrong in (["Ada", "--yes"], [MOD.id]):
         assert (await shell("forget", *wrong)).status == 1
     done = await shell("forget", MOD.id, "--yes", "--json")
     assert (done.status, done.json["batches"]) == (0, 1), done.err
     path = shell.directory / "bursar.db"
-    assert query(path, "SELECT actor_id, actor_name, reason FROM batches") == [(MOD.id, "", None)]
+    assert query(path, "SELECT actor_id, actor_name, reason FROM batches") == [(MOD.id, "", None), ("cli", "ada", None)]
     assert (await shell("verify")).status == 0
     again = await shell("forget", MOD.id, "--yes", "--json")
-    assert (again.status, again.json["entries"]) == (0, 0)
+    assert (again.status, again.json["entries"], again.json["batches"], again.json["others"]) == (0, 0, 0, 0)
     assert "nothing there was to be blanked" in again.err
+    named = await shell("forget", MOD.id, "--name", "ada", "--yes", "--json")
+    assert (named.status, named.json["batches"], named.json["others"]) == (0, 1, 1), named.err
+    assert query(path, "SELECT actor_name FROM batches") == [("",), ("",)]

@@ -81,6 +81,7 @@ async def test_the_choice_of_the_person_who_confirmed_is_kept_with_the_name_of_w
         "matches_are_harmless": False,
         "skipped": 0,
         "prepared_by": "Ada",
+        "prepared_by_id": "11",
     }
     assert await ledger.queries.choice(recorded.batch_id) == choice
     (event,) = await ledger.queries.events(recorded.batch_id)

@@ -108,7 +108,9 @@ CREATE TABLE batches (
   file_sha256  TEXT REFERENCES files (sha256),
   parent_id    INTEGER REFERENCES batches (id),
   request      TEXT NOT NULL,            -- JSON: how the file was read
-  choice       TEXT NOT NULL,            -- JSON: what the person who confirmed decided (good rows only, again, …)
+  -- JSON: what the person who confirmed decided (good rows only, again, …), and who prepared and approved it. The two
+  -- names can be blanked, each by itself.
+  choice       TEXT NOT NULL,
   content_hash TEXT NOT NULL,
   awards       INTEGER NOT NULL,
   total        INTEGER NOT NULL,
@@ -258,8 +260,10 @@ BEGIN
 END;
 
 CREATE TRIGGER batches_words BEFORE UPDATE OF actor_name, reason, choice ON batches
-WHEN NEW.actor_name <> '' OR NEW.reason IS NOT NULL
-  OR NEW.choice <> json_remove(OLD.choice, '$.prepared_by')
+WHEN NEW.actor_name NOT IN ('', OLD.actor_name) OR (NEW.reason IS NOT NULL AND NEW.reason IS NOT OLD.reason)
+  OR json_remove(NEW.choice, '$.prepared_by', '$.approved_by') <> json_remove(OLD.choice, '$.prepared_by', '$.approved_by')
+  OR coalesce(NEW.choice ->> 'prepared_by', OLD.choice ->> 'prepared_by') IS NOT OLD.choice ->> 'prepared_by'
+  OR coalesce(NEW.choice ->> 'approved_by', OLD.choice ->> 'approved_by') IS NOT OLD.choice ->> 'approved_by'
 BEGIN
   SELECT RAISE(ABORT, 'a batch is never edited');
 END;
@@ -561,7 +565,7 @@ CREATE TABLE restorations (
   CHECK ((signed_at IS NULL) = (signed_by IS NULL))
 ) STRICT;
 CREATE TRIGGER restorations_fixed BEFORE UPDATE ON restorations
-WHEN OLD.signed_at IS NOT NULL OR NEW.id <> OLD.id OR NEW.restored_at <> OLD.restored_at OR NEW.copied_at <> OLD.copied_at
+WHEN (OLD.signed_at IS NOT NULL AND (NEW.signed_at IS NOT OLD.signed_at OR NEW.signed_by <> '')) OR NEW.id <> OLD.id OR NEW.restored_at <> OLD.restored_at OR NEW.copied_at <> OLD.copied_at
   OR NEW.why <> OLD.why
 BEGIN SELECT RAISE(ABORT, 'restorations are kept'); END;
 CREATE TRIGGER restorations_kept BEFORE DELETE ON restorations BEGIN SELECT RAISE(ABORT, 'restorations are kept'); END;
