@@ -172,6 +172,16 @@ def continued(award_ids: Sequence[int], server_id: str | None, connection: sqlit
     return {root: _rows.award(tuple(row)) for root, *row in found}
 
 
+def taken_back(award_ids: Sequence[int], connection: sqlite3.Connection) -> Mapping[int, int]:
+    """``Queries.taken_back``."""
+    found = connection.execute(
+        "SELECT r.reverses, r.batch_id FROM json_each(?) wanted CROSS JOIN awards r INDEXED BY awards_reversed_once"
+        " ON r.reverses = wanted.value AND r.state NOT IN ('rejected', 'cancelled') AND r.state = 'applied'",
+        (json.dumps(list(award_ids)),),
+    )
+    return dict(found.fetchall())
+
+
 def retryable(batch_id: int, connection: sqlite3.Connection) -> int:
     """Rejected awards without a successor."""
     (number,) = connection.execute(

@@ -208,6 +208,10 @@ class Queries:
         found = await self._awards("a.id IN (SELECT value FROM json_each(?))", (_rows.as_json(list(award_ids)),))
         return {award.id: award for award in found}
 
+    async def taken_back(self, award_ids: Sequence[int]) -> Mapping[int, int]:
+        """Of these awards, those that an undo took back, with its batch. One that is still under way is none."""
+        return await self._database.read(partial(_queries.taken_back, list(award_ids)))
+
     async def children(self, batch_id: int) -> Sequence[Batch]:
         """Batches that retry or continue this one."""
         return await self._batches("b.parent_id = ? ORDER BY b.id", (batch_id,))

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from bot.domain.amounts import canonical, display
 from bot.domain.drafting import LeftOut, StagedRow
@@ -46,6 +46,16 @@ MEMBER_AGE_MAX_SECONDS: Final = 7 * 24 * 3600
 """A member found at Drip is looked up again after a week: people leave, and link other accounts."""
 
 
+class _Named(NamedTuple):
+    """What a row's award_id stands for."""
+
+    named: Award
+    newest: Award
+    """The last award that continues it; itself where none does."""
+    taken_back_by: int | None
+    """The batch that took that one back."""
+
+
 @dataclass(slots=True)
 class Stager:
     """Turns good rows into staged ones for one draft and one person."""
@@ -71,18 +81,21 @@ class Stager:
             staged = await self._with_known_members(staged)
         await self.ledger.drafts.stage(self.draft_id, staged, problems, self.paid_lines[already:])
 
-    async def _awards(self, entries: Sequence[Row | Problem]) -> Mapping[int, tuple[Award, Award]]:
-        """By id: the award as it is called in a row, and the last one that continues it (itself where none does)."""
+    async def _awards(self, entries: Sequence[Row | Problem]) -> Mapping[int, _Named]:
         award_ids = [row.award_id for row in entries if isinstance(row, Row) and row.award_id is not None]
         if not award_ids:
             return {}
         newest = await self.ledger.queries.continued(award_ids, self.actor.server_id)
         moved = [award_id for award_id, award in newest.items() if award.id != award_id]
         named = await self.ledger.queries.awards_by_id(moved) if moved else {}
-        return {award_id: (named.get(award_id, award), award) for award_id, award in newest.items()}
+        back = await self.ledger.queries.taken_back([award.id for award in newest.values()])
+        return {
+            award_id: _Named(named.get(award_id, award), award, back.get(award.id))
+            for award_id, award in newest.items()
+        }
 
     def _sorted(
-        self, entries: Sequence[Row | Problem], awards: Mapping[int, tuple[Award, Award]]
+        self, entries: Sequence[Row | Problem], awards: Mapping[int, _Named]
     ) -> tuple[list[StagedRow], list[Problem]]:
         """What may be sent, and what may not and why. Off the event loop: a slice takes a hundredth of a second."""
         staged: list[StagedRow] = []
@@ -95,12 +108,12 @@ class Stager:
                 staged.append(verdict)
         return staged, problems
 
-    def _judge(self, row: Row, awards: Mapping[int, tuple[Award, Award]]) -> StagedRow | Problem | None:
+    def _judge(self, row: Row, awards: Mapping[int, _Named]) -> StagedRow | Problem | None:
         continues = None
         if row.award_id is not None:
             if row.award_id not in awards:
                 return _unknown_award(row)
-            named, award = awards[row.award_id]
+            named, award, taken_back_by = awards[row.award_id]
             if award.reverses is not None:
                 return _reversal(row, award)
             if award.state is AwardState.WRITTEN_OFF:
@@ -108,6 +121,8 @@ class Stager:
             if award.state in COUNTS_AS_PAID:
                 if not any(self._is_of(row, one) and _is_amount_of(row, one) for one in (named, award)):
                     return _other_award(row, award)
+                if taken_back_by is not None:
+                    return _taken_back(row, taken_back_by)
                 self.paid_lines.append(LeftOut(row.line, "", award.id))
                 return None
             first = self.continued.setdefault(award.id, row.recipient.key)
@@ -232,6 +247,11 @@ def _other_award(row: Row, award: Award) -> Problem:
     """The row names an award that is paid, or may be, and that was not made of it."""
     message = f"award {award.id} is somebody else's, or of another amount; " + CLEAR_THE_CELL
     return Problem(row.line, "award_id", "other-award", message)
+
+
+def _taken_back(row: Row, by: int) -> Problem:
+    message = f"award {row.award_id} was taken back in batch {by}, so it is not paid any more; " + CLEAR_THE_CELL
+    return Problem(row.line, "award_id", "taken-back", message)
 
 
 def _reversal(row: Row, award: Award) -> Problem:

@@ -163,8 +163,8 @@ def test_every_message_is_a_cause_and_a_next_step_and_fits_its_card():
         assert message.isprintable(), message
     # The others are told by the services, or by ``planning`` and the tests of rounding and limits.
     assert kinds(seen, "problem") == {*PROBLEM_KINDS} - {
-        "duplicate", "unknown-award", "repeated-award", "other-award", "reversal", "written-off", "self-award",
-        "nothing-to-pay",
+        "duplicate", "unknown-award", "repeated-award", "other-award", "reversal", "taken-back", "written-off",
+        "self-award", "nothing-to-pay",
     }  # fmt: skip
     assert kinds(seen, "notice") == {*NOTICE_KINDS} - {
         "duplicate",

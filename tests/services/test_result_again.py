@@ -126,6 +126,39 @@ async def test_a_row_with_an_award_id_that_is_not_its_own_is_a_problem(who: str,
         assert (await office.draft(file_of([(IDS[0], 10, 1)], KNOWN))).totals.problems == 0
 
 
+async def test_a_row_whose_award_was_taken_back_is_not_called_paid(door: Door) -> None:
+    """The way to correct a batch: undo it, correct its result file, send that again. Rows that were right from the
+    start would be told to be paid, and nobody would get anything."""
+    async with door.open() as office:
+        first = await office.send(paying(IDS[:2]))
+        content = await office.result_bytes(first)
+        undo = await office.app.services.submitting.draft_undo(first, MOD, NO_LIMITS)
+        assert (await office.draft(content)).totals.problems == 0
+        recorded = await office.confirm(undo)
+        await office.quiet()
+        preview = await office.draft(content)
+        assert [(one.line, one.column, one.kind) for one in preview.problems] == [
+            (line, "award_id", "taken-back") for line in (2, 3)
+        ]
+        assert f"award 1 was taken back in batch {recorded.batch_id}" in preview.problems[0].message
+        assert not any(one.kind == "already-awarded" for one in preview.warnings)
+        again = await office.send(paying(IDS[:2]))
+        assert await office.states(again) == "AA"
+        await office.check_books()
+
+
+async def test_an_undo_that_was_refused_leaves_its_awards_paid(door: Door) -> None:
+    async with door.open() as office:
+        first = await office.send(paying(IDS[:1], 2000))
+        await office.send(file_of([(IDS[0], -2500)]))
+        undo = await office.app.services.submitting.draft_undo(first, MOD, NO_LIMITS)
+        recorded = await office.confirm(undo)
+        await office.quiet()
+        assert await office.states(recorded.batch_id) == "R"
+        preview = await office.draft(await office.result_bytes(first))
+        assert (preview.totals.problems, [one.kind for one in preview.warnings]) == (0, ["already-awarded"])
+
+
 async def test_a_customer_named_in_another_way_is_the_same_customer(door: Door) -> None:
     async with door.open() as office:
         await office.send(paying(IDS[:1]), "gameball")

@@ -155,6 +155,9 @@ class Judge:
         if isinstance(cells, Broken):
             message = "the quotation marks do not pair up, so the cells cannot be told apart; remove or double them"
             return Problem(line, None, Broken.kind, message)
+        if self._is_one_cell(cells):
+            message = "the whole row is one cell, in quotation marks; make columns of it and save the file again"
+            return Problem(line, None, Broken.kind, message)
         if isinstance(cells, Spanning) and self._swallows_rows(cells):
             last = line + cells.lines - 1
             message = (
@@ -172,6 +175,16 @@ class Judge:
             message = f"{counts}; write {parted} if that is the amount, else take the empty cells at its end away"
             return Problem(line, None, "extra-cells", message)
         return None
+
+    def _is_one_cell(self, cells: list[str]) -> bool:
+        """What a spreadsheet makes of a row with quotation marks when it takes another mark for the delimiter, and
+        saves what it then holds for a single column."""
+        if len(cells) != 1 or self._width == 1:
+            return False
+        pieces = cells[0].split(self._settled.layout.delimiter)
+        if len(pieces) <= self._needed:
+            return False
+        return any(map(looks_like_recipient, pieces)) or cell(pieces, self._amount_index).lstrip("-").isdecimal()
 
     def _parted_amount(self, cells: list[str]) -> str | None:
         """``1250`` where it may have been written with a comma and no quotation marks, so that it became two cells and
