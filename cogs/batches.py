@@ -59,7 +59,12 @@ def _suggest(wanted: Wanted) -> Callable[[Interaction, str], Any]:
 _any = _suggest(lambda batch, counts: True)
 _running = _suggest(lambda batch, counts: batch.state is BatchState.OPEN)
 _paused = _suggest(lambda batch, counts: batch.state is BatchState.PAUSED)
-_unfinished = _suggest(lambda batch, counts: batch.state in (BatchState.OPEN, BatchState.PAUSED))
+_stoppable = _suggest(
+    lambda batch, counts: (
+        batch.state in (BatchState.OPEN, BatchState.PAUSED)
+        or (batch.state is BatchState.FINISHED and counts.unknown > 0 and batch.source != "history")
+    )
+)
 _with_refused = _suggest(lambda batch, counts: counts.rejected > 0)
 _landed = _suggest(lambda batch, counts: counts.applied > 0 and batch.source not in ("undo", "history"))
 _in_doubt = _suggest(lambda batch, counts: counts.unknown > 0)
@@ -95,9 +100,9 @@ class BatchCommands(app_commands.Group):
     async def resume(self, interaction: Interaction, batch: str) -> None:
         await batch_buttons.resume(interaction, _batch_id(interaction, batch))
 
-    @app_commands.command(name="stop", description="Cancel for good what is not sent yet")
+    @app_commands.command(name="stop", description="Cancel for good what is not sent yet, or found not to have landed")
     @app_commands.describe(batch="Which batch")
-    @app_commands.autocomplete(batch=_unfinished)
+    @app_commands.autocomplete(batch=_stoppable)
     async def stop(self, interaction: Interaction, batch: str) -> None:
         await batch_buttons.stop(interaction, _batch_id(interaction, batch))
 

@@ -157,6 +157,14 @@ def _resume(commands: _Commands[Parser]) -> None:
         help="go on with this paused batch, too, once what paused it is put right (may be given several times)",
     )
     command.add_argument(
+        "--stop",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="first cancel for good what is not sent of this batch; what is in doubt there and found not to have landed"
+        " is not sent again (may be given several times)",
+    )
+    command.add_argument(
         "--release", metavar="REASON", help="release every emergency stop first; paused batches stay so"
     )
     _json_option(command)

@@ -29,7 +29,7 @@ from bot.settings import Settings
 FAILED: Final = "Nothing was resumed"
 LOOK_EVERY: Final = 0.25
 ID_DIGITS: Final = 18
-WHICH_PAUSED: Final = "`bursar resume` alone names the batches that are paused."
+WHICH: Final = "`bursar resume` alone names the batches that are paused, or not over."
 
 
 def run(options: Namespace) -> int:
@@ -76,7 +76,10 @@ class _Work:
 
     async def done(self) -> _Report:
         """Send and follow, then gather what is to be said."""
-        named = [await self._named(text) for text in self.options.paused]
+        named = [await self._named("--paused", text) for text in self.options.paused]
+        ended = [await self._named("--stop", text) for text in self.options.stop]
+        for batch_id in ended:
+            await self._stop(batch_id)
         if self.options.release is not None:
             await self._release(self.options.release)
         await self._go_on(named)
@@ -103,14 +106,25 @@ class _Work:
         for halt in await self.app.ledger.halts.stopped():
             await self.app.ledger.halts.release(halt.server_id, self.actor, said)
 
-    async def _named(self, text: str) -> int:
+    async def _stop(self, batch_id: int) -> None:
+        """For good, as `/batch stop` does it. Raises ``Refused`` for a batch that has nothing to stop."""
+        steered = await self.app.services.batches.stop(batch_id, self.actor)
+        if not steered.changed:
+            output.note(f"Batch {batch_id} was stopped before.")
+            return
+        cancelled = f"{output.plural(steered.awards, 'award')} cancelled, never sent. " if steered.awards else ""
+        output.note(
+            f"Batch {batch_id} is stopped. {cancelled}What is in doubt and found not to have landed is cancelled, too."
+        )
+
+    async def _named(self, option: str, text: str) -> int:
         """The batch of this number. A slip in one of several is found before anything is done."""
         if not (text.isascii() and text.isdigit() and len(text) <= ID_DIGITS):
-            raise UsageError("--paused takes a batch's number", hint=WHICH_PAUSED)
+            raise UsageError(f"{option} takes a batch's number", hint=WHICH)
         try:
             return (await self.app.ledger.queries.batch(int(text), None)).id
         except NotFound:
-            raise UsageError(f"there is no batch {int(text)} here", hint=WHICH_PAUSED) from None
+            raise UsageError(f"there is no batch {int(text)} here", hint=WHICH) from None
 
     async def _go_on(self, batch_ids: Sequence[int]) -> None:
         """With paused batches: whoever is at the shell may do what `/batch resume` does. What is refused is left as it

@@ -58,13 +58,13 @@ class BatchState(StrEnum):
 
     OPEN = "open"  # the dispatcher works on it
     PAUSED = "paused"  # by a person, or because no call can succeed (key, currency, quota, settings)
-    STOPPED = "stopped"  # final: a person cancelled what was not yet sent
-    FINISHED = "finished"  # nothing planned or sending; a resolved doubt may open it again
+    STOPPED = "stopped"  # final: a person cancelled what was not sent, and what is found later not to have landed
+    FINISHED = "finished"  # nothing planned; a resolved doubt may open it again, unless a person stops it first
 
 
 BATCH_MOVES: Final[dict[BatchState, frozenset[BatchState]]] = {
     BatchState.OPEN: frozenset({BatchState.PAUSED, BatchState.STOPPED, BatchState.FINISHED}),
     BatchState.PAUSED: frozenset({BatchState.OPEN, BatchState.STOPPED, BatchState.FINISHED}),
-    BatchState.FINISHED: frozenset({BatchState.OPEN}),
+    BatchState.FINISHED: frozenset({BatchState.OPEN, BatchState.STOPPED}),
     BatchState.STOPPED: frozenset(),
 }

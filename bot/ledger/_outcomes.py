@@ -79,6 +79,12 @@ def in_flight(connection: sqlite3.Connection, batch_id: int) -> bool:
     return connection.execute(IN_FLIGHT, (batch_id,)).fetchone() is not None
 
 
+def in_doubt_or_flight(connection: sqlite3.Connection, batch_id: int) -> bool:
+    """Whether it is not known yet of an award of the batch what became of it."""
+    doubt = "SELECT 1 FROM awards WHERE batch_id = ? AND state = 'unknown' LIMIT 1"
+    return in_flight(connection, batch_id) or connection.execute(doubt, (batch_id,)).fetchone() is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """What awards that went back to planned meant for their batch."""

@@ -100,11 +100,10 @@ class Queries:
         return await self._database.read(work)
 
     async def unfinished(self) -> Sequence[Batch]:
-        """Batches that are open, or not stopped and with awards in doubt, oldest first (what ``resume`` looks at)."""
+        """Batches that are open, or have awards in doubt, oldest first (what ``resume`` looks at)."""
         where = (
             "b.id IN (SELECT id FROM batches WHERE state = 'open'"
-            " UNION SELECT batch_id FROM awards WHERE state = 'unknown')"
-            " AND b.state <> 'stopped' ORDER BY b.id"
+            " UNION SELECT batch_id FROM awards WHERE state = 'unknown') ORDER BY b.id"
         )
         return await self._batches(where)
 

@@ -93,13 +93,16 @@ class Steering:
     async def stop(self, batch_id: int, actor: Actor) -> Steered:
         """Cancel what is planned, for good: planned -> cancelled, batch -> stopped.
 
-        A call in flight is awaited and recorded; what it proves not to have landed is then cancelled too.
+        A call in flight is awaited and recorded; what it proves not to have landed is then cancelled too. So is what is
+        in doubt, as soon as it is found not to have landed: a finished batch can be stopped while it has doubts, since
+        they might open it again.
         """
         now = self._now()
 
         def work(connection: sqlite3.Connection) -> Steered:
             batch = _find(connection, batch_id, actor)
-            if (before := _already(connection, batch, "stopped", "stopped")) is not None:
+            may_open_again = batch.state == "finished" and _outcomes.in_doubt_or_flight(connection, batch_id)
+            if not may_open_again and (before := _already(connection, batch, "stopped", "stopped")) is not None:
                 return before
             connection.execute(
                 "UPDATE batches SET state = 'stopped', pause_kind = NULL, pause_detail = NULL, finished_at = ?"

@@ -89,7 +89,7 @@ async def stop(interaction: Interaction, batch_id: int) -> None:
     services = services_of(interaction)
     if batch_text.nothing_sent(view):
         return await halt(interaction, batch_id)
-    if view.batch.state in (BatchState.STOPPED, BatchState.FINISHED):
+    if view.batch.state in (BatchState.STOPPED, BatchState.FINISHED) and not batch_text.may_open_again(view):
         by, at = await _who_ended(interaction, view)
         return await _too_late(interaction, view, Steered(False, by, at))
     return await answers.show(interaction, batch_cards.stop_card(view, practice=services.practice))
@@ -112,6 +112,8 @@ async def halt(interaction: Interaction, batch_id: int) -> None:
             f"{count(steered.awards, 'award')} cancelled, never sent." if steered.awards else "Nothing was cancelled."
         ]
         lines += [f"{batch_text.by_state(view)}."]
+        if counts.unknown:
+            lines += ["What is in doubt and found not to have arrived is cancelled then, not sent again."]
     return await _receipt(interaction, view, f"Batch {batch_id} is stopped", lines, Tone.STOPPED)
 
 

@@ -51,7 +51,7 @@ def steering_buttons(view: BatchView, *, board: bool) -> Buttons:
         row.append(_button("Resume", "resume", batch.id, discord.ButtonStyle.primary))
     if batch.state is BatchState.OPEN:
         row.append(_button("Pause", "pause", batch.id))
-    if batch.state in (BatchState.OPEN, BatchState.PAUSED):
+    if batch.state in (BatchState.OPEN, BatchState.PAUSED) or batch_text.may_open_again(view):
         row.append(_button("Stop", "stop", batch.id, discord.ButtonStyle.danger))
     if counts.unknown:
         row.append(_button(f"Settle {counts.unknown:,} in doubt", "doubts", batch.id, discord.ButtonStyle.primary))
@@ -206,11 +206,15 @@ def stop_card(view: BatchView, *, practice: bool) -> discord.ui.LayoutView:
     if counts.sending:
         lines.append(f"{count(counts.sending, 'award')} on the way: that call will be finished and recorded.")
     if counts.unknown:
-        lines.append(f"{count(counts.unknown, 'award')} in doubt: these stay open until somebody settles them.")
+        lines.append(
+            f"{count(counts.unknown, 'award')} in doubt: still looked at, and asked about by `/batch resolve`. What is"
+            " found not to have arrived is then cancelled, never sent again."
+        )
     if counts.planned:
         lines.append(f"{count(counts.planned, 'award')} not sent yet: cancelled for good. *Pause* would keep them.")
     else:
-        lines.append("Nothing is left to send, so nothing is cancelled.")
+        lines.append("Nothing else is left to send, so nothing is cancelled now.")
+    pause = [_button("Pause instead", "pause", batch.id)] if batch.state is not BatchState.FINISHED else []
     stop = f"Stop it, cancel {count(counts.planned, 'award')}" if counts.planned else "Stop it"
     return card(
         f"Stop batch {batch.id}?",
@@ -218,12 +222,7 @@ def stop_card(view: BatchView, *, practice: bool) -> discord.ui.LayoutView:
         word="This cannot be undone",
         practice=practice,
         lines=lines,
-        rows=[
-            [
-                _button(stop, "halt", batch.id, discord.ButtonStyle.danger),
-                _button("Pause instead", "pause", batch.id),
-            ]
-        ],
+        rows=[[_button(stop, "halt", batch.id, discord.ButtonStyle.danger), *pause]],
     )
 
 

@@ -116,6 +116,11 @@ def doubts_card(
     lines += [f"- **{verb(decision, len(awards))}**: {risk}" for decision, risk in risks(awards).items()]
     if batch.state is BatchState.STOPPED:
         lines.append("-# The batch was stopped, so nothing of it is sent again: use a new award where one is due.")
+    elif batch.source != "history":
+        lines.append(
+            "-# What Bursar itself finds not to have arrived is sent again. If nothing more of this batch is to be"
+            " sent, `/batch stop` it first."
+        )
     target = f"c{call.attempt.id}" + (f".{awards[0].id}" if only is not None else "")
     rows: list[list[discord.ui.Item[Any]]] = [[_decide(batch, decision, target, len(awards)) for decision in _VERBS]]
     if only is None and not call.whole and len(call.awards) > 1:

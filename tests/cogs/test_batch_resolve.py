@@ -191,3 +191,42 @@ async def test_rows_behind_a_doubt_wait_and_the_card_says_so(tmp_path: Path) -> 
         await decide(world, world.mod, card, "They landed: all 2", "seen in the programme")
         await board_says(world, waiting, "Done")
         assert sum((await world.paid()).values()) == 90
+
+
+async def test_a_finished_batch_with_doubts_can_be_stopped_so_that_nothing_of_it_is_sent_any_more(
+    tmp_path: Path,
+) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await in_doubt(world)
+        board = await board_says(world, batch_id, "Finished · 2 in doubt")
+        assert "Stop" in board.buttons
+        typed = await world.mod.autocomplete(world.general, "batch stop", "batch", str(batch_id))
+        assert [choice["value"] for choice in typed] == [str(batch_id)]
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        assert "If nothing more of this batch is to be sent, `/batch stop` it first." in card.text
+        question = await world.press(world.mod, board, "Stop")
+        assert "What is found not to have arrived is then cancelled, never sent again." in question.text
+        assert "Nothing else is left to send" in question.text
+        assert question.buttons == ["Stop it"]
+        receipt = await world.press(world.mod, question, "Stop it")
+        assert f"### Batch {batch_id} is stopped" in receipt.text
+        assert "found not to have arrived is cancelled then, not sent again" in receipt.text
+        board = await board_says(world, batch_id, "Stopped by mod")
+        assert "Stop" not in board.buttons
+        assert (await view(world, batch_id)).counts.unknown == 2
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        assert "nothing of it is sent again" in card.text
+        settled = await decide(world, world.mod, card, "Write off: all 2", "nobody got it")
+        assert "No row of this batch is in doubt." in settled.text
+        late = await batch(world, world.mod, "stop", batch=str(batch_id))
+        assert f"### Batch {batch_id} is already stopped" in late.text
+
+
+async def test_a_finished_batch_without_doubts_is_told_to_be_over(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await record(world, [50])
+        await world.quiet()
+        board = await board_says(world, batch_id, "Done")
+        assert "Stop" not in board.buttons
+        late = await batch(world, world.mod, "stop", batch=str(batch_id))
+        assert f"### Batch {batch_id} is already finished" in late.text

@@ -73,4 +73,27 @@ async def test_a_number_that_names_no_batch_is_wrong_usage(paused: Shell, named:
     done = await paused("resume", "--paused", named)
     assert (done.status, await states(paused)) == (2, ["planned"] * 4)
     assert "\nNothing was resumed: " in done.err and said in done.err
-    assert "`bursar resume` alone names the batches that are paused." in done.err
+    assert "`bursar resume` alone names the batches that are paused, or not over." in done.err
+
+
+async def test_a_batch_is_stopped_from_the_shell_for_good(paused: Shell, sandbox: Sandbox):
+    await sandbox.switches(drip={"forbidden": []})
+    done = await paused("resume", "--stop", "1", "--paused", "2")
+    assert (done.status, await states(paused)) == (0, ["cancelled", "cancelled", "applied", "applied"]), done.err
+    assert "Batch 1 is stopped. 2 awards cancelled, never sent." in done.err
+    again = await paused("resume", "--stop", "1")
+    assert (again.status, "Batch 1 was stopped before." in again.err) == (0, True)
+    over = await paused("resume", "--stop", "2")
+    assert (over.status, "Nothing was resumed: batch 2 is finished" in over.err) == (5, True)
+    assert (await paused("resume", "--stop", "x")).status == 2
+    assert (await paused("verify")).status == 0
+
+
+async def test_what_is_in_doubt_in_a_batch_that_was_stopped_is_not_sent_again(shell: Shell, sandbox: Sandbox):
+    await sandbox.faults({"service": "drip", "path": "/transaction", "kind": "reset-before-apply"})
+    file = payout(shell.directory / "d.csv", 2)
+    assert (await shell("bulk", file, "--programme", "drip-members", "--yes")).status == 4
+    await sandbox.faults()
+    done = await shell("resume", "--stop", "1")
+    assert (done.status, await states(shell)) == (6, ["cancelled", "cancelled"]), done.err + done.out
+    assert await sandbox.applied("drip") == []

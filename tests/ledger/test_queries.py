@@ -90,11 +90,13 @@ async def test_work_is_listed_oldest_first(ledger: Ledger):
     assert [one.id for one in await ledger.queries.batches_to_see_to(doubts=True)] == [open_, paused, doubtful]
 
 
-async def test_a_stopped_batch_with_a_doubt_is_not_unfinished(ledger: Ledger):
+async def test_a_stopped_batch_is_unfinished_until_its_doubts_are_settled(ledger: Ledger):
     batch_id = await batch_of(ledger, 2)
     await call(ledger, batch_id, OutcomeKind.UNKNOWN, limit=1)
     assert [one.id for one in await ledger.queries.unfinished()] == [batch_id]
     await ledger.steering.stop(batch_id, ADA)
+    assert [one.id for one in await ledger.queries.unfinished()] == [batch_id]
+    await ledger.steering.resolve([1], Decision.LANDED, ADA, reason="")
     assert await ledger.queries.unfinished() == []
 
 

@@ -410,7 +410,9 @@ class LedgerMachine(RuleBasedStateMachine):
             "resume": lambda: self.ledger.steering.resume(batch, ADA),
             "stop": lambda: self.ledger.steering.stop(batch, ADA),
         }[button]
-        if state in ("stopped", "finished") and state != wanted:
+        in_doubt = any(award.state in ("unknown", "sending") for award in self.model.of(batch))
+        stoppable = button == "stop" and state == "finished" and in_doubt
+        if state in ("stopped", "finished") and state != wanted and not stoppable:
             with pytest.raises(Refused):
                 self.run(pressed())
             return

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from bot.domain.calls import OutcomeKind
+from bot.domain.judging import Judged, Judgement, Judgements
 from bot.domain.model import Actor, Decision, Pause, PauseKind, Steered
 from bot.domain.states import BatchState
 from bot.errors import NotFound, Refused
 from bot.ledger.ledger import Ledger
+from bot.ledger.verifying import verify
 from tests.ledger.making import (
     ADA,
     BOB,
@@ -20,6 +22,7 @@ from tests.ledger.making import (
     HandClock,
     awards,
     batch_of,
+    build,
     call,
     claim,
     kinds,
@@ -43,8 +46,8 @@ async def _bring(ledger: Ledger, batch_id: int, state: str) -> None:
         await ledger.steering.pause(batch_id, BOB, BY_HAND)
     elif state == "stopped":
         await ledger.steering.stop(batch_id, BOB)
-    elif state == "finished":
-        await call(ledger, batch_id, OutcomeKind.APPLIED)
+    elif state.startswith("finished"):
+        await call(ledger, batch_id, OutcomeKind.APPLIED if state == "finished" else OutcomeKind.UNKNOWN)
         await ledger.claims.finish_if_done(batch_id)
 
 
@@ -69,6 +72,9 @@ BUTTONS = [
     ("stop", "paused", "stopped"),
     ("stop", "stopped", "already"),
     ("stop", "finished", "refused"),
+    ("pause", "finished in doubt", "refused"),
+    ("resume", "finished in doubt", "refused"),
+    ("stop", "finished in doubt", "stopped"),
 ]
 
 
@@ -87,11 +93,12 @@ async def test_buttons_do_what_the_table_says(ledger: Ledger, clock: HandClock, 
         assert await _press(ledger, button, batch_id, ADA) == Steered(False, first, at)
     else:
         steered = await _press(ledger, button, batch_id, ADA)
-        assert steered == Steered(True, "Ada", clock.ms, 2 if button == "stop" else 0)
+        planned = 2 if state in ("open", "paused") else 0
+        assert steered == Steered(True, "Ada", clock.ms, planned if button == "stop" else 0)
         assert await _state(ledger, batch_id) == result
         assert (await kinds(ledger, batch_id))[:-1] == before
         return
-    assert await _state(ledger, batch_id) == state
+    assert await _state(ledger, batch_id) == state.split(maxsplit=1)[0]
     assert await kinds(ledger, batch_id) == before
 
 
@@ -120,6 +127,28 @@ async def test_stopping_cancels_what_is_planned_for_good(ledger: Ledger, clock: 
     batch = await ledger.queries.batch(batch_id, None)
     assert (batch.state, batch.finished_at) == (BatchState.STOPPED, clock.ms)
     assert (await ledger.queries.events(batch_id))[-1].detail == {"cancelled": 2}
+
+
+async def test_what_is_in_doubt_in_a_finished_batch_is_never_sent_again_once_it_is_stopped(
+    ledger: Ledger, clock: HandClock
+):
+    batch_id = await batch_of(ledger, 2)
+    await call(ledger, batch_id, OutcomeKind.UNKNOWN)
+    await ledger.claims.finish_if_done(batch_id)
+    clock.at += 60
+    await ledger.steering.stop(batch_id, ADA)
+    batch = await ledger.queries.batch(batch_id, None)
+    assert (batch.state, batch.finished_at) == (BatchState.STOPPED, clock.ms)
+    with pytest.raises(Refused, match="was stopped, and a stopped batch sends nothing any more"):
+        await ledger.steering.resolve([1], Decision.SEND_AGAIN, BOB, reason="r")
+    doubted = await ledger.evidence.doubt(1)
+    assert doubted is not None
+    found = {one: Judged(Judgement.NOT_LANDED, "the balance stayed", {}) for one in (1, 2)}
+    settled = await ledger.evidence.record(doubted, Judgements(found), most_looks=6, read_at=clock.at)
+    assert (settled.not_landed, settled.reopened) == (2, False)
+    assert await states(ledger, batch_id) == ["cancelled", "cancelled"]
+    assert await next_call(ledger, batch_id, 100, build) is None
+    assert (await verify(ledger.database)).bad is None
 
 
 async def test_stopping_a_paused_batch_clears_the_reason_of_the_pause(ledger: Ledger):

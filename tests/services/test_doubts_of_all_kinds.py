@@ -98,6 +98,19 @@ async def test_in_a_stopped_batch_what_did_not_land_ends_cancelled(tmp_path: Pat
         assert await it.state(batch_id) == "stopped"
 
 
+async def test_a_batch_that_is_stopped_after_it_is_finished_does_not_send_its_doubts_again(tmp_path: Path) -> None:
+    async with rig(tmp_path / "a.db", neighbour(script=["lost-before"]), settle_after_seconds=SETTLE_AFTER) as it:
+        batch_id = await it.record([1, 2, 3])
+        it.start()
+        await it.quiet(batch_id)
+        assert (await it.states(batch_id), await it.state(batch_id)) == ("UUU", "finished")
+        assert (await it.batches.stop(batch_id, STAFF)).changed
+        await settled(it, batch_id)
+        assert (await it.states(batch_id), await it.state(batch_id)) == ("CCC", "stopped")
+        assert await it.applied(batch_id) == "000"
+        assert len(it.neighbour.truth.calls) == 1
+
+
 async def test_evidence_that_cannot_be_read_is_asked_for_more_and_more_slowly_and_then_left(tmp_path: Path) -> None:
     options = {"script": ["lost-after"], "judges": ["unread", "raise", *["unread"] * 50]}
     async with rig(tmp_path / "a.db", neighbour(**options), settle_after_seconds=SETTLE_AFTER) as it:

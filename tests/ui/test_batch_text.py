@@ -275,7 +275,7 @@ def test_a_stop_that_cancels_nothing_does_not_say_that_it_cancels() -> None:
     assert "2 awards not sent yet: cancelled for good." in texts(some)
     assert "Stop it, cancel 2 awards" in [getattr(item, "label", None) for item in some.walk_children()]
     none = batch_cards.stop_card(view(Counts(sending=2, applied=1)), practice=False)
-    assert "Nothing is left to send, so nothing is cancelled." in texts(none)
+    assert "Nothing else is left to send, so nothing is cancelled now." in texts(none)
     assert "Stop it" in [getattr(item, "label", None) for item in none.walk_children()]
 
 

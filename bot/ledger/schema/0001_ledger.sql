@@ -239,7 +239,7 @@ END;
 CREATE TRIGGER batches_move BEFORE UPDATE OF state ON batches
 WHEN NEW.state <> OLD.state AND NOT (
   (OLD.state IN ('open', 'paused') AND NEW.state IN ('open', 'paused', 'stopped', 'finished'))
-  OR (OLD.state = 'finished' AND NEW.state = 'open'))
+  OR (OLD.state = 'finished' AND (NEW.state = 'open' OR NEW.state = 'stopped')))
 BEGIN
   SELECT RAISE(ABORT, 'illegal move of a batch');
 END;
