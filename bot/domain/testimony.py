@@ -42,8 +42,9 @@ _TAKEN_OVER: Final[Mapping[AwardState, Mapping[AwardState, tuple[AwardState, ...
 }
 _DOUBT: Final = (_S.SENDING, _S.UNKNOWN)
 
-_NO_AWARD: Final = frozenset(("", "not sent", "no award"))
-"""What result files say of rows that became none (``left_out`` of the schema, ``reporting.NO_AWARD``)."""
+_NO_AWARD: Final = frozenset(("not sent", "no award"))
+"""What result files say of rows that became none (``left_out`` of the schema, ``reporting.NO_AWARD``). They say it of
+each: a row without a status was damaged since, and may have been paid."""
 
 _ELSEWHERE: Final = re.compile(r" as award ([0-9]+) in batch [0-9]+")
 """How a result file says that a row stands for an award of another batch (``ledger._line_statuses``)."""

@@ -104,8 +104,10 @@ class TakingIn:
         for entry in reading.entries():
             status, said, _ = statuses.get(entry.line, _NOTHING)
             state = states.get(entry.line)
+            if not status:  # it stands above the header
+                raise UsageError(_unreadable(file, entry), hint=_CORRECT)
             if state is None:
-                not_sent[entry.line] = said or status or "the file tells nothing of it"
+                not_sent[entry.line] = said or status
             elif isinstance(entry, Row):
                 rows.append((entry, state, said))
                 maybe_paid.discard(entry.line)
@@ -198,8 +200,9 @@ def _state(file: HistoryFile, line: int, status: str) -> AwardState | None:
         return state_of(status)
     except ValueError:
         known = ", ".join((*AwardState, "not sent", "no award"))
+        has = f"has the status {quoted(status)}, which no result file has" if status else "has no status in its column"
         raise UsageError(
-            f"row {line} of {file.name} has the status {quoted(status)}, which no result file has",
+            f"row {line} of {file.name} {has}",
             hint=f"Use one of {known}, then take the file in again.",
         ) from None
 
@@ -208,6 +211,8 @@ def _cell(cells: Sequence[str], index: int | None) -> str:
     return " ".join(cells[index].split())[:200] if index is not None and index < len(cells) else ""
 
 
-def _unreadable(file: HistoryFile, problem: Problem) -> str:
-    where = f", column {problem.column}" if problem.column else ""
-    return f"row {problem.line} of {file.name} was paid or may be, and cannot be read{where}: {problem.message}"
+def _unreadable(file: HistoryFile, entry: Row | Problem) -> str:
+    said = f"row {entry.line} of {file.name} was paid or may be, and cannot be read"
+    if isinstance(entry, Row):
+        return said
+    return f"{said}{f', column {entry.column}' if entry.column else ''}: {entry.message}"

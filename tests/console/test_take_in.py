@@ -177,12 +177,17 @@ async def test_a_file_that_contradicts_the_ledger_or_is_none_changes_nothing(she
         "cannot be read": ["nonsense,10,applied,,9,"],
         "was paid or may be, and has no recipient or no amount": [f"{one},,applied,,9,"],
         "has the status “paid”, which no result file has": [f"{one},10,paid,,9,"],
+        "row 2 of wrong.csv has no status in its column": [f'"{one},10,applied,""Drip, at noon"",9,"'],
+        "row 3 of wrong.csv has no status in its column": [f"{two},10,applied,,2,", f"{one},10"],
     }
     for why, rows in wrong.items():
         file = write_csv(shell.directory / "wrong.csv", head, *rows, f"{three},5,applied,,44,")
         done = await shell("restore", *take_in, file)
         assert (done.status, why in done.err) == (1, True), done.err
         assert done.err.startswith("Nothing was taken in: ")
+    above = write_csv(shell.directory / "above.csv", f"{three},5,applied,,44,", head, f"{two},10,applied,,2,")
+    done = await shell("restore", *take_in, above)
+    assert (done.status, "row 1 of above.csv was paid or may be, and cannot be read" in done.err) == (1, True), done.err
     plain = await shell("restore", *take_in, shell.directory / "a.csv")
     assert "it is no result file" in plain.err
     assert (await shell("restore", "--take-in", "a.csv")).status == 1
