@@ -68,6 +68,11 @@ class StaleMatches(Exception):  # named for what it carries
         self.matches = matches
 
 
+class StaleSums(Exception):  # named for what it tells
+    """Rows of the draft's file were added up before an award to their recipient was recorded: the file has to be read
+    again to see which of them that award was."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A draft that may be recorded now."""
@@ -92,6 +97,10 @@ def judge(connection: sqlite3.Connection, draft_id: int, confirmation: Confirmat
     halts.refuse(connection, draft.actor.server_id)
     _check_rules(connection, confirmation)
     undo.check(connection, draft)
+    if draft.file_sha256 is not None and matching.has_old_sums(
+        connection, matching.scope(connection, draft_id, now, matching.DAYS)
+    ):
+        raise StaleSums
     skipped = _skipped(connection, draft, confirmation, now)
     sums = _recording.sums(connection, draft_id, _rows.as_json(list(skipped)))
     _check_sums(sums, draft, confirmation, len(skipped))

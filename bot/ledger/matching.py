@@ -85,6 +85,8 @@ class Scope:
     """See ``namesake``."""
     adds_up: bool = True
     """The draft's rows for one recipient were added up."""
+    judged_at: int = 0
+    """When they were compared for that with what was paid; Unix milliseconds."""
 
     @property
     def paid(self) -> str:
@@ -95,6 +97,11 @@ class Scope:
     def added_up(self) -> str:
         """SQL of the awards of several rows that went to the recipient of the draft's row ``d``."""
         return self._earlier("a.lines IS NOT NULL")
+
+    @property
+    def paid_since(self) -> str:
+        """SQL of the awards of batches recorded since ``?7`` that went to the recipient of the draft's row ``d``."""
+        return self._earlier("b.recorded_at >= ?7")
 
     def _earlier(self, which: str) -> str:
         return _PAID.format(who=same_recipient(self.kind), which=which)
@@ -112,13 +119,13 @@ def scope(connection: sqlite3.Connection, draft_id: int, now_ms: int, days: int)
     """
     since = now_ms - days * 24 * 3600 * 1000
     row = connection.execute(
-        "SELECT d.kind, d.account, d.currency, d.programme, coalesce(d.request ->> 'duplicates', '')"
-        " FROM drafts d WHERE d.id = ? AND d.source <> 'undo'",
+        "SELECT d.kind, d.account, d.currency, d.programme, coalesce(d.request ->> 'duplicates', ''),"
+        " coalesce(d.request ->> 'judged_at', 0) FROM drafts d WHERE d.id = ? AND d.source <> 'undo'",
         (draft_id,),
     ).fetchone()
     if row is None:
         return None
-    kind, account, currency, programme, duplicates = row
+    kind, account, currency, programme, duplicates, judged_at = row
     named = namesake(kind, programme)
     (first,) = connection.execute(
         "SELECT min(first_award) FROM batches WHERE (account = ? OR programme = ?) AND currency IS ?"
@@ -128,7 +135,7 @@ def scope(connection: sqlite3.Connection, draft_id: int, now_ms: int, days: int)
     if first is None:
         return None
     adds_up = duplicates not in (Duplicates.APART, Duplicates.ONCE)
-    return Scope(draft_id, account, currency, since, first, kind, named, adds_up)
+    return Scope(draft_id, account, currency, since, first, kind, named, adds_up, judged_at)
 
 
 def find(connection: sqlite3.Connection, where: Scope | None) -> Matches:
@@ -170,6 +177,19 @@ def lines(connection: sqlite3.Connection, where: Scope | None, *, unlabelled: bo
         where.values,
     )
     return dict(found.fetchall())
+
+
+def has_old_sums(connection: sqlite3.Connection, where: Scope | None) -> bool:
+    """Whether rows were added up before an award to their recipient was recorded: it may be worth what one of them was,
+    and the sum does not show that."""
+    if where is None or not where.adds_up:
+        return False
+    (found,) = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM draft_rows d CROSS JOIN"  # noqa: S608 # our words
+        f"{where.paid_since} AND d.draft_id = ?1 AND d.lines IS NOT NULL AND d.continues IS NULL)",
+        (*where.values, where.judged_at),
+    ).fetchone()
+    return bool(found)
 
 
 def added_up(connection: sqlite3.Connection, where: Scope | None, of_lines: Sequence[int]) -> dict[int, list[AddedUp]]:

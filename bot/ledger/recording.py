@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from bot.clock import Clock, milliseconds
 from bot.ledger import _balances, _once, _recording, approvals, events, restorations
-from bot.ledger._judging import Confirmation, StaleMatches, judge
+from bot.ledger._judging import Confirmation, StaleMatches, StaleSums, judge
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
 
-__all__ = ["Confirmation", "Recorded", "Recording", "StaleMatches"]
+__all__ = ["Confirmation", "Recorded", "Recording", "StaleMatches", "StaleSums"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Recording:
         leave of a second person where the server asks for it (``approvals``).
 
         Raises ``ApprovalNeeded``, ``DraftGone`` (its ``batch_id`` says who was first), ``Refused``, ``LimitExceeded``,
-        ``StaleMatches``.
+        ``StaleMatches``, ``StaleSums``.
         """
         now = milliseconds(self._clock.now())
         return await self._database.write(lambda connection: _record(connection, draft_id, confirmation, now))

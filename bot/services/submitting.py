@@ -17,10 +17,10 @@ from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Notice, Programm
 from bot.domain.planning import propose_label
 from bot.domain.reporting import problems_csv
 from bot.domain.states import AwardState
-from bot.errors import DestinationChanged, Refused, UsageError
+from bot.errors import DestinationChanged, MatchedEarlier, Refused, UsageError
 from bot.ledger.drafts import Draft, DraftState, NewDraft
 from bot.ledger.ledger import Ledger
-from bot.ledger.recording import Recorded
+from bot.ledger.recording import Recorded, StaleSums
 from bot.services import records
 from bot.services.confirming import Confirmer
 from bot.services.merging import Choosing, merge_resolved, merge_staged
@@ -266,7 +266,10 @@ class Submitting:
             if provider.needs_lookup:
                 await self._merge_if_missed(draft, limits)
             await self._confirmer.check(draft, provider, actor, limits)
-        recorded = await self._confirmer.record(draft, choice, actor, limits, once_up_to=once_up_to)
+        try:
+            recorded = await self._confirmer.record(draft, choice, actor, limits, once_up_to=once_up_to)
+        except StaleSums:
+            raise await self._read_again(draft, actor, limits) from None
         self._recorded(recorded.batch_id)
         return recorded
 
@@ -279,7 +282,10 @@ class Submitting:
         if draft.state is DraftState.READY:
             provider = self._programmes.provider(await self._programme_of(draft))
             await self._confirmer.check(draft, provider, actor, limits)
-        return await self._confirmer.ask(draft, choice, actor, limits)
+        try:
+            return await self._confirmer.ask(draft, choice, actor, limits)
+        except StaleSums:
+            raise await self._read_again(draft, actor, limits) from None
 
     async def check_second(self, draft_id: int, actor: Actor, limits: Limits) -> None:
         """Whether this person may be the second one: leave for an award to oneself is no leave.
@@ -298,6 +304,15 @@ class Submitting:
         if not (await self._ledger.drafts.totals(draft.id)).pending:
             async with self._change_of(draft.id):
                 await merge_resolved(self._ledger, draft, limits)
+
+    async def _read_again(self, draft: Draft, actor: Actor, limits: Limits) -> MatchedEarlier:
+        """Read the file anew, so that rows paid meanwhile are not hidden in a sum; what to tell who confirmed it."""
+        await self.reread(draft.id, await self.wish_of(draft), actor, limits)
+        return MatchedEarlier(
+            "recipients of several rows were awarded points after the file was read, so nothing was sent, and it was"
+            " read again",
+            hint="Look at what it is now, then confirm that.",
+        )
 
     # --- inner parts --------------------------------------------------------------------------------------------
 

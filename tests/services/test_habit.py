@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.model import Decision, Duplicates
 from bot.errors import DraftGone, MatchedEarlier, Refused
-from tests.services.office import OTHER, SERVER, Door, file_of, members, paying
+from tests.services.office import MOD, NO_LIMITS, OTHER, SERVER, Door, file_of, members, paying
 from tests.support.sandbox import Sandbox
 
 IDS = members(6)
@@ -103,6 +103,35 @@ async def test_rows_that_were_added_up_last_week_are_found_among_this_week_s(
         third = await office.draft(file_of([*rows, (IDS[0], 3), (IDS[4], 2)]))
         assert third.totals.rows - third.matches.rows == 2
         assert (await office.confirm(third, skip_matched=True)).total == 5
+
+
+@pytest.mark.parametrize("meanwhile", [[(IDS[0], 10)], [(IDS[0], 10), (IDS[0], 20)]], ids=["row", "rows"])
+async def test_a_row_that_was_paid_after_the_file_was_read_is_not_paid_again_within_a_sum(
+    meanwhile: list[tuple[str, int]], door: Door
+) -> None:
+    """Two sheets that overlap are previewed, then both are confirmed."""
+    rows = [(IDS[0], 10), (IDS[0], 20), (IDS[0], 7), (IDS[1], 5)]
+    async with door.open() as office:
+        preview = await office.draft(file_of(rows))
+        assert (preview.totals.rows, preview.matches.rows) == (2, 0)
+        await office.send(file_of(meanwhile), actor=OTHER)
+        for _ in range(2):
+            with pytest.raises((MatchedEarlier, DraftGone)):
+                await office.confirm(preview)
+        now = await office.app.services.submitting.preview(preview.draft.id, MOD, NO_LIMITS)
+        assert (now.matches.rows, now.matches.total) == (1, sum(amount for _, amount in meanwhile))
+        recorded = await office.confirm(now, skip_matched=True)
+        assert recorded.total == sum(amount for _, amount in rows) - now.matches.total
+        await office.quiet()
+        await office.check_books()
+        assert sum(one["effect"] for one in await door.sandbox.applied("drip")) == 42
+
+
+async def test_what_others_were_paid_after_the_file_was_read_stands_in_nobodys_way(door: Door) -> None:
+    async with door.open() as office:
+        preview = await office.draft(file_of([(IDS[0], 10), (IDS[0], 20), (IDS[1], 5)]))
+        await office.send(file_of([(IDS[2], 10), (IDS[1], 4)]), actor=OTHER)
+        assert (await office.confirm(preview)).total == 35
 
 
 async def test_rows_that_only_add_up_to_an_award_of_other_rows_are_no_repeat(door: Door) -> None:
