@@ -20,7 +20,7 @@ PROBLEM_KINDS: Final[Mapping[str, str]] = {
     "fraction": "a fraction where whole points are needed, or more than two decimals of money",
     "over-limit": "the amount is above the limit for one award, or beyond what is exact (2**53)",
     "bad-award-id": "the award_id cell is not the number of an award",
-    "extra-cells": "the row has more cells than the header",
+    "extra-cells": "the row has more cells than the header, or a number behind the amount in a column without a name",
     "quotes": "quotation marks that do not pair up, or that make one cell of the whole row",
     "too-long": "the line is longer than any row can be",
     "above-header": "a row with a recipient stands above the header, or of another table there",
@@ -38,6 +38,7 @@ PROBLEM_KINDS: Final[Mapping[str, str]] = {
 
 NOTICE_KINDS: Final[Mapping[str, str]] = {
     "unknown-column": "columns that are not used, kept for the result file",
+    "nameless-column": "rows with something in a column without a name; it is not used, but kept for the result file",
     "choose-recipient": "columns of different types that rows fill at once; one of them can be chosen for all rows",
     "nothing-to-pay": "rows whose amount is zero or blank, or whose amounts add up to zero",
     "control-total": "rows that were read as the file's own total, with the result of the comparison",

@@ -23,6 +23,7 @@ from bot.domain.quoting import quoted
 
 _PLAIN_ID_MAX: Final = 19
 _PLAIN_AMOUNT_MAX: Final = 9
+_NUMBER: Final = re.compile(r"[+-]?[0-9][0-9 .,']*", re.ASCII)
 _GROUPS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}", re.ASCII)
 _DELIMITER_WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
@@ -40,6 +41,8 @@ class Judge:
         self._amount_index = -1 if settled.amount is None else settled.amount.index
         self._needed = max(self._who_index, self._amount_index)
         self._width = settled.width
+        self._nameless = tuple(index for index, name in enumerate(settled.layout.header) if not name)
+        self._behind = _following(self._amount_index, self._nameless)
         self._youngest = youngest(options.now_ms)
         self._largest = LARGEST if options.max_award is None else options.max_award
         self._factor = 1 if options.unit is Unit.POINTS else 100
@@ -76,6 +79,8 @@ class Judge:
         """What nearly every row is: digits, and nothing doubtful about them. ``None`` leaves it to ``_judged``."""
         if not self._needed < len(cells) <= self._width or isinstance(cells, Spanning):
             return None
+        if self._nameless and any(cells[index] for index in self._nameless if index < len(cells)):
+            return None
         who, much = cells[self._who_index], cells[self._amount_index]
         digits = much[1:] if much[:1] == "-" else much
         if not (who.isdigit() and digits.isdigit() and who.isascii() and digits.isascii()):
@@ -104,7 +109,7 @@ class Judge:
         if not named or (len(named) == 1 and is_total_label(cells[named[0].index])):
             yield from self._without_recipient(line, cells)
             return
-        amount = self._reader.amount(line, cells)
+        amount = self._behind_it(line, cells) or self._reader.amount(line, cells)
         if amount is None:
             self.tally.nothing.append(line)
             return
@@ -121,6 +126,21 @@ class Judge:
         if suspected(recipient.value, named[0].rounding):
             self.tally.suspected.append(line)
         yield Row(line, recipient, amount, self._reason(line, cells), award_id)
+
+    def _behind_it(self, line: int, cells: Sequence[str]) -> Problem | None:
+        """That a number stands behind the amount, under no name: the amount was parted by its own comma, or the
+        column's name is meant for several columns and nobody knows for which of them."""
+        texts = {index: text for index in self._nameless if (text := cell(cells, index))}
+        if texts:
+            self.tally.nameless.append(line)
+        found = next((text for index, text in texts.items() if index in self._behind and _NUMBER.fullmatch(text)), None)
+        if found is None or self._settled.amount is None:
+            return None
+        message = (
+            f"{quoted(found)} stands behind the amount, in a column without a name; put a name above it, or quotation"
+            " marks around the amount if it is a part of that"
+        )
+        return Problem(line, self._settled.amount.name, "extra-cells", message)
 
     def _reason(self, line: int, cells: Sequence[str]) -> str | None:
         if self._settled.reason is None:
@@ -235,6 +255,14 @@ class Judge:
         if of_another or is_surely(who.type, cell(cells, who.index)) or _is_award(cells):
             message = f"the row stands above the header in row {layout.header_line}, so it is not read; move it below"
             yield Problem(line, None if of_another else who.name, "above-header", message)
+
+
+def _following(index: int, among: Sequence[int]) -> frozenset[int]:
+    """Those of the columns that stand behind this one without another between them."""
+    found: list[int] = []
+    while index >= 0 and (index := index + 1) in among:
+        found.append(index)
+    return frozenset(found)
 
 
 def _is_header(cells: Sequence[str]) -> bool:

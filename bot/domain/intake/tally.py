@@ -28,6 +28,8 @@ class Tally:
     nothing: list[int] = field(default_factory=list)
     shortened: list[int] = field(default_factory=list)
     suspected: list[int] = field(default_factory=list)
+    nameless: list[int] = field(default_factory=list)
+    """Rows with something in a column without a name."""
     totals: list[tuple[int, int | None]] = field(default_factory=list)
     """The file's own totals: line, amount (``None``: it cannot be read)."""
 
@@ -114,6 +116,12 @@ def _about_rows(tally: Tally, unit: Unit) -> list[Notice]:
     if tally.suspected:
         message = "some ids may have been rounded by a spreadsheet; compare these rows with the source"
         notices.append(Notice("suspected-rounding", message, tuple(tally.suspected)))
+    if tally.nameless:
+        message = (
+            "what stands in columns without a name will not be used, only kept for the result file; add names if"
+            " that should count"
+        )
+        notices.append(Notice("nameless-column", message, tuple(tally.nameless)))
     if tally.shortened:
         message = f"reasons are kept to {REASON_MAX} characters and were cut; shorten them to choose what stays"
         notices.append(Notice("reason-shortened", message, tuple(tally.shortened)))
