@@ -175,7 +175,7 @@ def _spoken(lines: Sequence[int], shown: int = 5) -> str:
 
 def matches_are_harmless(matches: Matches, totals: DraftTotals, label: str | None, now_ms: int) -> bool:
     """Whether an overlap with earlier batches is just a periodic repeat: every row of the draft is matched, every
-    matched batch carries another label than the draft's (both labelled), and each is more than 5 days old.
+    matched batch is labelled for another period than the draft is, and each is more than 5 days old.
 
     A list of ten batches may be cut short, and what is not on it cannot be judged: not harmless.
     """
@@ -184,11 +184,17 @@ def matches_are_harmless(matches: Matches, totals: DraftTotals, label: str | Non
     if matches.rows < totals.rows - totals.unresolved:
         return False
     return all(
-        batch.label is not None
-        and same_label(batch.label) != same_label(label)
-        and now_ms - batch.recorded_at > _HARMLESS_AGE_MS
+        batch.label is not None and _are_apart(batch.label, label) and now_ms - batch.recorded_at > _HARMLESS_AGE_MS
         for batch in matches.batches
     )
+
+
+def _are_apart(one: str, other: str) -> bool:
+    """Whether labels surely name two periods; "Week 31" and "Week 31 2026" may be one, so may "2026-07" and "July"."""
+    words, others = (
+        frozenset(_NUMBERED.get(word, word) for word in same_label(label).split()) for label in (one, other)
+    )
+    return not (words <= others or others <= words)
 
 
 def same_label(label: str) -> str:
@@ -202,6 +208,9 @@ _MONTHS: Final = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
+_NUMBERED: Final = {
+    name: f"{number:02}" for number, month in enumerate(_MONTHS, start=1) for name in (month, month[:3])
+}
 _MONTH: Final = "|".join(f"{month[:3]}(?:{month[3:]})?" for month in _MONTHS)
 _YEAR: Final = r"20[0-9]{2}"
 _LABELS: Final = (
