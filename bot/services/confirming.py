@@ -8,26 +8,26 @@ from dataclasses import replace
 from bot import checkpoints
 from bot.clock import Clock, milliseconds
 from bot.domain.approving import Approval
-from bot.domain.judging import goes_by_credential
 from bot.domain.model import Actor, Recipient, RecipientType
 from bot.domain.planning import matches_are_harmless
-from bot.errors import LimitExceeded, MatchedEarlier, NotAllowed, Refused, ResolutionFailed
+from bot.errors import LimitExceeded, MatchedEarlier, NotAllowed
 from bot.ledger.drafts import Draft
 from bot.ledger.ledger import Ledger
 from bot.ledger.recording import Confirmation, Recorded, StaleMatches
 from bot.providers.base import Provider
+from bot.services.oneself import Oneself
 from bot.services.previewing import describe_matches, over_award_limit
 from bot.services.rules import Limits
-from bot.services.staging import MEMBER_AGE_MAX_SECONDS
 from bot.services.wishes import Choice
 
 
 class Confirmer:
     """Turns drafts into batches, one at a time. There is one for each ledger."""
 
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, oneself: Oneself) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._oneself = oneself
         self._recording = asyncio.Lock()
 
     async def check(self, draft: Draft, provider: Provider, actor: Actor, limits: Limits) -> None:
@@ -43,7 +43,7 @@ class Confirmer:
         if limits.may_award_self:
             return
         own = Recipient(RecipientType.DISCORD_ID, actor.id)
-        target = await self._own_target(draft, provider, own)
+        target = await self._oneself.target(draft, provider, actor)
         rows = await self._ledger.drafts.of_recipient(draft.id, own.key, target)
         if any(row.amount > 0 and row.unresolved is None for row in rows):
             raise NotAllowed(
@@ -97,36 +97,6 @@ class Confirmer:
             # What was let out may be taken back, also where the limit was lowered since.
             max_total=None if draft.source == "undo" else limits.max_batch,
         )
-
-    async def _own_target(self, draft: Draft, provider: Provider, own: Recipient) -> str | None:
-        """What a call would name for the person, however a row names them; ``None`` where only the Discord id tells."""
-        if provider.needs_lookup:
-            account = provider.programme.destination.account
-            known = await self._ledger.members.known(account, [own.key], max_age_seconds=MEMBER_AGE_MAX_SECONDS)
-            if own.key in known or await self._ledger.drafts.types_paid(draft.id) <= {RecipientType.DISCORD_ID}:
-                return known.get(own.key)
-            return await self._looked_up(provider, own)
-        if provider.programme.kind.traits.names_people:
-            try:
-                return provider.target(own)
-            except ValueError:
-                return None  # not in the customer map
-        return None
-
-    async def _looked_up(self, provider: Provider, own: Recipient) -> str | None:
-        """The person as the service knows them; ``None`` when it does not. Raises ``Refused`` when it cannot say."""
-        try:
-            found = (await provider.resolve([own], patient=False)).found.get(own.key)
-        except ResolutionFailed as failed:
-            raise Refused(
-                f"nothing was sent: it cannot be checked whether a row pays yourself. {failed.message}",
-                hint="Try again later, or let somebody who may award themselves confirm it.",
-            ) from failed
-        if found is None:
-            return None
-        if not goes_by_credential(found.target):
-            await self._ledger.members.remember(provider.programme.destination.account, {own.key: found.target})
-        return found.target
 
 
 def _matched(stale: StaleMatches) -> MatchedEarlier:

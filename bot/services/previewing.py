@@ -22,6 +22,7 @@ from bot.ledger.ledger import Ledger
 from bot.providers.base import Pace, Provider
 from bot.services import records
 from bot.services.foresight import reads_ahead
+from bot.services.oneself import Likeness, Oneself
 from bot.services.proving import plan_for
 from bot.services.rules import Limits
 
@@ -67,6 +68,13 @@ class Preview:
     """What was asked of a second person for it as it is."""
     campaign: CampaignPaid = NOBODY_PAID
     """Rows for recipients who were paid under the same label before."""
+    asks_who: bool = False
+    """The service has to be asked who the person who looks at it is there."""
+
+    @property
+    def to_look_up(self) -> int:
+        """Recipients who are looked up before anything can be sent, and who looks at it where that is to be asked."""
+        return self.totals.pending + self.asks_who
 
     @property
     def good_rows(self) -> int:
@@ -88,7 +96,7 @@ class MembersDrafted:
 
 
 async def make_preview(
-    ledger: Ledger, provider: Provider, draft: Draft, actor: Actor, limits: Limits, now_ms: int
+    ledger: Ledger, provider: Provider, oneself: Oneself, draft: Draft, actor: Actor, limits: Limits, now_ms: int
 ) -> Preview:
     """The preview of a draft for who looks at it, with matches and limits judged now."""
     drafts = ledger.drafts
@@ -99,10 +107,14 @@ async def make_preview(
     largest = tuple(await drafts.largest(draft.id, 3))
     over = None if draft.source == "undo" else _over_limit(totals, largest, programme, limits)
     plan = await _schedule(ledger, provider, draft, totals)
+    likeness = Likeness.TOLD
+    if asked and not limits.may_award_self:
+        likeness = await oneself.likeness(draft, provider, actor)
     warnings = (
         *await _about_a_halt(ledger, actor),
         *records.warnings_from(draft.summary),
         *await _about_oneself(ledger, draft, limits),
+        *_about_likeness(likeness, provider, actor),
         *(await _about_doubts(ledger, draft, actor) if asked else ()),
         *await _about_the_month(ledger, programme, plan, now_ms),
     )
@@ -127,6 +139,7 @@ async def make_preview(
         approval_why=found.standing.why,
         approval=found.standing.approval,
         campaign=found.campaign,
+        asks_who=likeness is Likeness.UNASKED,
     )
 
 
@@ -188,6 +201,19 @@ async def _about_oneself(ledger: Ledger, draft: Draft, limits: Limits) -> tuple[
         f"nobody may award themselves, and of {named} Bursar cannot tell whose they are: make sure that none of those"
         " rows is for whoever sends this"
     )
+    return (Notice("self-award", message),)
+
+
+def _about_likeness(likeness: Likeness, provider: Provider, actor: Actor) -> tuple[Notice, ...]:
+    """Where rows name people in another way than by Discord ids, and who looks at it is not known by theirs."""
+    unknown = "Drip has no member" if provider.needs_lookup else "the customer map has no customer"
+    whys = {
+        Likeness.FAILED: f"Drip could not be asked now which member {actor.name} is",
+        Likeness.NOBODY: f"{unknown} for the Discord account of {actor.name}",
+    }
+    if likeness not in whys:
+        return ()
+    message = f"nobody may award themselves, and {whys[likeness]}: it cannot be told whether a row pays that person"
     return (Notice("self-award", message),)
 
 

@@ -24,6 +24,7 @@ from bot.ledger.recording import Recorded, StaleSums
 from bot.services import records
 from bot.services.confirming import Confirmer
 from bot.services.merging import Choosing, merge_resolved, merge_staged
+from bot.services.oneself import Oneself
 from bot.services.previewing import MembersDrafted, Preview, make_preview
 from bot.services.programmes import Programmes
 from bot.services.resolving import resolve_pending
@@ -56,7 +57,8 @@ class Submitting:
         self._max_rows = max_rows
         self._max_file_bytes = max_file_bytes
         self._recorded = recorded
-        self._confirmer = Confirmer(ledger, clock)
+        self._oneself = Oneself(ledger, clock)
+        self._confirmer = Confirmer(ledger, clock, self._oneself)
         self._changing: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     # --- drafts -------------------------------------------------------------------------------------------------
@@ -187,7 +189,8 @@ class Submitting:
         draft = await self._ledger.drafts.get(draft_id, actor.server_id)
         programme = await self._programme_of(draft)
         provider = self._programmes.provider(programme)
-        return await make_preview(self._ledger, provider, draft, actor, limits, milliseconds(self._clock.now()))
+        now = milliseconds(self._clock.now())
+        return await make_preview(self._ledger, provider, self._oneself, draft, actor, limits, now)
 
     async def draft(self, draft_id: int, actor: Actor) -> Draft:
         """A stored draft without its rows, to know its programme. Raises ``NotFound``, ``DraftGone``."""
@@ -239,7 +242,8 @@ class Submitting:
         self, draft_id: int, actor: Actor, limits: Limits, progress: Callable[[int, int], None] | None = None
     ) -> Preview:
         """Resolve recipients that are still pending, told to ``progress`` as (done, of). Rows that turn out to be one
-        recipient are then treated as the choice about duplicates says.
+        recipient are then treated as the choice about duplicates says. Who may not award themselves is looked up, too,
+        where only that tells which rows are theirs.
 
         Can be called again after a failure: what was found is kept. Raises ``ResolutionFailed``.
         """
@@ -248,6 +252,8 @@ class Submitting:
         async with self._change_of(draft_id):
             await resolve_pending(self._ledger, provider, self._clock, draft_id, progress)
             await merge_resolved(self._ledger, draft, limits)
+        if not limits.may_award_self:
+            await self._oneself.ask(draft, provider, actor)
         return await self.preview(draft_id, actor, limits)
 
     # --- confirming ---------------------------------------------------------------------------------------------

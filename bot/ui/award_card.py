@@ -112,7 +112,7 @@ def _rows(preview: Preview, frame: Frame, faces: Faces, step: Step) -> list[list
     if frame.looking_up is not None:
         return [looking_up_buttons(preview)]
     cancel = button("Cancel", custom_id("cancel", preview))
-    blocked = preview.over_limit is not None or preview.totals.pending or preview.draft.content_hash is None
+    blocked = preview.over_limit is not None or preview.to_look_up or preview.draft.content_hash is None
     if blocked or not preview.good_rows:
         return [[cancel]]
     bad, matched = preview.totals.problems > 0, preview.blocking_matches

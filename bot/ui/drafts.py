@@ -55,7 +55,7 @@ async def show_draft(interaction: Interaction, draft_id: int) -> None:
 
 async def show_look(interaction: Interaction, seen: Look, step: Step = Step.MAIN) -> None:
     """Show a draft that was just read; starts the look-up where recipients are still to be found."""
-    pending = seen.preview.totals.pending if seen.preview.refused is None else 0
+    pending = seen.preview.to_look_up if seen.preview.refused is None else 0
     painted = await paint(interaction, seen, step, looking_up=Searched(0, pending) if pending else None)
     await answers.show(interaction, painted.view, files=painted.files)
     if pending:
@@ -66,7 +66,7 @@ async def show_look(interaction: Interaction, seen: Look, step: Step = Step.MAIN
 
 async def _look_up(interaction: Interaction, seen: Look) -> None:
     """Look the recipients up, tell the card how far it is, show the result. It goes on when the card is gone."""
-    draft_id, pending = seen.preview.draft.id, seen.preview.totals.pending
+    draft_id, pending = seen.preview.draft.id, seen.preview.to_look_up
 
     async def step(far: Searched) -> None:
         painted = await paint(interaction, seen, looking_up=far)

@@ -73,7 +73,7 @@ def draft_rows(preview: Preview, *, has_staff_channel: bool) -> list[list[discor
 
 def _send_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
     """The main button, and the way to pay rows again."""
-    if preview.over_limit is not None or preview.totals.pending or preview.draft.content_hash is None:
+    if preview.over_limit is not None or preview.to_look_up or preview.draft.content_hash is None:
         return []
     if (waiting := approval_buttons(preview, _send_label(preview, to_send(preview)))) is not None:
         return waiting

@@ -359,3 +359,20 @@ async def test_named_ids_of_nobody_here_are_pointed_out_where_nobody_is_looked_u
         assert card.buttons[0] == "Send 3 awards"
         everybody = await world.bulk(world.mod, file=("b.csv", csv_of(world, rows(world, 6))), programme="gameball")
         assert "no member of this server" not in everybody.text
+
+
+async def test_whom_drip_does_not_know_reads_that_it_cannot_be_told_whether_a_row_is_theirs(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("start_delay_seconds", 0)
+        seeded = await world.sandbox.seed(discord_ids=["800000000000000077"], balance=0)
+        content = f"drip_id,amount\n{seeded['members'][0]},50\n".encode()
+        card = world.again(await world.bulk(world.mod, file=("a.csv", content)))
+        line = "Nobody may award themselves, and Drip has no member for the Discord account of mod"
+        assert card.text.count(line) == 1
+        assert "Send 1 award" in card.buttons
+        await world.sandbox.seed(discord_ids=[str(world.admin.id)], balance=0)
+        theirs = world.answer(await world.admin.slash(world.general, "batch list"))
+        opened = world.again(await world.pick(world.admin, theirs, "1"))
+        assert "Nobody may award themselves" not in opened.text
+        receipt = await world.press(world.mod, card, "Send 1 award")
+        assert "**1 award** recorded" in receipt.text

@@ -82,7 +82,7 @@ class Office:
         submitting = self.app.services.submitting
         wanted = Wish(self.app.services.programmes.get(programme), **wish)
         preview = await submitting.draft_file(Upload(name, content, "file"), wanted, actor, limits)
-        if preview.totals.pending:
+        if preview.to_look_up:
             preview = await submitting.look_up(preview.draft.id, actor, limits)
         return preview
 

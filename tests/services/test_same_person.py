@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -161,7 +162,7 @@ async def test_who_cannot_be_told_from_oneself_is_not_paid(drip_ids: list[str], 
         with pytest.raises(Refused, match="nothing was sent: it cannot be checked whether a row pays yourself"):
             await office.confirm(preview, limits=STRICT)
         await door.sandbox.faults()
-        await office.confirm(preview, limits=STRICT)  # Drip has no member with this Discord id: it is somebody else
+        await office.confirm(preview, limits=STRICT)  # Drip has no member with this Discord id, and the card says so
 
 
 async def test_one_search_is_made_for_oneself_and_only_where_it_tells_something(
@@ -175,15 +176,13 @@ async def test_one_search_is_made_for_oneself_and_only_where_it_tells_something(
 
     async with door.open() as office:
         by_id = await office.draft(file_of([(IDS[0], 1)]), "drip-members", limits=STRICT)
+        before = await searches()
         by_name = await office.draft(file_of([(drip_ids[1], 1)], "drip_id,amount"), "drip-members", limits=STRICT)
         loss = await office.draft(file_of([(drip_ids[2], -1)], "drip_id,amount"), "drip-members", limits=STRICT)
         once = await office.draft(file_of([(drip_ids[2], 5)], "drip_id,amount"), "drip-members", limits=STRICT)
-        before = await searches()
-        await office.confirm(by_id, limits=later)
-        await office.confirm(loss, limits=later)
-        assert await searches() == before
-        await office.confirm(by_name, limits=later)
-        await office.confirm(once, limits=later)
+        for preview in (by_id, loss, by_name, once):
+            assert [one.kind for one in preview.warnings] == []
+            await office.confirm(preview, limits=later)
         assert await searches() == before + 1
 
 
@@ -203,3 +202,65 @@ async def test_the_card_says_which_names_cannot_be_compared_with_oneself(
     async with door.open() as office:
         preview = await office.draft(file_of(rows, header), actor=OTHER, limits=limits)
         assert [one.kind for one in preview.warnings] == (["self-award"] if warned else [])
+
+
+@pytest.mark.parametrize("header", ["drip_id", "wallet"])
+async def test_the_card_says_that_it_cannot_be_told_where_drip_has_no_member_for_oneself(
+    header: str, drip_ids: list[str], door: Door
+) -> None:
+    named = {"drip_id": drip_ids[0], "wallet": f"0x{7:040x}"}
+    await door.sandbox.seed(members=[{"discord_id": "800000000000000077", "wallet": named["wallet"]}])
+    content = file_of([(named[header], 10)], f"{header},amount")
+    async with door.open() as office:
+        preview = await office.draft(content, "drip-members", limits=STRICT)
+        (warning,) = preview.warnings
+        assert (warning.kind, warning.message) == (
+            "self-award",
+            f"nobody may award themselves, and Drip has no member for the Discord account of {MOD.name}: it cannot be"
+            " told whether a row pays that person",
+        )
+        free = await office.draft(content, "drip-members", limits=Limits())
+        assert free.warnings == ()
+        by_id = await office.draft(file_of([(IDS[0], 5)]), "drip-members", limits=STRICT)
+        assert by_id.warnings == ()
+        await door.sandbox.seed(discord_ids=[MOD.id])
+        again = await office.app.services.submitting.preview(preview.draft.id, OTHER, STRICT)
+        assert (again.asks_who, again.to_look_up) == (True, 1), "another person is asked about anew"
+
+
+async def test_the_card_says_so_where_drip_gives_no_answer_about_oneself(drip_ids: list[str], door: Door) -> None:
+    await door.sandbox.seed(discord_ids=[MOD.id])
+    content = file_of([(drip_ids[0], 10)], "drip_id,amount")
+    async with door.open() as office:
+        await door.sandbox.faults({"match": {"path": "/members/search"}, "kind": "401"})
+        preview = await office.draft(content, "drip-members", limits=STRICT)
+        (warning,) = preview.warnings
+        assert f"Drip could not be asked now which member {MOD.name} is" in warning.message
+        assert not preview.asks_who
+        with pytest.raises(Refused, match="it cannot be checked whether a row pays yourself"):
+            await office.confirm(preview, limits=STRICT)
+        await door.sandbox.faults()
+        await office.confirm(preview, limits=STRICT)
+        told = await office.draft(file_of([(drip_ids[1], 10)], "drip_id,amount"), "drip-members", limits=STRICT)
+        assert told.warnings == ()
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+async def test_the_card_says_that_it_cannot_be_told_where_oneself_is_not_in_the_customer_map(
+    mapped: bool, tmp_path: Path, drip_ids: list[str], door: Door
+) -> None:
+    who = MOD.id if mapped else "800000000000000078"
+    customers = tmp_path / "customers.csv"
+    customers.write_text(f"discord_id,customer_id\n{who},customer-1\n{IDS[0]},{IDS[0]}\n", encoding="utf-8")
+    async with door.open(GAMEBALL_CUSTOMER_MAP=str(customers)) as office:
+        preview = await office.draft(file_of([(IDS[1], 10)], "customer_id,amount"), "gameball", limits=STRICT)
+        said = [one.message for one in preview.warnings if one.kind == "self-award"]
+        assert bool(said) is not mapped
+        if said:
+            assert f"the customer map has no customer for the Discord account of {MOD.name}" in said[0]
+        own = await office.draft(file_of([("customer-1", 10)], "customer_id,amount"), "gameball", limits=STRICT)
+        if mapped:
+            with pytest.raises(NotAllowed, match="award for yourself"):
+                await office.confirm(own, limits=STRICT)
+        by_id = await office.draft(file_of([(IDS[0], 10)]), "gameball", limits=STRICT)
+        assert [one.kind for one in by_id.warnings] == []
