@@ -19,7 +19,7 @@ from bot.ui.looking import Look, limits_for
 from bot.ui.permissions import actor_of, require, server_of, services_of
 from bot.ui.preview_buttons import HASH_PREFIX, custom_id
 from bot.ui.preview_card import card_title
-from bot.ui.preview_facts import match_lines, people_lines, plan_line, totals_line, wish_lines
+from bot.ui.preview_facts import match_lines, parted_lines, people_lines, plan_line, totals_line, wish_lines
 from bot.ui.text import count, escape, sentence, when
 
 _log = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ def request_card(seen: Look, approval: Approval, *, practice: bool) -> discord.u
         totals_line(preview),
         *wish_lines(preview, seen.title),
         *people_lines(preview),
+        *parted_lines(preview),
         *match_lines(preview),
         *(words for letter, words in _CHOSEN.items() if letter in approval.flags),
     ]

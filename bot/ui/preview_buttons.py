@@ -15,7 +15,7 @@ from bot.domain.planning import same_label
 from bot.services.approving import ApprovalState
 from bot.services.submitting import Preview
 from bot.ui.cards import button
-from bot.ui.preview_facts import DUPLICATE_WORDS, counted
+from bot.ui.preview_facts import DUPLICATE_WORDS, counted, parted_lines
 from bot.ui.text import count, plain, points
 
 HASH_PREFIX: Final = 10
@@ -83,7 +83,7 @@ def _send_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
     flags = ("g" if bad else "") + ("s" if matched else "")
     if sending:
         takes = preview.totals.deductions or preview.draft.source == "undo"
-        style = discord.ButtonStyle.danger if takes else discord.ButtonStyle.primary
+        style = discord.ButtonStyle.danger if takes or parted_lines(preview) else discord.ButtonStyle.primary
         if preview.approval_why is None:
             buttons.append(button(_send_label(preview, sending), custom_id(_verb("send", flags), preview), style=style))
         else:

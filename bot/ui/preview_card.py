@@ -22,6 +22,7 @@ from bot.ui.preview_facts import (
     limit_lines,
     match_lines,
     members_title,
+    parted_lines,
     people_lines,
     plan_line,
     problem_lines,
@@ -34,6 +35,7 @@ from bot.ui.text import count, escape
 BAD_ROWS_WORD: Final = "Nothing sent · there are bad rows"
 PAID_WORD: Final = "Nothing sent · rows were already paid"
 UNSETTLED_WORD: Final = "Nothing sent · rows are already under way, in doubt or written off"
+PARTED_WORD: Final = "Nothing sent · look at the amounts"
 SECOND_TIME_WORD: Final = "Nothing sent · these rows would be paid a second time"
 
 
@@ -163,6 +165,8 @@ def preview_state(preview: Preview, frame: Frame, step: Step) -> tuple[Tone, str
         return Tone.ATTENTION, PAID_WORD if preview.matches.any_paid else UNSETTLED_WORD
     if preview.totals.problems:
         return Tone.ATTENTION, BAD_ROWS_WORD
+    if preview.good_rows and parted_lines(preview):
+        return Tone.ATTENTION, PARTED_WORD
     if not preview.totals.rows and not preview.totals.pending:
         return Tone.DONE, "Nothing sent · there is nothing left to send"
     return Tone.DRAFT, Tone.DRAFT.word

@@ -142,6 +142,11 @@ def warning_lines(preview: Preview, strangers: frozenset[str] = frozenset()) -> 
     return lines
 
 
+def parted_lines(preview: Preview) -> list[str]:
+    """That the amounts may have been read as something else than was meant: nobody says yes without having seen it."""
+    return [f"⚠ {_notice(warning)}" for warning in preview.warnings if warning.kind == "parted-amount"]
+
+
 def _named(row: StagedRow, strangers: frozenset[str]) -> str:
     return f"`{row.recipient.value}`" if row.recipient.value in strangers else who(row.recipient)
 

@@ -135,7 +135,7 @@ async def test_what_is_given_and_what_is_taken_are_told_apart(tmp_path: Path) ->
     async with discord_world(tmp_path) as world:
         ada, grace = world.members[:2]
         card = await world.award(world.mod, members=f"{ada.mention} 55 {grace.mention} -20")
-        assert "**55 points** given, **20 points** taken" in card.text and "35" not in card.text
+        assert "**55 points** given, **20 points** taken" in card.text and "35 points" not in card.text
         receipt = await world.press(world.mod, card, "Send and take points: 2 members")
         assert "Sent to 1 member, took from 1" in receipt.text
         assert f"<@{grace.id}> · -20 points · taken" in receipt.text

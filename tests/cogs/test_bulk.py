@@ -376,3 +376,12 @@ async def test_whom_drip_does_not_know_reads_that_it_cannot_be_told_whether_a_ro
         assert "Nobody may award themselves" not in opened.text
         receipt = await world.press(world.mod, card, "Send 1 award")
         assert "**1 award** recorded" in receipt.text
+
+
+async def test_a_file_whose_amounts_a_comma_has_parted_says_so_before_anything_is_sent(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        content = "discord_id,amount,reason\n" + "".join(f"{member.id},1,250\n" for member in world.members[:3])
+        card = world.again(await world.bulk(world.mod, file=("a.csv", content.encode())))
+        assert "Nothing sent · look at the amounts" in card.text
+        assert "if 1,250 is meant, only 1 would be paid; write such amounts without the comma, 1250" in card.text
+        assert "(rows 2, 3, 4)" in card.text

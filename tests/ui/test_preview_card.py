@@ -7,13 +7,17 @@ from dataclasses import replace
 import discord
 import pytest
 
+from bot.domain.approving import Approval, ApprovalState
 from bot.domain.drafting import EarlierBatch, Matches
-from bot.domain.model import Notice, Problem, Recipient, RecipientType, Refusal
+from bot.domain.model import Actor, Notice, Problem, Recipient, RecipientType, Refusal
+from bot.services.rules import Limits, ServerRules
 from bot.services.submitting import Preview
+from bot.ui.approvals import request_card
 from bot.ui.award_card import Faces, award_card
 from bot.ui.drafts import DraftButton, DraftMenu
+from bot.ui.looking import Look
 from bot.ui.lookups import Searched
-from bot.ui.preview_card import Frame, Step, preview_card
+from bot.ui.preview_card import PARTED_WORD, Frame, Step, preview_card
 from tests.support.previews import BAD_ROWS, DUPLICATES, EARLIER, FRAME, NOW_MS, draft, member, preview, totals
 from tests.support.specification import refusable_card
 
@@ -241,3 +245,25 @@ def test_every_button_and_menu_is_one_that_survives_a_restart(shown: Preview) ->
         for item in preview_card(shown, FRAME, step).walk_children():
             if isinstance(item, discord.ui.Button | discord.ui.Select):
                 assert any(pattern.fullmatch(str(item.custom_id)) for pattern in patterns), item.custom_id
+
+
+PARTED = Notice(
+    "parted-amount", "the reasons are numbers of three digits behind a short amount, as 250 behind 1", (2, 3)
+)
+
+
+def test_amounts_that_a_comma_may_have_parted_are_seen_before_they_are_sent() -> None:
+    shown = preview(warnings=(PARTED, *(Notice(f"other-{number}", "another warning") for number in range(9))))
+    view = preview_card(shown, FRAME)
+    assert "### Preview" in text_of(view) and PARTED_WORD in text_of(view)
+    assert "⚠ The reasons are numbers of three digits behind a short amount" in text_of(view)
+    assert buttons(view)["Send 1,203 awards"].style is discord.ButtonStyle.danger
+
+
+def test_who_approves_reads_that_amounts_may_be_parted() -> None:
+    shown = preview(warnings=(PARTED,), approval_why="it has many awards")
+    seen = Look(shown, ServerRules(), Actor("1", "Ada", "2"), Limits())
+    approval = Approval(
+        1, 7, ApprovalState.ASKED, "0" * 64, "", "it has many awards", 0, 1, "Ada", None, None, None, None
+    )
+    assert "behind a short amount" in text_of(request_card(seen, approval, practice=False))

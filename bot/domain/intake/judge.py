@@ -25,6 +25,7 @@ _PLAIN_ID_MAX: Final = 19
 _PLAIN_AMOUNT_MAX: Final = 9
 _NUMBER: Final = re.compile(r"[+-]?[0-9][0-9 .,']*", re.ASCII)
 _GROUPS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}", re.ASCII)
+_HEAD: Final = re.compile(r"[+-]?[1-9][0-9]{0,2}", re.ASCII)
 _DELIMITER_WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
@@ -45,6 +46,10 @@ class Judge:
         self._behind = _following(self._amount_index, self._nameless)
         self._youngest = youngest(options.now_ms)
         self._largest = LARGEST if options.max_award is None else options.max_award
+        reason = settled.reason
+        self._may_part = (
+            reason is not None and reason.index == self._amount_index + 1 and settled.layout.delimiter == ","
+        )
         self._factor = 1 if options.unit is Unit.POINTS else 100
         self._other_header: int | None = None
         self._plain = (
@@ -148,7 +153,17 @@ class Judge:
         reason, cut = self._reader.reason(cells)
         if cut:
             self.tally.shortened.append(line)
+        if self._may_part and reason is not None:
+            self.tally.reasons += 1
+            if len(reason) == 3 and reason.isdigit() and reason.isascii():
+                self._note_parted(line, cell(cells, self._amount_index), reason)
         return reason
+
+    def _note_parted(self, line: int, amount: str, reason: str) -> None:
+        """A row that a comma between the digits of its amount may have parted, without a cell too many."""
+        if _HEAD.fullmatch(amount):
+            self.tally.parted.append(line)
+            self.tally.example = self.tally.example or (amount, reason)
 
     def _of_another_table(self, line: int, cells: list[str]) -> Problem | None:
         """A row below a second header that has its columns in other places: a number there may be an id here."""

@@ -30,6 +30,12 @@ class Tally:
     suspected: list[int] = field(default_factory=list)
     nameless: list[int] = field(default_factory=list)
     """Rows with something in a column without a name."""
+    reasons: int = 0
+    """Good rows with a reason right behind their amount."""
+    parted: list[int] = field(default_factory=list)
+    """Of these, the ones that may be one number which a comma parted."""
+    example: tuple[str, str] | None = None
+    """The two parts of the first of them."""
     totals: list[tuple[int, int | None]] = field(default_factory=list)
     """The file's own totals: line, amount (``None``: it cannot be read)."""
 
@@ -37,7 +43,8 @@ class Tally:
 def ending_of(tally: Tally, settled: Settled, unit: Unit, unreadable_text: bool) -> Ending:
     """Once every record was seen."""
     refusal = _wrong_total(tally, unit) or _nothing_to_send(tally)
-    warnings = [*_about_recipients(settled), *_about_columns(settled), *_about_rows(tally, unit)]
+    # First what may change every amount: a card does not have room for all.
+    warnings = [*_about_parted(tally), *_about_recipients(settled), *_about_columns(settled), *_about_rows(tally, unit)]
     if unreadable_text:
         encoding = settled.layout.encoding
         warnings.append(
@@ -70,6 +77,20 @@ def _nothing_to_send(tally: Tally) -> Refusal | None:
         "There is nothing to pay: no row has an amount other than zero. Fill in the amounts, and let the same sign"
         " (a comma, for example) stand between the cells of every row.",
     )
+
+
+def _about_parted(tally: Tally) -> Sequence[Notice]:
+    """Among reasons in words, one of three digits is a reason. Where there are hardly others, it may be a part of the
+    amount."""
+    if tally.example is None or len(tally.parted) * 10 < tally.reasons * 9:
+        return ()
+    amount, reason = tally.example
+    message = (
+        f"the reasons are numbers of three digits behind a short amount, as {reason} behind {amount}: if"
+        f" {amount},{reason} is meant, only {amount} would be paid; write such amounts without the comma,"
+        f" {amount}{reason}"
+    )
+    return (Notice("parted-amount", message, tuple(tally.parted)),)
 
 
 def _about_recipients(settled: Settled) -> Sequence[Notice]:
