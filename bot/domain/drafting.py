@@ -130,7 +130,8 @@ class TakenBack:
     staged: int
     """Landed and not yet taken back: these are in the draft."""
     before: int
-    """Taken back by an earlier undo, or about to be; or perhaps, where that was written off as a doubt."""
+    """Taken back by an earlier undo, or about to be; or perhaps, where that was written off as a doubt, or the result
+    file of a lost ledger tells of the same deduction."""
     unsure: int
     """Deductions of which the service may have made less than was asked: giving back all of it could pay somebody."""
     never_landed: int

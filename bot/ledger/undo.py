@@ -9,6 +9,7 @@ import sqlite3
 from typing import Final
 
 from bot.domain.drafting import TakenBack
+from bot.domain.states import COUNTS_AS_PAID
 from bot.errors import Refused
 from bot.ledger import _names, _taking, events
 from bot.ledger._draft_values import Draft
@@ -26,6 +27,14 @@ _REVERSED: Final = (
     "EXISTS (SELECT 1 FROM awards r INDEXED BY awards_reversed_once"  # noqa: S608 # our words
     f" WHERE r.reverses = a.id AND {_IN_FORCE})"
 )
+_MAYBE_PAID: Final = ", ".join(f"'{state.value}'" for state in sorted(COUNTS_AS_PAID))
+# Result files do not say what an undo of a lost ledger took back, but from whom how much.
+_TOLD: Final = (
+    "EXISTS (SELECT 1 FROM awards h CROSS JOIN batches hb ON hb.id = h.batch_id WHERE h.key = a.key AND h.id > a.id"  # noqa: S608 # our words
+    f" AND h.amount = -a.amount AND h.state IN ({_MAYBE_PAID}) AND hb.source = '{TAKEN_IN}'"
+    " AND hb.account = b.account AND hb.currency IS b.currency)"
+)
+_GONE: Final = f"({_REVERSED} OR {_TOLD})"
 _OF_BATCH: Final = "batches b CROSS JOIN awards a ON a.id BETWEEN b.first_award AND b.last_award WHERE b.id = ?1"
 _UNSURE: Final = f"NOT {_taking.whole('a', 'b')}"
 _TAKES_LESS: Final = f"SELECT {_taking.may_be_cut('b')} FROM batches b WHERE b.id = ?"  # noqa: S608 # our words
@@ -35,8 +44,8 @@ def stage(connection: sqlite3.Connection, draft_id: int, batch_id: int) -> Taken
     """``Drafts.stage_undo``."""
     _check_batch(connection, batch_id)
     before, unsure, never = connection.execute(
-        f"SELECT count(*) FILTER (WHERE a.state = 'applied' AND {_REVERSED}),"  # noqa: S608 # our words
-        f" count(*) FILTER (WHERE a.state = 'applied' AND {_UNSURE} AND NOT {_REVERSED}),"
+        f"SELECT count(*) FILTER (WHERE a.state = 'applied' AND {_GONE}),"  # noqa: S608 # our words
+        f" count(*) FILTER (WHERE a.state = 'applied' AND {_UNSURE} AND NOT {_GONE}),"
         f" count(*) FILTER (WHERE a.state <> 'applied') FROM {_OF_BATCH}",
         (batch_id,),
     ).fetchone()
@@ -44,7 +53,7 @@ def stage(connection: sqlite3.Connection, draft_id: int, batch_id: int) -> Taken
         "INSERT INTO draft_rows (draft_id, line, lines, recipient_type, recipient_value, recipient_source, key, target,"  # noqa: S608 # our words
         " amount, reason, reverses)"
         " SELECT ?2, a.line, a.lines, a.recipient_type, a.recipient_value, a.recipient_source, a.key, a.target,"
-        f" -a.amount, NULL, a.id FROM {_OF_BATCH} AND a.state = 'applied' AND NOT {_UNSURE} AND NOT {_REVERSED}",
+        f" -a.amount, NULL, a.id FROM {_OF_BATCH} AND a.state = 'applied' AND NOT {_UNSURE} AND NOT {_GONE}",
         (batch_id, draft_id),
     ).rowcount
     (less,) = connection.execute(_TAKES_LESS, (batch_id,)).fetchone()

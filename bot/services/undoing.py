@@ -18,6 +18,8 @@ TAKES_LESS = (
     " as taken back; look at the balances before paying again"
 )
 
+_BEFORE = "taken back before, given up as a doubt, or deducted as a result file tells"
+
 
 def label_of(batch: Batch) -> str:
     """What an undo is called wherever batches are listed."""
@@ -35,9 +37,7 @@ async def stage_undo(ledger: Ledger, draft_id: int, batch: Batch) -> Sequence[No
 def _notices(found: TakenBack) -> list[Notice]:
     notices = [Notice("undo-spent", TAKES_LESS if found.may_take_less else SPENT)]
     if found.before:
-        notices.append(
-            Notice("undo-before", f"left out, taken back before or given up as a doubt: {_awards(found.before)}")
-        )
+        notices.append(Notice("undo-before", f"left out, {_BEFORE}: {_awards(found.before)}"))
     if found.unsure:
         message = (
             f"left out, {_awards(found.unsure)}: the service may have deducted less than was asked and does not say"
@@ -53,7 +53,7 @@ def _notices(found: TakenBack) -> list[Notice]:
 
 def _nothing(found: TakenBack) -> str:
     reasons = [
-        (found.before, "taken back before or given up as a doubt"),
+        (found.before, _BEFORE),
         (found.unsure, "deducted without the service saying how much it really took"),
         (found.never_landed, "never landed"),
     ]

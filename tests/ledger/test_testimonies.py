@@ -151,6 +151,23 @@ async def test_unknown_awards_become_a_batch_that_counts_and_is_never_claimed(re
     assert (await verify(restored.database)).bad is None
 
 
+@pytest.mark.parametrize(
+    ("state", "amount", "staged"), [(S.APPLIED, -10, 0), (S.UNKNOWN, -10, 0), (S.REJECTED, -10, 1), (S.APPLIED, -9, 1)]
+)
+async def test_what_a_lost_ledger_took_back_is_not_taken_back_a_second_time(
+    state: AwardState, amount: int, staged: int, restored: Ledger
+):
+    """Its result file tells of a deduction, and not of which award it was the undo."""
+    await take_in(
+        restored, told(2, 1, S.APPLIED, 1), told(3, 2, S.REJECTED, 2), told(4, 3, S.REJECTED, 3), name="1.csv"
+    )
+    await take_in(restored, told(2, 1, state, 5, amount), told(3, 4, S.APPLIED, 6), name="2.csv")
+    await restored.restorations.sign_off("Ada")
+    draft_id = await restored.drafts.create(new_draft(source="undo", parent_id=1))
+    found = await restored.drafts.stage_undo(draft_id, 1)
+    assert (found.staged, found.before) == (staged, 1 - staged)
+
+
 async def test_the_same_file_again_and_a_later_one_add_only_what_is_new(restored: Ledger):
     first = (told(2, 11, S.APPLIED, 5), told(3, 12, S.UNKNOWN, 6), told(4, 2, S.APPLIED, 2))
     await take_in(restored, *first)
