@@ -42,6 +42,8 @@ def of_programme(content: bytes, programme: str) -> Exported | None:
     writer.writerow([*(one.replace("-", "_") for one in _TYPES), "source", "amount", "reason", *RESULT_COLUMNS])
     recorded: dict[int, int] = {}
     for number, record in records:
+        if not record["programme"]:
+            raise ValueError(f"line {number} cannot be read: it names no programme")
         if record["programme"] != programme:
             continue
         try:
@@ -71,7 +73,9 @@ def _read(text: str, delimiter: str, header: Sequence[str]) -> Iterator[tuple[in
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         for cells in reader:
-            if cells and reader.line_num > 1:
+            if any(cells) and reader.line_num > 1:
+                if any(cells[len(header) :]):
+                    raise ValueError(f"line {reader.line_num} cannot be read: it has more cells than the first line")
                 padded = [*map(plain_cell, cells), *[""] * (len(header) - len(cells))]
                 yield reader.line_num, dict(zip(header, padded, strict=False))
     except csv.Error as error:

@@ -66,6 +66,26 @@ def test_whatever_stands_below_the_header_is_read_or_refused_by_line(text: str) 
         assert found is not None
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"' + LINE.format(award=1, programme="gameball", at=AT) + '"',
+        LINE.format(award=1, programme="", at=AT),
+        LINE.format(award=1, programme="gameball", at=AT) + ",,x",
+    ],
+)
+def test_a_line_whose_cells_are_not_where_they_belong_is_not_passed_over(line: str) -> None:
+    """An award that is left out counts as unpaid: a spreadsheet may have made one cell of its line."""
+    good = LINE.format(award=2, programme="gameball", at=AT)
+    with pytest.raises(ValueError, match="line 3 cannot be read"):
+        of_programme(export(good, line), "gameball")
+
+
+def test_empty_lines_and_cells_at_the_end_mean_nothing() -> None:
+    found = of_programme(export(LINE.format(award=2, programme="gameball", at=AT) + ",,", ",,,", ""), "gameball")
+    assert found is not None and len(found.recorded) == 1
+
+
 @pytest.mark.parametrize("spoiled", ["31.07.2026 18:00", "", "2026-07-31T18:00:05"])
 def test_a_line_without_a_time_is_named(spoiled: str) -> None:
     with pytest.raises(ValueError, match="line 2 cannot be read"):
