@@ -21,7 +21,11 @@ from bot.services.rules import Capability, ServerRules
 from bot.ui.batch_text import nothing_sent
 
 NOT_SET_UP: Final = "Bursar is not set up here."
-"""The whole answer in a server (or a private chat) that the operator did not bind the accounts to."""
+"""All that is told of this Bursar in a server (or a private chat) that the operator did not bind the accounts to."""
+BIND_IT: Final = (
+    "If it is meant to work here, whoever runs it adds this server's id, {server}, to BURSAR_SERVER_IDS and starts it"
+    " anew."
+)
 
 WORDS: Final[Mapping[Capability, str]] = {
     Capability.AWARD: "award points",
@@ -73,7 +77,7 @@ def server_of(interaction: discord.Interaction[Any]) -> str:
         raise NotAllowed(NOT_SET_UP, hint="Use it in the server that it works for.")
     server_id = str(interaction.guild_id)
     if not services.servers.serves(server_id, joined_of(interaction.client)):
-        raise NotAllowed(NOT_SET_UP)
+        raise NotAllowed(NOT_SET_UP, hint=BIND_IT.format(server=server_id))
     if interaction.user.is_timed_out() and not is_administrator(interaction):
         raise NotAllowed("You are timed out in this server.", hint="Ask again when the time-out is over.")
     return server_id

@@ -133,6 +133,8 @@ async def test_a_server_that_the_operator_did_not_name_reads_not_set_up_here(tmp
         for command in ("batch list", "settings show"):
             shown = world.answer(await world.admin.slash(world.general, command))
             assert "Bursar is not set up here." in shown.text
+            next_step = f"whoever runs it adds this server's id, {world.guild.id}, to BURSAR_SERVER_IDS and starts it"
+            assert next_step in shown.text
 
 
 async def test_without_a_list_of_servers_the_bot_works_while_it_is_in_one_server_only(tmp_path: Path) -> None:
@@ -140,7 +142,9 @@ async def test_without_a_list_of_servers_the_bot_works_while_it_is_in_one_server
         assert "### Batches" in await listed(world, world.admin)
         world.env.create_guild("Second")
         await world.env.settle()
-        assert "Bursar is not set up here." in await listed(world, world.admin)
+        told = await listed(world, world.admin)
+        assert "Bursar is not set up here." in told
+        assert f"this server's id, {world.guild.id}, to BURSAR_SERVER_IDS" in told
 
 
 async def test_a_batch_of_somebody_who_lost_the_role_does_not_begin(tmp_path: Path) -> None:
