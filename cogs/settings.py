@@ -12,7 +12,15 @@ from bot.clock import Clock
 from bot.errors import BursarError, UsageError
 from bot.providers.base import Currency
 from bot.services.programmes import Programmes
-from bot.ui import answers, settings_budgets, settings_changes, settings_menus, settings_titles, suggestions
+from bot.ui import (
+    answers,
+    settings_budgets,
+    settings_changes,
+    settings_menus,
+    settings_promises,
+    settings_titles,
+    suggestions,
+)
 from bot.ui.answers import Interaction
 from bot.ui.errors import changes_nothing
 from bot.ui.parts import Parts
@@ -117,4 +125,6 @@ async def setup(client: Parts) -> None:
     """Add the commands, and the menus that survive restarts."""
     services = client.services
     client.tree.add_command(SettingsCommands(CurrencyLists(services.programmes, services.clock)))
-    client.add_dynamic_items(*settings_menus.ITEMS, *settings_budgets.ITEMS, *settings_titles.ITEMS)
+    client.add_dynamic_items(
+        *settings_menus.ITEMS, *settings_budgets.ITEMS, *settings_titles.ITEMS, *settings_promises.ITEMS
+    )

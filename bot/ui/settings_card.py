@@ -66,6 +66,9 @@ PROGRAMMES_ROOM: Final = 1800
 PROMISE_LEAST: Final = 500
 TITLE_ROOM: Final = 150
 """Characters that a programme's promise has at least, and that stand around it."""
+UNUSABLE_ROOM: Final = 200
+PROMISES_LABEL: Final = "What every programme can promise"
+"""Opens all of it, where this card has to be short (``settings_promises``)."""
 
 PLAIN_NOTE: Final = (
     "-# Discord failed to list this channel's messages, which happens where cards with a frame are among them: Bursar's"
@@ -120,6 +123,7 @@ def settings_card(
         lines += [f"**{name}**{_note(key)}", discord.ui.ActionRow(_role_menu(key, roles_of(rules, key)))]
     lines += [RULE, *_limit_lines(rules)]
     tone = Tone.ATTENTION if missing else Tone.PLAIN
+    more = [] if _told_whole(programmes) else [[button(PROMISES_LABEL, "settings:promises:0:open")]]
     return card(
         f"Settings of {escape(server, 60)}",
         tone=tone,
@@ -133,7 +137,8 @@ def settings_card(
                 button("Second person", "settings:approval"),
                 button("Budgets…", "settings:budgets"),
                 stop_button() if halt is None else release_button(),
-            ]
+            ],
+            *more,
         ],
     )
 
@@ -188,8 +193,7 @@ def _note(key: str) -> str:
 def _programme_lines(programmes: Sequence[ProgrammeLine]) -> list[Line]:
     """What is known of each, as far as that leaves room for what can be set."""
     lines: list[Line] = []
-    room = PROGRAMMES_ROOM
-    promised = max(PROMISE_LEAST, room // max(1, len(programmes)) - TITLE_ROOM)
+    room, promised = PROGRAMMES_ROOM, _promised(programmes)
     for told, one in enumerate(programmes):
         about = _about(one, promised)
         room -= sum(len(line) for line in about)
@@ -202,11 +206,24 @@ def _programme_lines(programmes: Sequence[ProgrammeLine]) -> list[Line]:
     return lines
 
 
+def _promised(programmes: Sequence[ProgrammeLine]) -> int:
+    """Characters that each has for its promise."""
+    return max(PROMISE_LEAST, PROGRAMMES_ROOM // max(1, len(programmes)) - TITLE_ROOM)
+
+
+def _told_whole(programmes: Sequence[ProgrammeLine]) -> bool:
+    """Whether nothing about any programme is cut off or left out."""
+    promised = _promised(programmes)
+    short = any(len(one.promise or "") > promised or len(one.unusable or "") > UNUSABLE_ROOM for one in programmes)
+    about = sum(len(line) for one in programmes for line in _about(one, promised))
+    return not short and about <= PROGRAMMES_ROOM
+
+
 def _about(one: ProgrammeLine, promised: int) -> list[str]:
     """``promised``: characters of what it can promise."""
     lines = []
     if one.unusable is not None:
-        lines.append(f"-# **{escape(one.title, 60)}**: cannot be used. {escape(one.unusable, 200)}")
+        lines.append(f"-# **{escape(one.title, 60)}**: cannot be used. {escape(one.unusable, UNUSABLE_ROOM)}")
     elif one.currency is not None:
         origin = "chosen here" if one.chosen_here else "as the operator set it"
         lines.append(f"-# **{escape(one.title, 60)}**: currency {escape(one.currency, 40)} ({origin})")

@@ -9,6 +9,8 @@ import discord
 import simcord
 
 from bot.services.rules import Capability, ServerRules
+from bot.ui.settings_card import PROMISES_LABEL
+from bot.ui.text import escape
 from tests.support.discord import Shown, World, discord_world
 
 GAMEBALL = {"API_KEY": "key", "SECRET_KEY": "secret", "AMOUNT_UNIT": "points"}
@@ -56,10 +58,28 @@ async def test_many_accounts_leave_room_for_everything_that_can_be_set(tmp_path:
     one = {"DRIP_API_KEY": "k" * 20, "DRIP_REALM_ID": "0" * 24, "DRIP_CURRENCY_ID": "a" * 24}
     accounts = {f"{name}__TEAM{number}": value for number in range(14) for name, value in one.items()}
     async with discord_world(tmp_path, practice=True, **accounts) as world:
-        text = (await settings(world)).text
+        card = await settings(world)
+        text = card.text
         assert "more programmes" in text
+        await all_promises(world, card)
         for kept in ("Who may award (", "Who may award themselves", "Second person at the first use of a programme"):
             assert kept in text, kept
+
+
+async def all_promises(world: World, card: Shown) -> None:
+    """Leaf through what every programme can promise: nothing of it is missing."""
+    page = await world.press(world.admin, card, PROMISES_LABEL)
+    told = page.text
+    while "Next" in page.buttons:
+        page = await world.press(world.admin, page, "Next")
+        told += page.text
+    assert "…" not in told and "more than a card can hold" not in told
+    programmes = world.app.services.programmes
+    for name in programmes.names():
+        promise = await world.app.services.promises.of(programmes.get(name).destination)
+        assert f"**{escape(name, 60)}**: {escape(promise.text, 3000)}" in told
+    back = await world.press(world.admin, page, "Back to the settings")
+    assert "### Settings of" in back.text
 
 
 async def test_only_who_may_manage_the_server_may_open_or_change_it(tmp_path: Path) -> None:

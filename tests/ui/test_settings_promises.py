@@ -1,0 +1,92 @@
+"""What programmes can promise, on the card of the settings and, where that has to be short, in full behind a button."""
+
+from __future__ import annotations
+
+import discord
+import pytest
+
+from bot.domain.lanes import LaneKind
+from bot.domain.model import ProviderKind
+from bot.domain.promises import _MEANINGS, Known, promise
+from bot.services.rules import ServerRules
+from bot.ui.settings_card import PROMISES_LABEL, UNUSABLE_ROOM, ProgrammeLine, settings_card
+from bot.ui.settings_promises import PromisesButton, pages_of, promises_card
+from tests.support.specification import refusable_card
+
+DAY = 86_400_000
+
+
+def longest(kind: ProviderKind) -> str:
+    """As much as can be known of one programme, each answer found on a day of its own."""
+    answers = {name: value for (name, value), _ in sorted(_MEANINGS[kind].items(), key=lambda one: len(one[1]))}
+    known = {name: Known(name, value, {}, day * DAY) for day, (name, value) in enumerate(answers.items(), 20_000)}
+    known.pop("read-back", None)  # leaves no doubts to speak of
+    return promise(kind, known, lane=LaneKind.RING, once_up_to=1000).text
+
+
+def lines(*texts: str, unusable: str | None = None) -> list[ProgrammeLine]:
+    told = [
+        ProgrammeLine(f"drip-{number}", f"Team {number}", "c0ffee", False, None, text)
+        for number, text in enumerate(texts)
+    ]
+    return told if unusable is None else [*told, ProgrammeLine("gameball", "gameball", None, False, unusable)]
+
+
+def text_of(view: discord.ui.LayoutView) -> str:
+    assert refusable_card(view) == []
+    return "\n".join(item.content for item in view.walk_children() if isinstance(item, discord.ui.TextDisplay))
+
+
+def buttons(view: discord.ui.LayoutView) -> dict[str, discord.ui.Button]:
+    return {str(item.label): item for item in view.walk_children() if isinstance(item, discord.ui.Button)}
+
+
+def card_of(programmes: list[ProgrammeLine]) -> discord.ui.LayoutView:
+    return settings_card("Lighthouse", ServerRules(), programmes, channel_problem=None, practice=True)
+
+
+@pytest.mark.parametrize(
+    ("programmes", "short"),
+    [
+        (lines("Short.", "Short."), False),
+        (lines(*(longest(kind) for kind in ProviderKind)), True),
+        (lines(*["x" * 499] * 4), True),
+        (lines(*["x" * 10] * 40), True),
+        (lines("Short.", unusable="y" * UNUSABLE_ROOM), False),
+        (lines("Short.", unusable="y" * (UNUSABLE_ROOM + 1)), True),
+        ([], False),
+    ],
+    ids=["two", "three with all that can be known", "four", "forty", "unusable", "unusable for a long reason", "none"],
+)
+def test_the_settings_lead_to_the_whole_wherever_they_have_to_be_short(
+    programmes: list[ProgrammeLine], short: bool
+) -> None:
+    card = card_of(programmes)
+    assert (PROMISES_LABEL in buttons(card)) is short
+    if not short:
+        text = text_of(card)
+        assert all((one.promise or one.unusable or "") in text for one in programmes)
+
+
+def test_every_promise_and_limitation_stands_whole_on_some_page() -> None:
+    texts = [longest(kind) for kind in ProviderKind] * 4
+    programmes = lines(*texts, unusable="The key is missing. " * 40)
+    pages = len(pages_of(programmes))
+    assert pages > 2
+    seen = [text_of(promises_card(programmes, page, practice=True)) for page in range(pages)]
+    together = "\n".join(seen).replace("\\", "")
+    assert "…" not in together and "more than a card can hold" not in together
+    for one in programmes:
+        assert (one.promise or (one.unusable or "").strip()) in together
+    assert text_of(promises_card(programmes, 99, practice=True)) == seen[-1], "there may be fewer by now"
+
+
+def test_pages_are_turned_by_buttons_that_outlive_a_restart() -> None:
+    programmes = lines(*["x" * 2000] * 3)
+    first, last = (buttons(promises_card(programmes, page, practice=False)) for page in (0, 2))
+    assert (first["Previous"].disabled, first["Next"].disabled) == (True, False)
+    assert (last["Previous"].disabled, last["Next"].disabled) == (False, True)
+    ids = [str(one.custom_id) for one in first.values() if str(one.custom_id).startswith("settings:promises")]
+    assert len(set(ids)) == len(ids) == 3
+    assert all(PromisesButton.__discord_ui_compiled_template__.fullmatch(one) for one in ids)
+    assert list(buttons(promises_card(lines("Short."), 0, practice=False))) == ["Back to the settings"]
