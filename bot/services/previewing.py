@@ -166,6 +166,8 @@ async def _before_confirming(
     harmless = matches_are_harmless(matches, totals, draft.label, now_ms)
     skip = not harmless and 0 < matches.rows < totals.rows
     standing = await ledger.approvals.standing(draft.id, actor, skip_matched=skip)
+    if matches.rows and not harmless and not _decides_about_matches(standing.approval):
+        standing = Standing(standing.why, None)
     campaign = NOBODY_PAID if draft.source == "undo" else await drafts.campaign_paid(draft.id, actor.server_id)
     try:
         uses = tuple(await drafts.budget_uses(draft.id, actor, limits.roles, skip_matched=skip))
@@ -173,6 +175,12 @@ async def _before_confirming(
         return _Found(matches, harmless, (), unreadable.message, standing, campaign)
     over = next((_over_budget(use, draft) for use in uses if use.exceeded), None)
     return _Found(matches, harmless, uses, over, standing, campaign)
+
+
+def _decides_about_matches(approval: Approval | None) -> bool:
+    """Whether what was asked for says what becomes of rows that were paid lately. Where there were none at that time it
+    is no leave for them now: whoever prepared it decides about them, and asks again."""
+    return approval is not None and bool({"s", "a", "d"} & set(approval.flags))
 
 
 async def _schedule(ledger: Ledger, provider: Provider, draft: Draft, totals: DraftTotals) -> Schedule:

@@ -32,6 +32,11 @@ async def ask(world: World, amount: int = 50) -> Shown:
     return await world.press(world.mod, card, "Ask for approval")
 
 
+def decided(world: World) -> Shown:
+    """The newest request that was approved."""
+    return [one for one in world.staff_messages() if "Draft 1 is approved" in one.text][-1]
+
+
 def over(world: World) -> None:
     """The request stands there as one that nobody can decide any more."""
     (closed,) = [one for one in world.staff_messages() if "Draft 1 can be approved no more" in one.text]
@@ -57,10 +62,9 @@ async def test_a_large_batch_is_sent_after_somebody_else_approved_it(tmp_path: P
         assert await world.calls() == 0
         given = await world.press(mia, asked, "Approve")
         assert "### Approved" in given.text
-        (decided,) = [one for one in world.staff_messages() if "Draft 1 is approved" in one.text]
-        assert "**mia** approved what **mod** asked for" in decided.text
+        assert "**mia** approved what **mod** asked for" in decided(world).text
         assert await world.calls() == 0
-        opened = await world.press(world.mod, decided, "Open the draft")
+        opened = await world.press(world.mod, decided(world), "Open the draft")
         assert "✓ Approved by **mia**" in opened.text
         await world.press(world.mod, opened, "Send 8 awards")
         await world.quiet()
@@ -133,6 +137,27 @@ async def test_a_change_after_the_request_voids_it(tmp_path: Path) -> None:
         assert "changed after its approval was asked for" in late.text
         over(world)
         assert await world.calls() == 0
+
+
+async def test_what_was_paid_after_the_approval_is_decided_about_and_asked_for_anew(tmp_path: Path) -> None:
+    """The button that sends what was approved would bring the same card back, again and again."""
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        await ask(world)
+        await world.press(mia, request(world), "Approve")
+        few = await world.bulk(mia, file=("few.csv", csv_of(world, rows(world, 50, 2))))
+        await world.press(mia, few, "Send 2 awards")
+        await world.quiet()
+        opened = await world.press(world.mod, decided(world), "Open the draft")
+        assert "**2 rows were already paid in the last 30 days**" in opened.text
+        assert not [label for label in opened.buttons if label.startswith("Send")]
+        await world.press(world.mod, opened, "Ask for approval")
+        await world.press(mia, request(world), "Approve")
+        opened = await world.press(world.mod, decided(world), "Open the draft")
+        await world.press(world.mod, opened, "Send only the 6 rows not yet paid")
+        await world.quiet()
+        paid = await world.paid()
+        assert (len(paid), set(paid.values())) == (8, {50})
 
 
 @pytest.mark.parametrize("label", ["Approve", "Refuse"])
