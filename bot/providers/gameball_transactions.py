@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from bot.domain.calls import Item
 from bot.domain.judging import Doubted, Judged, Judgement, Judgements
 from bot.domain.model import Unit
+from bot.domain.quoting import quoted
 from bot.providers.gameball_list import ANY_TAG, Row, Search, customer_of, name_of, number_of, tag_of, walk
 from bot.providers.gameball_once import in_part
 from bot.providers.line import Line
@@ -19,6 +20,8 @@ PAGES_TO_JUDGE: Final = 500
 """Pages that one look at a doubt may read: 100,000 transactions, 42 seconds at Gameball's limits."""
 PAGES_OF_CUSTOMER: Final = 50
 """The same of one customer's own list, where the whole one is too long."""
+NAME_SHOWN: Final = 60
+"""Characters of a customer's name in the list: a service may call somebody whatever it likes."""
 _UNDONE: Final = frozenset({"cancelled", "canceled", "failed", "rejected", "reversed", "refunded", "voided"})
 """Words for a transaction that does not count. None is documented; each would contradict what the row is there for."""
 
@@ -220,9 +223,11 @@ def _judged(doubted: Doubted, item: Item, found: _Found, unit: Unit, customers: 
         return Judged(Judgement.CANNOT_TELL, detail, evidence)
     strays = [row for row in found.strays if _direction_fits(row, item) and _fits(row, item, unit)]
     if strays:
+        name = name_of(strays[0])
+        customer = quoted(name, NAME_SHOWN) if name else "not named"
         detail = (
             "The list has a transaction of the same call that is of none of its customers by name, so it could be this"
-            f" award (transaction {number_of(strays[0])}, customer {name_of(strays[0]) or 'not named'})."
+            f" award (transaction {number_of(strays[0])}, customer {customer})."
         )
         return Judged(Judgement.CANNOT_TELL, detail, {**evidence, "strays": [number_of(row) for row in strays[:20]]})
     if not search.ended:
