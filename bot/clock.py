@@ -5,7 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Protocol
+from typing import Final, Protocol
+
+AHEAD_SECONDS: Final = 1.0
+"""By how much a recorded time may be later than now without being one of the future: clocks are corrected by less, and
+what waits for the ledger reads its time before that."""
 
 
 class Clock(Protocol):
@@ -37,3 +41,44 @@ class SystemClock:
 def milliseconds(seconds: float) -> int:
     """Unix seconds as the ledger stores them."""
     return round(seconds * 1000)
+
+
+def lies_ahead(at: float, now: float) -> bool:
+    """Whether a recorded time lies in the future, both in Unix seconds.
+
+    One rule holds for all of those, wherever they are compared: they were written by a clock that was ahead and has
+    been set back since, so all that is sure is that they are over. What is to last from then on lasts from when that
+    was seen first (``Ages``); what was told then is of unknown age and counts as old.
+    """
+    return at > now + AHEAD_SECONDS
+
+
+def latest(now: int) -> int:
+    """The last moment that does not lie in the future, both in Unix milliseconds: what SQL compares with."""
+    return now + milliseconds(AHEAD_SECONDS)
+
+
+class Ages:
+    """How long ago it was what was recorded, by the clock on the wall, which outlives the process; of times that lie in
+    the future, by a clock that nobody sets."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seen: dict[float, float] = {}
+        """Times in the future, and when (monotonic seconds) they were seen first."""
+
+    def age(self, at: float) -> float:
+        """Seconds for which it is surely over."""
+        now = self._clock.now()
+        if not lies_ahead(at, now):
+            self._seen.pop(at, None)
+            return now - at
+        passed = self._clock.monotonic()
+        return passed - self._seen.setdefault(at, passed)
+
+    def no_later(self, until: float, longest: float) -> float:
+        """When something is over that was recorded to last ``until`` then (Unix seconds), and lasts no longer than
+        ``longest``: by the present clock, whichever that was written down by."""
+        now = self._clock.now()
+        begun = until - longest
+        return now + longest - self.age(begun) if lies_ahead(begun, now) else until

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bot.clock import latest
 from bot.domain.calls import Item, Outcome, OutcomeKind
 from bot.domain.judging import CREDENTIAL_TARGET, holder_of
 from bot.domain.model import ProviderKind
@@ -91,11 +92,15 @@ def befores(
     }
     return [
         known[holder]
-        if holder in known
-        and (of_any_age or holder == item.recipient.key or now - known[holder].at <= MEMBER_MAX_AGE_MS)
+        if holder in known and (of_any_age or _is_young(known[holder].at, now, by_key=holder == item.recipient.key))
         else None
         for holder, item in zip(holders, items, strict=True)
     ]
+
+
+def _is_young(at: int, now: int, *, by_key: bool) -> bool:
+    """Whether a balance that was told then is believed (``bot.clock.lies_ahead``)."""
+    return at <= latest(now) and (by_key or now - at <= MEMBER_MAX_AGE_MS)
 
 
 def absent(connection: sqlite3.Connection, batch_id: int, award_ids: Sequence[int]) -> list[int]:
@@ -131,8 +136,8 @@ def newcomers_of_draft(connection: sqlite3.Connection, draft_id: int, now: int, 
         "  SELECT 1 FROM balances known WHERE known.purse_id = p.id AND known.balance IS NOT NULL"
         f"  AND known.holder = CASE WHEN d.kind IN {_kinds.PAYING_MEMBERS} AND r.target NOT LIKE ?2"
         "  THEN r.target ELSE r.key END"
-        "  AND (known.holder = r.key OR known.at >= ?3)) LIMIT ?4)",
-        (draft_id, f"{CREDENTIAL_TARGET}%", now - MEMBER_MAX_AGE_MS, most),
+        "  AND known.at <= ?5 AND (known.holder = r.key OR known.at >= ?3)) LIMIT ?4)",
+        (draft_id, f"{CREDENTIAL_TARGET}%", now - MEMBER_MAX_AGE_MS, most, latest(now)),
     ).fetchone()
     return int(count)
 
@@ -167,12 +172,23 @@ def remember(
     currency: str,
     readings: Mapping[str, int],
     read_at: int,
+    now: int,
     nobody: Iterable[str] = (),
 ) -> None:
-    """Balances by holder as they were read; ``read_at``: when the reading began. Newer knowledge is kept. ``nobody``:
-    those of them who are not there at all."""
+    """Balances by holder as they were read; ``read_at``: when the reading began. Newer knowledge is kept, and where
+    nobody can say which is the newer, because the clock was set back, there is none. ``nobody``: those of them who are
+    not there at all."""
+    if read_at > latest(now):
+        return
     purse_id = _purse(connection, account, currency)
-    _store(connection, purse_id, list(readings.items()), read_at)
+    told = json.dumps(list(readings.items()))
+    connection.execute(
+        "INSERT INTO balances (purse_id, holder, balance, at)"
+        " SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), ?2 FROM json_each(?3) WHERE true"
+        " ON CONFLICT DO UPDATE SET balance = iif(at > ?4, NULL, excluded.balance),"
+        " at = iif(at > ?4, ?5, excluded.at), absent = 0 WHERE excluded.at >= at OR at > ?4",
+        (purse_id, read_at, told, latest(now), now),
+    )
     connection.execute(
         "UPDATE balances SET absent = 1 WHERE purse_id = ? AND at = ? AND balance = 0"
         " AND holder IN (SELECT value FROM json_each(?))",
@@ -189,11 +205,18 @@ def items_of(connection: sqlite3.Connection, award_ids: Iterable[int]) -> list[I
     return [_rows.item(row) for row in found]
 
 
+def forget_future(connection: sqlite3.Connection, now: int) -> None:
+    """Forget what was told at times that lie in the future (``bot.clock.lies_ahead``): it is of unknown age, and what
+    is sent from now on would count as sent before it."""
+    connection.execute("UPDATE balances SET balance = NULL, at = ?1, absent = 0 WHERE at > ?2", (now, latest(now)))
+
+
 def _store(connection: sqlite3.Connection, purse_id: int, told: Sequence[tuple[str, int | None]], at: int) -> None:
+    """What a call of ours left, which is newer than whatever was told before, however the clock was set since."""
     connection.execute(
         "INSERT INTO balances (purse_id, holder, balance, at)"
         " SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), ?2 FROM json_each(?3) WHERE true"
-        " ON CONFLICT DO UPDATE SET balance = excluded.balance, at = excluded.at, absent = 0 WHERE excluded.at >= at",
+        " ON CONFLICT DO UPDATE SET balance = excluded.balance, at = excluded.at, absent = 0",
         (purse_id, at, json.dumps(told)),
     )
 

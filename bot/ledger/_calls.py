@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from bot.clock import latest
 from bot.domain.calls import Beside, Claim, Item, NoLane, Outcome, OutcomeKind, Verdict
 from bot.domain.judging import goes_by_credential
 from bot.domain.lanes import START_WITHIN, Landing, Passage, Plan
@@ -55,9 +56,11 @@ def claim(
 ) -> Claim | NoLane | Beside | None:
     """``Claims.claim``."""
     batch = connection.execute(
-        "SELECT b.kind, b.account FROM batches b WHERE b.id = ? AND b.state = 'open' AND b.starts_at <= ?"  # noqa: S608 # our words
+        "SELECT b.kind, b.account FROM batches b WHERE b.id = ?1 AND b.state = 'open'"  # noqa: S608 # our words
+        # Recorded in the future (``bot.clock.lies_ahead``), its start says nothing: whoever claims has waited for it.
+        " AND (b.starts_at <= ?2 OR b.recorded_at > ?3)"
         f" AND NOT {halts.IN_FORCE} AND NOT {restorations.IN_FORCE}",
-        (batch_id, now),
+        (batch_id, now, latest(now)),
     ).fetchone()
     if batch is None:
         return None
@@ -67,7 +70,7 @@ def claim(
         # Told by this transaction: a call that ends after it is heard of after it, too.
         waits = connection.execute(_WAITS_FOR_CALL, (batch_id, account)).fetchone() is not None
         return Beside() if waits else None
-    passage = _passage(connection, items, plan, passed)
+    passage = _passage(connection, items, plan, passed, now)
     if isinstance(passage, NoLane):
         return passage
     body = build(items, token, () if passage is None else passage.legs)
@@ -136,12 +139,14 @@ def _begin(connection: sqlite3.Connection, call: _Intent, now: int) -> Claim:
     return Claim(attempt_id, call.batch_id, call.token, call.items, call.body, call.passage)
 
 
-def _passage(connection: sqlite3.Connection, items: Sequence[Item], plan: Plan, passed: int) -> Passage | NoLane | None:
+def _passage(
+    connection: sqlite3.Connection, items: Sequence[Item], plan: Plan, passed: int, now: int
+) -> Passage | NoLane | None:
     """The lane for a call; ``None``: it goes without, because the plan has none, or none for credentials that a members
     programme pays."""
     if not plan.lanes or goes_by_credential(items[0].target):
         return None
-    return _lanes.pick(connection, plan.lanes, passed)
+    return _lanes.pick(connection, plan, passed, now)
 
 
 def claimable(connection: sqlite3.Connection, batch_id: int, kind: str, account: str, limit: int) -> tuple[Item, ...]:
@@ -281,6 +286,7 @@ def _pause(connection: sqlite3.Connection, batch_id: int, pause: Pause, now: int
 
 def mark_interrupted(connection: sqlite3.Connection, now: int) -> tuple[int, int]:
     """``Claims.mark_interrupted``: attempts, awards."""
+    _balances.forget_future(connection, now)
     interrupted = connection.execute("SELECT id, batch_id FROM attempts WHERE state = 'open' ORDER BY id").fetchall()
     by_batch: dict[int, list[int]] = {}
     for attempt_id, batch_id in interrupted:

@@ -49,7 +49,7 @@ def record(
     still = _evidence.open_of(connection, attempt_id, [item.award_id for item in doubted.items])
     judged: Mapping[int, Judged] = {one: found.awards[one] for one in still if one in found.awards}
     judged = _tempering.tempered(connection, doubted, found, judged, account, currency)
-    _remember(connection, doubted, judged, account, currency, read_at)
+    _remember(connection, doubted, judged, account, currency, read_at, now)
     settled = {
         judgement: _settle(connection, doubted, judgement, judged, state, server_id, once_up_to, now)
         for judgement in _KINDS
@@ -144,6 +144,7 @@ def _remember(
     account: str,
     currency: str | None,
     read_at: int,
+    now: int,
 ) -> None:
     if currency is None:
         return
@@ -157,7 +158,7 @@ def _remember(
         and judged[item.award_id].judgement is not Judgement.CANNOT_TELL
     }
     nobody = [holder_of(found.kind, item) for item in doubted.items if _is_absent(judged.get(item.award_id))]
-    _balances.remember(connection, account, currency, readings, read_at, nobody)
+    _balances.remember(connection, account, currency, readings, read_at, now, nobody)
 
 
 def _is_absent(judged: Judged | None) -> bool:
@@ -198,6 +199,6 @@ def advance(connection: sqlite3.Connection, account: str, transaction_id: int, r
     """Note a transaction that was listed; an older mark never replaces a newer one."""
     connection.execute(
         "INSERT INTO marks VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
-        " transaction_id = max(transaction_id, excluded.transaction_id), read_at = max(read_at, excluded.read_at)",
+        " transaction_id = max(transaction_id, excluded.transaction_id), read_at = excluded.read_at",
         (account, transaction_id, read_at),
     )

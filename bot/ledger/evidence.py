@@ -13,7 +13,7 @@ from bot.clock import Clock, milliseconds
 from bot.domain.calls import Item
 from bot.domain.judging import Doubted, Judgements, Numbers
 from bot.domain.model import Recipient
-from bot.ledger import _balances, _calls, _evidence, _judgements, _tempering
+from bot.ledger import _balances, _calls, _evidence, _judgements, _tempering, restorations
 from bot.ledger._evidence import Waiting
 from bot.ledger._judgements import Settled
 from bot.ledger.database import Database
@@ -86,8 +86,8 @@ class Evidence:
         """Balances by holder (``judging.holder_of``), as a read told them that began at ``read_at`` (Unix seconds).
         ``nobody``: those of them who are not there at all."""
         if readings:
-            at = milliseconds(read_at)
-            await self._database.write(lambda c: _balances.remember(c, account, currency, readings, at, nobody))
+            at, now = milliseconds(read_at), self._now()
+            await self._database.write(lambda c: _balances.remember(c, account, currency, readings, at, now, nobody))
 
     async def mark(self, account: str) -> Mark | None:
         """From where a later search for a transaction of ours may begin."""
@@ -102,9 +102,10 @@ class Evidence:
 
     async def strangers(self, tokens: Mapping[str, int | None]) -> Sequence[str]:
         """Those of these tokens that no call of this ledger had. What was made before a sign-off was signed off."""
+        now = self._now()
 
         def look(connection: sqlite3.Connection) -> list[str]:
-            (signed_at,) = connection.execute("SELECT max(signed_at) FROM restorations").fetchone()
+            signed_at = restorations.believed(connection, now)
             made = {token: at for token, at in tokens.items() if signed_at is None or (at or 0) > signed_at + SKEW_MS}
             found = connection.execute(
                 "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT token FROM attempts) ORDER BY value",
@@ -173,6 +174,11 @@ class Evidence:
         return await self._database.write(
             lambda c: _judgements.record(c, doubted, found, most_looks, once_up_to, at, now)
         )
+
+    async def forget_future(self) -> None:
+        """Once the clock was seen to be set back: what is remembered as told in its future is forgotten."""
+        now = self._now()
+        await self._database.write(lambda c: _balances.forget_future(c, now))
 
     async def try_unread_again(self) -> None:
         """At start: evidence that could not be read the last time may be readable now."""

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from bot.clock import Clock, milliseconds
+from bot.clock import Clock, latest, milliseconds
 from bot.ledger.database import Database
 
 
@@ -19,13 +19,14 @@ class Members:
 
     async def known(self, account: str, keys: Sequence[str], *, max_age_seconds: float) -> Mapping[str, str]:
         """Drip ids by recipient key, for those found no longer ago than ``max_age_seconds``."""
-        oldest = milliseconds(self._clock.now() - max_age_seconds)
+        now = milliseconds(self._clock.now())
+        oldest = now - milliseconds(max_age_seconds)
 
         def work(connection: sqlite3.Connection) -> dict[str, str]:
             found = connection.execute(
-                "SELECT key, drip_id FROM members WHERE account = ? AND found_at >= ?"
+                "SELECT key, drip_id FROM members WHERE account = ? AND found_at BETWEEN ? AND ?"
                 " AND key IN (SELECT value FROM json_each(?))",
-                (account, oldest, json.dumps(list(keys))),
+                (account, oldest, latest(now), json.dumps(list(keys))),
             )
             return dict(found.fetchall())
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from bot.clock import Clock, milliseconds
+from bot.clock import Clock, latest, milliseconds
 from bot.domain.model import Actor, PauseKind
 from bot.errors import Refused
 from bot.ledger import _kinds, events
@@ -91,13 +91,9 @@ class Restorations:
         return await self._database.read(find)
 
     async def signed_at(self) -> int | None:
-        """When one was signed off last, Unix milliseconds."""
-
-        def look(connection: sqlite3.Connection) -> int | None:
-            row: tuple[int | None] = connection.execute("SELECT max(signed_at) FROM restorations").fetchone()
-            return row[0]
-
-        return await self._database.read(look)
+        """When one was signed off last, Unix milliseconds, as far as that is believed."""
+        now = milliseconds(self._clock.now())
+        return await self._database.read(lambda connection: believed(connection, now))
 
     async def suspect(self, why: Why) -> Restoration:
         """This ledger is not the newest, or not the only one: it waits to be signed off, and everything open in it is
@@ -127,6 +123,15 @@ def find(connection: sqlite3.Connection) -> Restoration | None:
         "SELECT id, restored_at, copied_at, why FROM restorations WHERE signed_at IS NULL ORDER BY copied_at LIMIT 1"
     ).fetchone()
     return None if row is None else Restoration(row[0], row[1], row[2], Why(row[3]))
+
+
+def believed(connection: sqlite3.Connection, now: int) -> int | None:
+    """When one was signed off last. Not at a time in the future (``bot.clock.lies_ahead``): what others do until then
+    was signed off by nobody."""
+    row: tuple[int | None] = connection.execute(
+        "SELECT max(signed_at) FROM restorations WHERE signed_at <= ?", (latest(now),)
+    ).fetchone()
+    return row[0]
 
 
 def refuse(connection: sqlite3.Connection) -> None:

@@ -40,7 +40,7 @@ async def accounts_of(access: DripAccess, recipients: Sequence[Recipient], shown
 
 
 async def _known(access: DripAccess, recipients: Sequence[Recipient]) -> dict[str, str]:
-    pace, now = access.pace(), access.line.clock.now()
+    pace, now = access.pace(), access.line.clock.monotonic()
     left = int(LONGEST_SECONDS * pace.calls_per_window / pace.window_seconds)
     for kind in sorted(_LOGINS):
         logins = {one.key: one for one in recipients if one.type is kind and "," not in one.value}

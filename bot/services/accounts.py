@@ -99,7 +99,7 @@ class AccountWorker:
         for batch_id in set(self._work) - set(now):
             del self._work[batch_id]
         for batch in batches:
-            work = self._work.setdefault(batch.id, Work(batch))
+            work = self._work.setdefault(batch.id, Work(batch, self._quarantine.ages))
             if work.batch.state is not batch.state:
                 work.hear()
             work.batch = batch
@@ -324,5 +324,5 @@ class AccountWorker:
 
     async def _provider_of_job(self, batch_id: int) -> Provider | None:
         # A job of a batch that is none of the worker's is followed too, but nothing more is done for that batch.
-        work = self._work.get(batch_id) or Work(await self._ledger.queries.batch(batch_id, None))
+        work = self._work.get(batch_id) or Work(await self._ledger.queries.batch(batch_id, None), self._quarantine.ages)
         return await self._gate.provider(work)

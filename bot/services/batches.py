@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.clock import Clock
+from bot.clock import Clock, lies_ahead
 from bot.domain.amounts import canonical
 from bot.domain.intake import original_records
 from bot.domain.judging import Numbers, goes_by_credential
@@ -274,8 +274,8 @@ class Batches:
 
     def _activity(self, batch: Batch) -> Activity:
         """What the dispatcher says; before it has looked at a new batch, what the batch itself tells."""
-        starts_at = batch.starts_at / 1000
-        if batch.state is BatchState.OPEN and starts_at > self._clock.now():
+        starts_at, now = batch.starts_at / 1000, self._clock.now()
+        if batch.state is BatchState.OPEN and starts_at > now and not lies_ahead(batch.recorded_at / 1000, now):
             return Activity(Doing.WAITING_TO_START, until=starts_at)
         return self._dispatcher.activity(batch.id)
 
@@ -299,10 +299,8 @@ class Batches:
             activity.doing in (Doing.AWAY, Doing.FOLLOWING, Doing.STANDING_BY, Doing.SETTLING)
             or batch.state is not BatchState.OPEN
         )
-        begins = batch.starts_at / 1000
-        if activity.doing is Doing.WAITING_FOR_LANE and activity.until is not None:
-            begins = activity.until
-        wait = max(0.0, begins - self._clock.now())
+        waits = activity.doing in (Doing.WAITING_TO_START, Doing.WAITING_FOR_LANE) and activity.until is not None
+        wait = max(0.0, (activity.until or 0.0) - self._clock.now()) if waits else 0.0
         return left.calls, None if unclear else left.seconds + wait
 
 

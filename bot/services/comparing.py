@@ -20,7 +20,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from bot.clock import Clock
+from bot.clock import Clock, lies_ahead
 from bot.domain.model import Batch, Pause, PauseKind
 from bot.ledger.ledger import Ledger
 from bot.providers.base import Provider
@@ -56,7 +56,8 @@ class Comparer:
         """Whether something has to be compared before the batch's next call."""
         if batch.destination.kind.traits.lists_payments:
             return self._listed_at is None or self._clock.monotonic() - self._listed_at >= LOOK_EVERY_SECONDS
-        return batch.id not in self._compared and batch.recorded_at < self._began
+        is_older = batch.recorded_at < self._began or lies_ahead(batch.recorded_at / 1000, self._clock.now())
+        return batch.id not in self._compared and is_older
 
     async def strangers(self, provider: Provider, batch: Batch) -> bool:
         """Whether Gameball's list has calls of Bursar, behind what this ledger has seen of it, that are not its own."""

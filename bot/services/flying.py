@@ -87,7 +87,7 @@ async def fly(flying: Flying, passage: Passage, send: Send, begin_by: float) -> 
         clock = flying.clock
         verdict = await send(begin_by)
         sends += 1
-        passage = _after(passage, verdict, clock.now(), flying.linger)
+        passage = flying.quarantine.believed(_after(passage, verdict, clock.now(), flying.linger))
         step, seen = await _step(flying, passage, verdict)
         if step is not Step.AGAIN or sends >= MOST_SENDS or verdict.pause is not None or not flying.going():
             break
@@ -240,8 +240,8 @@ async def look(
 ) -> tuple[Judgements, Step]:
     """What the places say of a call in doubt. ``in_order``: no probe has shown since that rows are not worked off in
     their order."""
-    passage = doubted.passage
-    assert passage is not None  # that is what it is asked for
+    assert doubted.passage is not None  # that is what it is asked for
+    passage = quarantine.believed(doubted.passage)
     began = quarantine.passed()
     seen = tuple(await provider.places(passage.lane.places))
     step = passage.looked(seen, began, in_order=in_order)

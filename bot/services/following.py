@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.clock import Clock, milliseconds
+from bot.clock import Ages, Clock
 from bot.domain.calls import Job, Outcome, OutcomeKind
 from bot.domain.judging import Doubted, Judged, Judgement
 from bot.domain.model import Pause
@@ -69,6 +69,7 @@ class Follower:
         """
         self._ledger = ledger
         self._clock = clock
+        self._ages = Ages(clock)
         self._account = account
         self._changed = changed
         self._paused = paused
@@ -227,7 +228,7 @@ class Follower:
         return min(wait, max(0.0, wait - self._age(job)))
 
     def _age(self, job: Job) -> float:
-        return (milliseconds(self._clock.now()) - job.accepted_at) / 1000
+        return self._ages.age(job.accepted_at / 1000)
 
 
 async def _ask(provider: Provider, job: Job) -> JobReport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from bot.clock import Clock, milliseconds
+from bot.clock import Clock, lies_ahead
 from bot.domain.judging import NEWCOMERS_READ, goes_by_credential, holder_of
 from bot.domain.lanes import LaneKind, Plan
 from bot.domain.model import Batch, ProviderKind
@@ -129,7 +129,9 @@ async def _reads(ledger: Ledger, provider: Provider, awards: int) -> Reads:
 async def _look_at_list(ledger: Ledger, provider: Provider, clock: Clock, batch: Batch) -> bool:
     account = batch.destination.account
     mark = await ledger.evidence.mark(account)
-    if mark is not None and milliseconds(clock.now()) - mark.read_at < MARK_MAX_AGE_SECONDS * 1000:
+    now = clock.now()
+    is_known = mark is not None and not lies_ahead(mark.read_at / 1000, now)
+    if mark is not None and is_known and now - mark.read_at / 1000 < MARK_MAX_AGE_SECONDS:
         return False
     try:
         seen = await provider.look_ahead((), (), None if mark is None else mark.transaction_id)

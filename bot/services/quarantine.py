@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Final
 
-from bot.clock import Clock
+from bot.clock import Ages, Clock
+from bot.domain.lanes import START_WITHIN, Passage
 
 log = logging.getLogger(__name__)
 
@@ -17,14 +19,18 @@ class Quarantine:
     """Ages of calls are counted by the clock on the wall, since they have to outlive the process. One that is set ahead
     makes every call older than it is, so from then on all of them are left alone for the whole time once more, counted
     by a clock that nobody sets: no doubt is judged, no lane is given to a next call, and no lost send of a call that is
-    being sent again is taken for dead. After a restart only the wall's is there."""
+    being sent again is taken for dead. After a restart only the wall's is there. Of what was recorded at a time that
+    lies in the future: ``bot.clock.lies_ahead``."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
         self.seconds = seconds
+        self.ages: Final = Ages(clock)
         self._gained = self._gain()
         self._over_at = clock.monotonic()
         self._ahead = 0.0
+        self.is_back = False
+        """The clock was set back, and what was remembered until then has not been looked through."""
 
     def left(self) -> float:
         """Seconds for which no age may be believed; 0 where the clock was not set ahead lately."""
@@ -34,12 +40,18 @@ class Quarantine:
             log.warning("the clock was set ahead by %.0f s: no call is taken for dead for %g s", ahead, self.seconds)
             self._ahead = ahead + (self._ahead if self._clock.monotonic() < self._over_at else 0.0)
             self._over_at = self._clock.monotonic() + self.seconds
+        self.is_back = self.is_back or gained < self._gained - JUMP_SECONDS
         self._gained = gained
         return max(0.0, self._over_at - self._clock.monotonic())
 
     def passed(self) -> float:
         """Unix seconds: what was to be over by then surely is, by whichever clock that was written down."""
         return self._clock.now() - (self._ahead if self.left() else 0.0)
+
+    def believed(self, passage: Passage) -> Passage:
+        """A call on a lane, with the time from when on none of its lost sends can be alive: no later than the longest
+        life of one that was begun now, or by a clock that was ahead when that was seen first."""
+        return replace(passage, dead_at=self.ages.no_later(passage.dead_at, START_WITHIN + self.seconds))
 
     def _gain(self) -> float:
         return self._clock.now() - self._clock.monotonic()

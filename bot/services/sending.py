@@ -106,8 +106,12 @@ async def make_call(
     # Before the claim's own time, from which the ledger counts how long the call can live: others may have made the
     # rate limit wait meanwhile, and what leaves later than that would be judged too early.
     begin_by = clock.now() + START_WITHIN
+    passed = quarantine.passed()
+    if quarantine.is_back:
+        await ledger.evidence.forget_future()
+        quarantine.is_back = False
     if again is None:
-        claim = await ledger.claims.claim(batch.id, plan, provider.build, passed=quarantine.passed())
+        claim = await ledger.claims.claim(batch.id, plan, provider.build, passed=passed)
     else:
         claim = await ledger.claims.claim_again(again, provider.build)
     if not isinstance(claim, Claim):

@@ -17,6 +17,7 @@ from typing import Final
 from bot import checkpoints
 from bot.clock import Clock
 from bot.domain.judging import Doubted, Judged, Judgement, Judgements
+from bot.domain.lanes import START_WITHIN
 from bot.domain.model import Pause
 from bot.domain.retrying import delay_before_look
 from bot.domain.ring import Step
@@ -230,12 +231,15 @@ class Settler:
         """A trace in a lane can be looked at once; if it says nothing yet, once nobody can still be carrying the call
         out."""
         assert self._settle_after is not None  # else nothing waits
+        ages = self._quarantine.ages
         if one.lane is not None:
-            due = 0.0 if one.looks == 0 else one.lost_until / 1000
+            longest = START_WITHIN + self._quarantine.seconds
+            due = 0.0 if one.looks == 0 else ages.no_later(one.lost_until / 1000, longest)
         else:
-            due = one.sent_at / 1000 + self._settle_after
+            due = ages.no_later(one.sent_at / 1000 + self._settle_after, self._settle_after)
         if one.looked_at is not None:
-            due = max(due, one.looked_at / 1000 + delay_before_look(one.looks))
+            delay = delay_before_look(one.looks)
+            due = max(due, ages.no_later(one.looked_at / 1000 + delay, delay))
         left = self._quarantine.left()
         return max(due, self._clock.now() + left) if left else due
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.clock import Clock
+from bot.clock import Ages, Clock
 from bot.domain.calls import Verdict
 from bot.domain.lanes import Plan
 from bot.domain.model import Batch, PauseKind
@@ -20,6 +20,7 @@ class Work:
     """One batch at work."""
 
     batch: Batch
+    ages: Ages
     news: int = 0
     """Counts what was heard about the batch. A decision that took time holds only if nothing was heard meanwhile."""
     started: bool = False
@@ -92,9 +93,14 @@ class Work:
         self.idle = self.news == heard
         self.beside = self.idle and beside
 
+    def starts_at(self) -> float:
+        """When the window ends in which Stop costs nothing (Unix seconds)."""
+        starts_at = self.batch.starts_at / 1000
+        return self.ages.no_later(starts_at, starts_at - self.batch.recorded_at / 1000)
+
     def seconds_until_start(self, clock: Clock) -> float:
-        """Seconds left of the window in which Stop costs nothing."""
-        return max(0.0, self.batch.starts_at / 1000 - clock.now())
+        """Seconds left of that."""
+        return max(0.0, self.starts_at() - clock.now())
 
     def seconds_until_call(self, clock: Clock, *, patient: bool) -> float | None:
         """0 when a call may be made; ``None`` when only news can change anything."""
@@ -105,7 +111,7 @@ class Work:
     def doing(self, clock: Clock) -> Activity:
         """What is going on with the batch."""
         if self.is_open and self.seconds_until_start(clock) > 0:
-            return Activity(Doing.WAITING_TO_START, until=self.batch.starts_at / 1000)
+            return Activity(Doing.WAITING_TO_START, until=self.starts_at())
         if self.activity is IDLE and self.is_open and not self.idle:
             return Activity(Doing.SENDING, detail="waiting for its turn")
         return self.activity

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
+from bot.clock import milliseconds
 from bot.domain.amounts import display
 from bot.domain.model import Award, Batch, Counts, PauseKind, RecipientType
 from bot.domain.states import AwardState, BatchState
@@ -71,7 +72,9 @@ def tone_and_word(view: BatchView, *, by: str | None = None) -> tuple[Tone, str]
         return Tone.STOPPED, f"Stopped{person}"
     if batch.state is BatchState.OPEN:
         if view.activity.doing is Doing.WAITING_TO_START:
-            return Tone.RUNNING, f"Nothing sent yet · the first call goes out {when(batch.starts_at, 'R')}"
+            until = view.activity.until
+            starts_at = batch.starts_at if until is None else milliseconds(until)
+            return Tone.RUNNING, f"Nothing sent yet · the first call goes out {when(starts_at, 'R')}"
         if view.activity.doing is Doing.AWAY:
             return Tone.ATTENTION, "Waiting for the service"
         if view.activity.doing is Doing.STANDING_BY:

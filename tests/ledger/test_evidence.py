@@ -21,6 +21,7 @@ from tests.ledger.making import (
     GAMEBALL,
     MEMBERS,
     REALM,
+    START,
     HandClock,
     all_of,
     batch_of,
@@ -181,14 +182,14 @@ async def test_evidence_settles_each_award_once_and_keeps_its_numbers(ledger: Le
             three: Judged(Judgement.CANNOT_TELL, "odd", {"before": 310, "now": 313, "between": 0}),
         }
     )
-    settled = await ledger.evidence.record(doubted, found, most_looks=6, read_at=1e10)
+    settled = await ledger.evidence.record(doubted, found, most_looks=6, read_at=START)
     assert settled == Settled(applied=1, not_landed=1, reopened=True)
     assert await states(ledger, batch_id) == ["applied", "planned", "unknown"]
     assert (await kinds(ledger, batch_id))[-3:] == ["evidence-applied", "evidence-not-landed", "batch-reopened"]
     assert await ledger.evidence.waiting() == []
     numbers = (await ledger.evidence.numbers(claimed.attempt_id))[three]
     assert (numbers.before, numbers.expected, numbers.now, numbers.said) == (310, 320, 313, "odd")
-    assert await ledger.evidence.record(doubted, found, most_looks=6, read_at=1e10) == Settled()
+    assert await ledger.evidence.record(doubted, found, most_looks=6, read_at=START) == Settled()
     again = await claim(ledger, batch_id)
     assert [item.award_id for item in again.items] == [two]
     assert expected(path, again) == {"before": [210]}
@@ -207,7 +208,7 @@ async def judged_landed(ledger: Ledger, claimed: Claim, accounts: Mapping[str, s
     assert doubted is not None
     landed = {item.award_id: Judged(Judgement.LANDED, "it did", {}) for item in doubted.items}
     found = Judgements(landed, accounts=accounts or {})
-    return await ledger.evidence.record(doubted, found, most_looks=6, read_at=1e10)
+    return await ledger.evidence.record(doubted, found, most_looks=6, read_at=START)
 
 
 async def lost_to(ledger: Ledger, who: int | Recipient, amount: int) -> Claim:

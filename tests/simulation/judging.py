@@ -33,8 +33,9 @@ _RULES = {
     " WHERE NOT EXISTS (SELECT 1 FROM json_each(t.awards) WHERE value = a.id)",
     "an award was settled without a call": "SELECT count(*) FROM awards WHERE attempts = 0"
     " AND state IN ('applied', 'unknown', 'written-off')",
-    "a stopped batch sent something": "SELECT count(*) FROM attempts t JOIN batches b ON b.id = t.batch_id"
-    " WHERE b.state = 'stopped' AND t.claimed_at > b.finished_at",
+    # By the order of the history: the clock on the wall is set back in some runs.
+    "a stopped batch sent something": "SELECT count(*) FROM events s JOIN events c USING (batch_id)"
+    " WHERE s.kind = 'batch-stopped' AND c.kind = 'call-begun' AND c.seq > s.seq",
     "one call paid one recipient twice": "SELECT count(*) FROM (SELECT t.id FROM attempts t, json_each(t.awards) one"
     " JOIN awards a ON a.id = one.value GROUP BY t.id, a.target HAVING count(*) > 1)",
     "a draft became two batches": "SELECT count(*) FROM (SELECT draft_id FROM batches GROUP BY draft_id HAVING"

@@ -89,6 +89,7 @@ class Run:
         self.world.tells_linked = bool(by_wallet) and dice("linked", seed).random() < 0.5
         self.people = People([*errands, *by_wallet])
         self.set_ahead_at = _some_moment(dice("clock", seed))
+        self.ahead, self.set_back_in, self.set_back_at = _some_days_ahead(dice("ahead", seed), len(self.cuts))
         self.now = 0.0
         self.settling = chance.random() < 0.5 or bool(lanes)
         if self.settling:
@@ -123,6 +124,10 @@ class Run:
     def _live(self, listening: Listening, cut: Cut | None, *, last: bool) -> None:
         loop = VirtualLoop(self.now)
         process = Process(loop, self.storage, self.world, self.chance, cut)
+        if self.result.lives <= self.set_back_in:
+            process.clock.set_ahead(self.ahead)
+            if self.result.lives == self.set_back_in:
+                loop.call_later(self.set_back_at, process.clock.set_ahead, -self.ahead)
         install(process, listening)
         try:
             loop.run_until_complete(self._last_life(process) if last else self._life(process))
@@ -226,6 +231,15 @@ def _some_cut(chance: Random) -> Cut:
 def _some_moment(chance: Random) -> float | None:
     """In every fourth run: when, in the last life, the clock on the wall is set ahead."""
     return chance.uniform(0, 60) if chance.random() < 0.25 else None
+
+
+def _some_days_ahead(chance: Random, cuts: int) -> tuple[float, int, float]:
+    """In every third run: how far the clock on the wall is ahead from the beginning, and in which life, and when in it,
+    it is set back; at its begin, or before a crash or after it."""
+    if chance.random() >= 1 / 3:
+        return 0.0, 0, 0.0
+    far = chance.choice((90.0, 4_000.0, 86_400.0, 86_400.0 * 400))
+    return far, chance.randint(0, cuts), chance.choice((0.0, chance.uniform(0, 60), chance.uniform(0, 400)))
 
 
 def _errands(chance: Random, told: Told, world: World) -> list[Errand]:
