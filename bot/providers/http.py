@@ -198,7 +198,12 @@ class Client:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=16, keepalive_timeout=KEEP_ALIVE),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "Bursar"},
+                headers={
+                    "Accept": "application/json",
+                    "Accept-Encoding": "identity",
+                    "Cache-Control": "no-cache",  # whatever stands in between must not answer with what it has kept
+                    "User-Agent": "Bursar",
+                },
                 timeout=aiohttp.ClientTimeout(total=self._timeout, connect=min(self._timeout, CONNECT_TIMEOUT)),
                 raise_for_status=False,
                 trust_env=False,

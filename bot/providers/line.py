@@ -10,11 +10,14 @@ from bot.clock import Clock
 from bot.providers.http import Client, Exchange
 from bot.providers.pacing import Pacer, Slot
 from bot.providers.reading import UNREADABLE, parse
-from bot.providers.waiting import QUOTA_WAIT, asked_wait
+from bot.providers.waiting import QUOTA_WAIT, asked_wait, number
 
 READ_TRIES: Final = 4
 UNREADABLE_ANSWER: Final = "UnreadableAnswer"
 """What stands for the exception of an answer that came whole and tells nothing."""
+KEPT_ANSWER: Final = "KeptAnswer"
+"""The same of an answer that something on the way had kept (its ``Age`` tells so): it is of another moment, or even of
+another call, so it tells nothing of this one."""
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 4.0
 _LONGEST_READ_WAIT: Final = 120.0
@@ -79,7 +82,7 @@ class Line:
             if begin_by is not None and began > begin_by:
                 slot.used = False
                 return _TOO_LATE
-            exchange = replace(await self._client.exchange(method, path, body), began=began)
+            exchange = replace(_fresh(await self._client.exchange(method, path, body)), began=began)
             slot.headers = exchange.headers
             slot.used = exchange.headers_sent
             if exchange.status == 429:
@@ -98,6 +101,14 @@ class Line:
 _TOO_LATE: Final = Exchange(
     None, {}, b"", None, "the rate limit kept it back for too long", headers_sent=False, body_complete=False
 )
+
+
+def _fresh(exchange: Exchange) -> Exchange:
+    """The exchange, without an answer where that was kept by something on the way."""
+    if (number(exchange.headers.get("age")) or 0.0) <= 0.0:
+        return exchange
+    trouble = "something on the way gave an old answer instead of the service's"
+    return replace(exchange, status=None, headers={}, body=b"", error=KEPT_ANSWER, trouble=trouble)
 
 
 def _worth_repeating(exchange: Exchange) -> bool:

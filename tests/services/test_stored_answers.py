@@ -1,0 +1,55 @@
+"""A gateway that gives an old answer again: what was read before a call is never taken for what is there after it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.services.doubts import CALLS, seed
+from tests.services.office import Door, members, paying
+from tests.services.store import store
+
+
+@pytest.mark.parametrize("obedient", [True, False])
+@pytest.mark.parametrize("programme", CALLS)
+@pytest.mark.parametrize("fault", ["reset-after-apply", "reset-before-apply"])
+async def test_an_old_answer_of_a_gateway_proves_nothing_about_a_call(
+    fault: str, programme: str, obedient: bool, door: Door
+) -> None:
+    ids = members(3)
+    service = "GAMEBALL" if programme == "gameball" else "DRIP"
+    behind = door.sandbox.gameball_url if programme == "gameball" else door.sandbox.drip_url
+    async with store(behind, obedient=obedient) as gateway:
+        given = {f"{service}_BASE_URL": gateway.url}
+        async with door.open(settling=True, **given) as office:
+            await seed(office, programme, ids)
+            first = await office.send(paying(ids), programme)
+            await office.sandbox.faults({"match": {**CALLS[programme], "nth": 1}, "kind": fault})
+            second = await office.send(paying(ids, 7), programme)
+            await office.sandbox.faults()
+            door.calendar.speed = 30.0  # for what is asked again and again
+            await office.app.services.dispatcher.until_quiet(settled=True)
+            await office.check_books()
+            assert await office.states(first) == "AAA"
+            assert await office.states(second) in (("AAA",) if obedient else ("AAA", "UUU"))
+        assert gateway.given or obedient
+
+
+@pytest.mark.parametrize("programme", CALLS)
+async def test_an_old_answer_to_a_call_is_none(programme: str, door: Door) -> None:
+    """The same people get the same every week: the answer of the week before would fit the call of this one."""
+    ids = members(3)
+    service = "GAMEBALL" if programme == "gameball" else "DRIP"
+    behind = door.sandbox.gameball_url if programme == "gameball" else door.sandbox.drip_url
+    async with (
+        store(behind, obedient=True) as gateway,
+        door.open(settling=True, **{f"{service}_BASE_URL": gateway.url}) as office,
+    ):
+        await seed(office, programme, ids)
+        first = await office.send(paying(ids), programme)
+        gateway.answers_writes = True
+        second = await office.send(paying(ids), programme, confirm={"again": True})
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        assert gateway.given == 1
+        await office.check_books()
+        assert await office.states(first) == "AAA"
+        assert await office.states(second) == "AAA"
