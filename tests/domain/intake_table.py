@@ -247,6 +247,7 @@ RECIPIENTS = [
     ("email", "a" * 250 + "@example.org", "bad-recipient"),
     ("twitter_id", "44196397", ("twitter-id", "44196397")),
     ("twitter_id", "@ada", "bad-recipient"),
+    ("twitter_id", "0044196397", "bad-recipient"),
     ("twitter_id", "1.5E+18", "damaged-id"),
     ("twitter_id", "1" * 21, "bad-recipient"),
     ("twitter_id", '"44196397, 783214"', "two-recipients"),

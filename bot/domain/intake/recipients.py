@@ -23,7 +23,8 @@ _OTHER_WALLET: Final = re.compile(r"(?!0x)[!-~]{25,64}", re.ASCII | re.IGNORECAS
 _EMAIL: Final = re.compile(
     r"""[^\s@,;:<>()\[\]"\\]+ @ (?:[^\s@,;:<>()\[\]"\\.]+ \.)+ [^\s@,;:<>()\[\]"\\.]{2,}""", re.VERBOSE
 )
-_TWITTER_ID: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
+_TWITTER_ID: Final = re.compile(r"[1-9][0-9]{0,19}", re.ASCII)
+"""A count, so with zeros in front it would be somebody else's name for the service, and another recipient here."""
 _SCIENTIFIC: Final = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}", re.ASCII)
 _LONG_WITH_FRACTION: Final = re.compile(r"[0-9]{11,}[.,]0+", re.ASCII)
 _GROUPED: Final = re.compile(r"[0-9]{1,3}(?:[ ,.'\u00a0\u202f\u2019][0-9]{3}){4,}(?:[.,]0+)?", re.ASCII)
