@@ -130,7 +130,7 @@ class Gameball(OnLine):
         if outcome is not None:
             return verdict(exchange, {item.award_id: outcome}, outcome.detail or "Gameball made the transaction.")
         accepted = read_accepted(exchange.body, self._wording)
-        if accepted.switched_off is not None:
+        if accepted.switched_off is not None and gameball_once.tells_nothing_done(exchange.body):
             return self._switched_off(exchange, items, accepted.switched_off)
         return unknown(
             exchange, items, "Gameball's answer does not name the transaction, so it is not known what it did."

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from bot.providers.base import Foresight
 from bot.providers.gameball_jobs import ROOT
+from bot.providers.gameball_reading import is_switched_off
 from bot.providers.line import READ_TRIES, Line
 from bot.providers.reading import as_list, as_object, as_text, as_whole, parse
 
@@ -93,9 +94,12 @@ async def walk(
 
 
 def _is_page(body: bytes) -> bool:
-    """Whether an answer is a page of the list, with as many numbered rows as it says."""
+    """Whether an answer is a page of the list, with as many numbered rows as it says. Of a programme that is switched
+    off an empty one may be all that is told."""
     content = as_object(parse(body))
     listed = content.get("transactions")
+    if is_switched_off(content):
+        return False
     if not isinstance(listed, list) or None in map(number_of, listed):
         return False
     return len(listed) >= (as_whole(content.get("count")) or 0)

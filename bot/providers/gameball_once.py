@@ -7,13 +7,15 @@ manual-transaction. That an id is taken once is told by the error catalogue only
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from bot.domain.amounts import display
 from bot.domain.calls import Item, Outcome, OutcomeKind
 from bot.domain.model import Unit
 from bot.providers.gameball_jobs import ROOT
+from bot.providers.gameball_reading import is_switched_off
 from bot.providers.reading import as_hundredths, as_object, as_text, as_whole, parse
 
 PATH: Final = f"{ROOT}/transactions/manual"
@@ -40,12 +42,24 @@ def money_text(hundredths: int) -> str:
 
 
 def read_answer(body: bytes, item: Item, unit: Unit) -> Outcome | None:
-    """The outcome told by a 2xx; ``None`` when it does not name our transaction."""
+    """The outcome told by a 2xx; ``None`` when it does not name our transaction, or has a word about the programme
+    beside it that goes with nothing done (docs/services.md, Gameball's errors)."""
     answer = as_object(parse(body))
     if as_text(answer.get("transactionId")) != item.transaction_id:
         return None
+    if answer.get("gameballStatus") is not None and (is_switched_off(answer) or not _moves(answer)):
+        return None
     taken = as_whole(answer.get("points")) if unit is Unit.POINTS else as_hundredths(answer.get("amount"))
     return Outcome(OutcomeKind.APPLIED, in_part(taken, item.amount, unit))
+
+
+def tells_nothing_done(body: bytes) -> bool:
+    """Whether an answer that says that the programme is switched off does not say besides that points moved."""
+    return not _moves(as_object(parse(body)))
+
+
+def _moves(answer: Mapping[str, Any]) -> bool:
+    return bool(answer.get("points")) or bool(answer.get("amount"))
 
 
 def in_part(moved: int | None, amount: int, unit: Unit) -> str | None:

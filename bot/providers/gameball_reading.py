@@ -69,9 +69,14 @@ def read_accepted(body: bytes, wording: Wording) -> Accepted:
     text = as_text(job)
     if text is not None and text.strip() != "0" and len(text) <= 100:
         return Accepted(text.strip(), None)
-    if (as_text(answer.get("gameballStatus")) or "").strip().lower() in _SWITCHED_OFF:
+    if is_switched_off(answer):
         return Accepted(None, wording.words_of(answer) or "disabled")
     return Accepted(None, None)
+
+
+def is_switched_off(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer says that the loyalty programme is."""
+    return (as_text(answer.get("gameballStatus")) or "").strip().lower() in _SWITCHED_OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +197,8 @@ def read_balance(body: bytes, unit: Unit) -> int | None:
     """The available balance in the programme's unit. The live service misspells the field (docs/services.md);
     without either spelling, or with two that differ, the balance is not known."""
     answer = as_object(parse(body))
+    if is_switched_off(answer):
+        return None  # its points are left empty or 0 then
     kind = "PointsBalance" if unit is Unit.POINTS else "PointsValue"
     found = {answer[name] for name in (f"available{kind}", f"avaliable{kind}") if _is_number(answer.get(name))}
     if len(found) != 1:

@@ -152,6 +152,32 @@ async def test_a_programme_that_is_switched_off_pauses(service: Service, body: o
     assert verdict.pause.kind is PauseKind.ACCESS
 
 
+TAKEN = {"customerId": D1, "gameballTransactionId": 9, "transactionId": "bursar-1-x", "points": 50, "amount": 5}
+OFF = {"gameballStatus": "disabled", "message": "The program is disabled", "learnMore": "https://help"}
+ONCE: list[tuple[object, OutcomeKind, PauseKind | None]] = [
+    (TAKEN, APPLIED, None),
+    (TAKEN | {"gameballStatus": "active"}, APPLIED, None),
+    ({**TAKEN, "transactionId": "bursar-2-x"}, UNKNOWN, None),
+    (OFF, NOT_SENT, PauseKind.ACCESS),
+    (TAKEN | OFF | {"points": None, "amount": None}, NOT_SENT, PauseKind.ACCESS),
+    (TAKEN | OFF | {"points": 0, "amount": 0}, NOT_SENT, PauseKind.ACCESS),
+    ({"transactionId": "bursar-1-x"} | OFF, NOT_SENT, PauseKind.ACCESS),
+    (TAKEN | OFF, UNKNOWN, None),
+    (TAKEN | {"gameballStatus": "partially disabled", "points": 0, "amount": 0}, UNKNOWN, None),
+    ({"transactionId": "bursar-1-x", "gameballStatus": "inactive"}, UNKNOWN, None),
+]
+
+
+@pytest.mark.parametrize(("body", "outcome", "pause"), ONCE)
+async def test_a_transaction_is_made_unless_the_answer_says_that_the_programme_is_switched_off(
+    service: Service, body: object, outcome: OutcomeKind, pause: PauseKind | None
+) -> None:
+    """Such an answer names the call as any other does, with the points it gave left empty or 0."""
+    verdict = await judged(service, Reply(body=body), [TWO[0]._replace(transaction_id="bursar-1-x")])
+    assert kinds(verdict) == [outcome]
+    assert (None if verdict.pause is None else verdict.pause.kind) is pause
+
+
 STATUSES: list[tuple[int, object, OutcomeKind, PauseKind | None, bool]] = [
     # status, body, outcome, pause, to be halved
     (401, envelope(1000), NOT_SENT, PauseKind.KEY, False),
@@ -266,6 +292,7 @@ BALANCES: list[tuple[Unit, object, int | None]] = [
     (Unit.POINTS, {"avaliablePointsBalance": 120.0, "availablePointsBalance": 120}, 120),
     (Unit.POINTS, {"avaliablePointsBalance": 120, "availablePointsBalance": 5}, None),
     (Unit.POINTS, {"totalPointsBalance": 200}, None),
+    (Unit.POINTS, {"availablePointsBalance": 0, "gameballStatus": "Disabled"}, None),
     (Unit.POINTS, {"availablePointsBalance": "120"}, None),
     (Unit.POINTS, {"availablePointsBalance": 1.5}, None),
     (Unit.POINTS, {"availablePointsBalance": None}, None),

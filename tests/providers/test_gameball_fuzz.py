@@ -238,6 +238,12 @@ def test_what_the_list_proves(
     assert judged(listed(rows), **known)[1].judgement is expected
 
 
+def test_the_empty_list_of_a_programme_that_is_switched_off_proves_nothing() -> None:
+    off = {"transactions": [], "count": 0, "hasMore": False, "gameballStatus": "disabled", "message": "Program off"}
+    assert judged(json.dumps(off).encode())[1].judgement is CANNOT
+    assert judged(json.dumps(off | {"gameballStatus": "active"}).encode())[1].judgement is NOT
+
+
 def test_whose_reported_awards_the_list_does_not_show_is_said() -> None:
     judged_so = judged(listed([]), witnesses=("cleo", "bob"))[1]
     assert "reported as done (bob and 1 more)" in judged_so.detail
