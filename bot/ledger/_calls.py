@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from bot.clock import latest
@@ -26,6 +26,7 @@ class BuildBody(Protocol):
     def __call__(self, items: Sequence[Item], token: str, legs: Sequence[Leg] = ()) -> bytes: ...
 
 
+JOB_OF_ANOTHER: Final = "the answer names the job of an earlier call, so it is not known what became of this one"
 INTERRUPTED: Final = "Bursar was interrupted while this call was under way: it may or may not have landed"
 
 # A recipient in doubt is looked for by both names: one Drip member can be meant by a Discord id and by a wallet.
@@ -183,6 +184,9 @@ def record(
     now: int,
 ) -> None:
     """``Claims.record_outcome``."""
+    if verdict.job_id is not None and _is_of_another_call(connection, claim, verdict.job_id):
+        not_its = dict.fromkeys(verdict.outcomes, Outcome(OutcomeKind.UNKNOWN, JOB_OF_ANOTHER))
+        verdict = replace(verdict, outcomes=not_its, job_id=None, detail=JOB_OF_ANOTHER)
     ending = _ending(claim, verdict, rejected, split)
     _end_attempt(connection, claim, verdict, ending, now)
     if landing is not None:
@@ -203,6 +207,17 @@ def record(
     )
     if verdict.pause is not None:
         _pause(connection, claim.batch_id, verdict.pause, now)
+
+
+def _is_of_another_call(connection: sqlite3.Connection, claim: Claim, job_id: str) -> bool:
+    """Whether an answer names the job of an earlier call. Its report would be about those awards, perhaps of the same
+    people; what became of this call the list has to tell."""
+    row = connection.execute(
+        "SELECT 1 FROM attempts t JOIN batches b ON b.id = t.batch_id JOIN batches own ON own.id = ?1"
+        " WHERE t.job_id = ?2 AND t.id <> ?3 AND b.account = own.account AND b.kind = own.kind LIMIT 1",
+        (claim.batch_id, job_id, claim.attempt_id),
+    ).fetchone()
+    return row is not None
 
 
 def _ending(claim: Claim, verdict: Verdict, rejected: Mapping[int, str], split: bool) -> _Ending:

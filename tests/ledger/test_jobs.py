@@ -64,6 +64,27 @@ async def test_a_call_can_be_accepted_for_some_awards_and_refused_for_others(led
     assert await states(ledger, batch_id) == ["sending", "rejected", "sending"]
 
 
+async def test_the_job_of_an_earlier_call_says_nothing_of_a_later_one(ledger: Ledger):
+    """Its report would name the same people as done who were paid by the first call only."""
+    await _accepted(ledger, 2)
+    batch_id = await batch_of(ledger, 2, destination=GAMEBALL)
+    claimed = await claim(ledger, batch_id)
+    await ledger.claims.record_outcome(claimed, all_of(claimed, OutcomeKind.ACCEPTED, job_id="job-1"))
+    assert await states(ledger, batch_id) == ["unknown"] * 2
+    (attempt,) = await ledger.queries.attempts(batch_id)
+    assert (attempt.state, attempt.verdict, attempt.job_id) == ("closed", "unknown", None)
+    assert len(await ledger.claims.jobs()) == 1
+    assert [one.attempt_id for one in await ledger.evidence.waiting()] == [claimed.attempt_id]
+
+
+async def test_another_account_may_count_its_jobs_alike(ledger: Ledger):
+    await _accepted(ledger, 2)
+    batch_id = await batch_of(ledger, 2, destination=replace(GAMEBALL, account="f" * 24))
+    claimed = await claim(ledger, batch_id)
+    await ledger.claims.record_outcome(claimed, all_of(claimed, OutcomeKind.ACCEPTED, job_id="job-1"))
+    assert await states(ledger, batch_id) == ["sending"] * 2
+
+
 async def test_jobs_are_listed_by_account_oldest_first(ledger: Ledger, clock: HandClock):
     _, _, first = await _accepted(ledger)
     clock.at += 1

@@ -20,6 +20,8 @@ class Store:
     obedient: bool
     """It asks anew where the request wants that; otherwise it gives what it has, and says how old it is."""
     url: str = ""
+    says_age: bool = True
+    """Its answers tell how old they are."""
     answers_writes: bool = False
     """The next write is answered with what it has of the last one to that address, and goes no further."""
     kept: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
@@ -41,7 +43,9 @@ async def store(behind: str, *, obedient: bool) -> AsyncIterator[Store]:
             if name in found.kept and not anew:
                 found.given += 1
                 status, headers, body = found.kept[name]
-                return web.Response(status=status, headers={**headers, "Age": "30"}, body=body)
+                return web.Response(
+                    status=status, headers={**headers, "Age": "30"} if found.says_age else headers, body=body
+                )
             headers = {key: value for key, value in request.headers.items() if key.lower() not in HOP}
             url = URL(behind + request.raw_path, encoded=True)
             body = await request.read()

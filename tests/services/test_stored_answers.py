@@ -53,3 +53,21 @@ async def test_an_old_answer_to_a_call_is_none(programme: str, door: Door) -> No
         await office.check_books()
         assert await office.states(first) == "AAA"
         assert await office.states(second) == "AAA"
+
+
+async def test_the_job_of_an_earlier_call_is_not_that_of_a_later_one(door: Door) -> None:
+    """A gateway that does not even say that its answer is an old one."""
+    ids = members(3)
+    async with (
+        store(door.sandbox.gameball_url, obedient=True) as gateway,
+        door.open(settling=True, GAMEBALL_BASE_URL=gateway.url) as office,
+    ):
+        await seed(office, "gameball", ids)
+        first = await office.send(paying(ids), "gameball")
+        gateway.answers_writes, gateway.says_age = True, False
+        second = await office.send(paying(ids), "gameball", confirm={"again": True})
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        assert gateway.given == 1
+        await office.check_books()
+        assert await office.states(first) == "AAA"
+        assert await office.states(second) == "AAA"
