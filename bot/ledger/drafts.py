@@ -120,7 +120,9 @@ class Drafts:
             _staging.change(connection, draft_id, _CHANGEABLE)
             _staging.clear(connection, draft_id)
             connection.execute(
-                "UPDATE drafts SET state = 'reading', content_hash = NULL, summary = '{}' WHERE id = ?", (draft_id,)
+                "UPDATE drafts SET state = 'reading', content_hash = NULL, summary = '{}',"  # noqa: S608 # our words
+                f" awards_seen = {_drafts.NEWEST_AWARD} WHERE id = ?",
+                (draft_id,),
             )
 
         await self._database.write(work)

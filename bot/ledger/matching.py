@@ -85,8 +85,8 @@ class Scope:
     """See ``namesake``."""
     adds_up: bool = True
     """The draft's rows for one recipient were added up."""
-    judged_at: int = 0
-    """When they were compared for that with what was paid; Unix milliseconds."""
+    awards_seen: int = 0
+    """The newest award of all when that was about to be done."""
 
     @property
     def paid(self) -> str:
@@ -100,8 +100,8 @@ class Scope:
 
     @property
     def paid_since(self) -> str:
-        """SQL of the awards of batches recorded since ``?7`` that went to the recipient of the draft's row ``d``."""
-        return self._earlier("b.recorded_at >= ?7")
+        """SQL of the awards behind ``?7`` that went to the recipient of the draft's row ``d``."""
+        return self._earlier("a.id > ?7")
 
     def _earlier(self, which: str) -> str:
         return _PAID.format(who=same_recipient(self.kind), which=which)
@@ -120,12 +120,12 @@ def scope(connection: sqlite3.Connection, draft_id: int, now_ms: int, days: int)
     since = now_ms - days * 24 * 3600 * 1000
     row = connection.execute(
         "SELECT d.kind, d.account, d.currency, d.programme, coalesce(d.request ->> 'duplicates', ''),"
-        " coalesce(d.request ->> 'judged_at', 0) FROM drafts d WHERE d.id = ? AND d.source <> 'undo'",
+        " d.awards_seen FROM drafts d WHERE d.id = ? AND d.source <> 'undo'",
         (draft_id,),
     ).fetchone()
     if row is None:
         return None
-    kind, account, currency, programme, duplicates, judged_at = row
+    kind, account, currency, programme, duplicates, awards_seen = row
     named = namesake(kind, programme)
     (first,) = connection.execute(
         "SELECT min(first_award) FROM batches WHERE (account = ? OR programme = ?) AND currency IS ?"
@@ -135,7 +135,7 @@ def scope(connection: sqlite3.Connection, draft_id: int, now_ms: int, days: int)
     if first is None:
         return None
     adds_up = duplicates not in (Duplicates.APART, Duplicates.ONCE)
-    return Scope(draft_id, account, currency, since, first, kind, named, adds_up, judged_at)
+    return Scope(draft_id, account, currency, since, first, kind, named, adds_up, awards_seen)
 
 
 def find(connection: sqlite3.Connection, where: Scope | None) -> Matches:
@@ -187,7 +187,7 @@ def has_old_sums(connection: sqlite3.Connection, where: Scope | None) -> bool:
     (found,) = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM draft_rows d CROSS JOIN"  # noqa: S608 # our words
         f"{where.paid_since} AND d.draft_id = ?1 AND d.lines IS NOT NULL AND d.continues IS NULL)",
-        (*where.values, where.judged_at),
+        (*where.values, where.awards_seen),
     ).fetchone()
     return bool(found)
 

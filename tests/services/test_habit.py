@@ -105,15 +105,17 @@ async def test_rows_that_were_added_up_last_week_are_found_among_this_week_s(
         assert (await office.confirm(third, skip_matched=True)).total == 5
 
 
+@pytest.mark.parametrize("days", [0, -1], ids=["", "clock set back"])
 @pytest.mark.parametrize("meanwhile", [[(IDS[0], 10)], [(IDS[0], 10), (IDS[0], 20)]], ids=["row", "rows"])
 async def test_a_row_that_was_paid_after_the_file_was_read_is_not_paid_again_within_a_sum(
-    meanwhile: list[tuple[str, int]], door: Door
+    meanwhile: list[tuple[str, int]], days: int, door: Door
 ) -> None:
     """Two sheets that overlap are previewed, then both are confirmed."""
     rows = [(IDS[0], 10), (IDS[0], 20), (IDS[0], 7), (IDS[1], 5)]
     async with door.open() as office:
         preview = await office.draft(file_of(rows))
         assert (preview.totals.rows, preview.matches.rows) == (2, 0)
+        door.calendar.days = days
         await office.send(file_of(meanwhile), actor=OTHER)
         for _ in range(2):
             with pytest.raises((MatchedEarlier, DraftGone)):

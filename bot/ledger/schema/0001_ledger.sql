@@ -39,6 +39,7 @@ CREATE TABLE drafts (
   request      TEXT NOT NULL DEFAULT '{}',  -- JSON: how the file was read, so that it can be read the same way again
   summary      TEXT NOT NULL DEFAULT '{}',  -- JSON: facts, totals, warnings, refusal as shown
   content_hash TEXT,                        -- of what would be recorded; a confirmation is bound to it
+  awards_seen  INTEGER NOT NULL,            -- the newest award when its file was about to be read: sums hide later ones
   revision     INTEGER NOT NULL DEFAULT 0,  -- counts changes of the rows: a hash is stored only for the rows it was made of
   batch_id     INTEGER REFERENCES batches (id),
   CHECK ((state = 'recorded') = (batch_id IS NOT NULL)),
