@@ -13,6 +13,8 @@ from bot.domain.intake.records import Broken, Spanning, records
 from bot.domain.model import RecipientType, Unit
 from tests.fuzz.intake import NOW_MS, check
 
+pytestmark = pytest.mark.no_cover
+
 OPTIONS = st.builds(
     ReadingOptions,
     unit=st.sampled_from(Unit),

@@ -156,6 +156,7 @@ def test_an_amount_that_a_comma_may_have_parted_says_what_to_do_if_it_did_not():
     )
 
 
+@pytest.mark.no_cover
 def test_reading_keeps_no_rows_in_memory():
     rows = "".join(f"{int(A) + 977 * number},{number % 90 + 1},thanks\n" for number in range(30_000))
     content = f"discord_id,amount,reason\n{rows}".encode()

@@ -195,6 +195,7 @@ def test_a_period_is_proposed_from_the_file_name(name, label):
     assert propose_label(name) == label
 
 
+@pytest.mark.no_cover
 @given(st.text(max_size=80))
 def test_any_file_name_gives_a_short_label_or_none(name):
     label = propose_label(name)

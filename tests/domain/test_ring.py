@@ -13,6 +13,8 @@ from bot.domain.lanes import ENDS, Lane, LaneKind, Passage
 from bot.domain.probing import Purse
 from bot.domain.ring import Ring, Step
 
+pytestmark = pytest.mark.no_cover
+
 LINGER = 100.0
 
 

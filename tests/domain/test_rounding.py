@@ -11,6 +11,8 @@ from bot.domain.intake import ReadingOptions, read
 from bot.domain.intake.rounding import Mark, RoundingSurvey, mark_of
 from bot.domain.model import Problem
 
+pytestmark = pytest.mark.no_cover
+
 DECIMAL, BINARY, SHORTEST = Mark.DECIMAL, Mark.BINARY, Mark.SHORTEST
 EPOCH_MS = 1_420_070_400_000
 

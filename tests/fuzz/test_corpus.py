@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from tests.fuzz.targets import CORPUS, TARGETS, corpus_of
 
+pytestmark = pytest.mark.no_cover
+
 STORED = [(target, path) for target in TARGETS for path in corpus_of(target)]
 
 

@@ -8,11 +8,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot.domain.model import Counts
 from bot.domain.states import AwardState, BatchState
 from tests.gateway.loopback import PATIENCE, Asked
 from tests.gateway.moderators import Staff, all_at_work, recipients, send_large
 from tests.gateway.process import Bot, bot_world
+
+pytestmark = pytest.mark.no_cover
 
 PRESSES = 200
 ROWS = 1_000

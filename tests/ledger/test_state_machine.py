@@ -55,6 +55,8 @@ from tests.ledger.making import (
 )
 from tests.ledger.spending_model import Expect, Request
 
+pytestmark = pytest.mark.no_cover
+
 T = TypeVar("T")
 DESTINATIONS = (CREDENTIALS, MEMBERS, GAMEBALL)
 ENDS = {Decision.LANDED: "applied", Decision.SEND_AGAIN: "planned", Decision.WRITE_OFF: "written-off"}

@@ -287,6 +287,7 @@ async def test_a_restored_copy_shares_what_it_had_and_nothing_that_it_recorded_s
 STORY = st.lists(st.tuples(st.sampled_from("PARUC"), st.sampled_from(list(AwardState))), min_size=1, max_size=12)
 
 
+@pytest.mark.no_cover
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=STORY, fresh=st.lists(st.sampled_from(list(AwardState)), max_size=6))
 async def test_whatever_a_file_says_nothing_becomes_claimable_and_the_proof_holds(

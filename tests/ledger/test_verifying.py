@@ -215,6 +215,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("table", "column", "kind"), columns(), ids=str)
 def test_no_column_of_any_row_can_be_changed_unseen(template: bytes, table: str, column: str, kind: str):
     changed, seen = CHANGES[kind].format(f'"{column}"'), 0

@@ -25,6 +25,8 @@ from bot.providers.pacing import Pacer
 from bot.providers.wording import Wording
 from tests.services.virtual import VirtualClock
 
+pytestmark = pytest.mark.no_cover
+
 WORDING = Wording("Gameball")
 TOKEN, ID = "k3x9k3x9k3", "bursar-1-0011223344556677"
 NAMES = (

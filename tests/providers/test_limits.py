@@ -6,6 +6,8 @@ import pytest
 
 from bench.limits import FOREIGN_SHARE, LIMITERS, PLANS, measure
 
+pytestmark = pytest.mark.no_cover
+
 BURSAR = LIMITERS["Bursar"]
 
 

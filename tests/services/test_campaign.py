@@ -20,6 +20,8 @@ from tests.services.neighbour import KINDS, Neighbour, programme_of
 from tests.services.rig import STAFF, Rig, rig
 from tests.services.virtual import VirtualClock
 
+pytestmark = pytest.mark.no_cover
+
 SEEDS = range(40)
 FAULTS = ("ok", "ok", "ok", "lost-after", "lost-before", "missing", "short", "away", "429:3", "busy:5", "key", "slow:4")
 BREAKS = ("raise-before", "raise-after")

@@ -16,6 +16,8 @@ from tests.services.neighbour import Neighbour, programme_of
 from tests.services.rig import STAFF, Rig, rig
 from tests.support.patience import PATIENCE
 
+pytestmark = pytest.mark.no_cover
+
 Act = Callable[[Rig, int], Awaitable[None]]
 
 

@@ -8,8 +8,10 @@ import re
 import pytest
 
 from tests.simulation import command
-from tests.simulation.run import AROUND_A_CALL, Result, simulate
-from tests.simulation.storage import Storage
+from tests.simulation.run import AROUND_A_CALL, REMOUNTED, Result, simulate
+from tests.simulation.storage import QuickStorage, Storage
+
+pytestmark = pytest.mark.no_cover
 
 RUNS = int(os.environ.get("SIMULATION_RUNS", "20000"))
 PART = 1000
@@ -40,7 +42,8 @@ def _until_it_is_not_cut(seed: int) -> list[Result]:
     """The seed again and again, its first life cut off at every step that it has."""
     results: list[Result] = []
     while not results or results[-1].cuts:
-        results.append(simulate(seed, cuts=[len(results) + 1], storage=Storage()))
+        step = len(results) + 1
+        results.append(simulate(seed, cuts=[step], storage=Storage() if step % REMOUNTED == 0 else QuickStorage()))
     return results
 
 

@@ -9,6 +9,8 @@ from tests.simulation.mutations import DEVICES
 from tests.simulation.run import simulate
 from tests.simulation.storage import Storage
 
+pytestmark = pytest.mark.no_cover
+
 RUNS = 200
 """About ten seconds of a quiet processor. Runs are counted, since a seed is the same run on every machine."""
 
