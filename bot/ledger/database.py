@@ -31,7 +31,7 @@ READERS: Final = 3
 class Runner(Protocol):
     """What a ``Database`` needs of a connection: run a function on it, alone, to its end."""
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T: ...
+    def run(self, work: Callable[[sqlite3.Connection], T]) -> Awaitable[T]: ...
 
     async def close(self) -> None: ...
 
@@ -106,7 +106,7 @@ class Database:
         except BaseException:
             self._free.release()
             raise
-        view = asyncio.create_task(reader.run(partial(in_transaction, "BEGIN", work)))
+        view = asyncio.ensure_future(reader.run(partial(in_transaction, "BEGIN", work)))
         # A caller that is cancelled leaves at once; its connection comes back when it has finished reading.
         view.add_done_callback(partial(self._give_back, reader))
         return await self._result(view)
@@ -132,7 +132,7 @@ class Database:
         if self._closed:
             raise LedgerError("the ledger is closed")
 
-    def _give_back(self, reader: Runner, view: asyncio.Task[T]) -> None:
+    def _give_back(self, reader: Runner, view: asyncio.Future[T]) -> None:
         self._idle.append(reader)
         self._free.release()
         if not view.cancelled():

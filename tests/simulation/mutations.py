@@ -300,14 +300,14 @@ DEVICES = {
     "lots": Device(without_lots, "stuck"),
     "the quarantine before evidence": Device(without_quarantine, "doubled"),
     "waiting for the place that gets the ring's point": Device(without_ring_rule, "doubled", first=400),
-    "a clock that nobody sets": Device(without_a_clock_that_nobody_sets, "doubled", first=150),
+    "a clock that nobody sets": Device(without_a_clock_that_nobody_sets, "doubled", first=650),
     "the quarantine of a witness": Device(without_witness_quarantine, "doubled", first=150),
     "sending again on a ring only": Device(with_resends_without_ring, "doubled"),
     "a ring only where overdrafts are refused": Device(without_overdraft_refused, "doubled|disturbed"),
     "one id for an award, whatever happens": Device(without_a_lasting_id, "doubled"),
     "unique evidence only": Device(without_unique_evidence, "doubled", first=200),
-    "the other names of one balance": Device(without_other_names, "doubled|phantom"),
-    "the accounts of logins": Device(without_asking_for_accounts, "doubled|phantom"),
+    "the other names of one balance": Device(without_other_names, "doubled|phantom", first=250),
+    "the accounts of logins": Device(without_asking_for_accounts, "doubled|phantom", first=250),
     "a probe of logins that seem to be nobody's": Device(
         without_a_probe_of_linked_logins, "doubled|phantom", first=400
     ),

@@ -15,6 +15,7 @@ from bot.app import App
 from bot.domain.model import Actor, Decision
 from bot.errors import BursarError, DraftGone, LedgerError, ResolutionFailed
 from bot.services.batches import Doubt
+from bot.services.previewing import Preview
 from bot.services.rules import Limits
 from bot.services.wishes import Choice, Upload, Wish
 from tests.simulation.world import World
@@ -68,15 +69,23 @@ class Submit(Errand):
     draft_id: int | None = None
 
     async def run(self, app: App) -> None:
-        submitting, actor, limits = app.services.submitting, MODERATORS[0], Limits(start_delay_seconds=self.delay)
-        if self.draft_id is None:
-            wish = Wish(app.services.programmes.get(self.programme))
-            self.draft_id = (await submitting.draft_members(self.rows, wish, actor, limits)).draft.id
-        await self._confirm(app, self.draft_id, frozenset(amount for _, amount in self.rows))
+        preview = await self._looked_at(app)
+        self.draft_id = preview.draft.id
+        await self._confirm(app, preview, frozenset(amount for _, amount in self.rows))
 
-    async def _confirm(self, app: App, draft_id: int, amounts: frozenset[int]) -> None:
+    async def _looked_at(self, app: App) -> Preview:
+        """The card: of a new draft, or of the one that an earlier life of the program has kept."""
+        limits = Limits(start_delay_seconds=self.delay)
+        if self.draft_id is not None:
+            return await app.services.submitting.preview(self.draft_id, MODERATORS[0], limits)
+        return await self._draft(app, Wish(app.services.programmes.get(self.programme)), limits)
+
+    async def _draft(self, app: App, wish: Wish, limits: Limits) -> Preview:
+        return await app.services.submitting.draft_members(self.rows, wish, MODERATORS[0], limits)
+
+    async def _confirm(self, app: App, preview: Preview, amounts: frozenset[int]) -> None:
         submitting, limits = app.services.submitting, Limits(start_delay_seconds=self.delay)
-        preview = await submitting.preview(draft_id, MODERATORS[0], limits)
+        draft_id = preview.draft.id
         for _ in range(LOOKS):
             if not preview.totals.pending:
                 break
@@ -108,15 +117,11 @@ class Submit(Errand):
 class SubmitFile(Submit):
     """The same with a file, which may name people in other ways than by Discord id."""
 
-    async def run(self, app: App) -> None:
-        submitting, actor, limits = app.services.submitting, MODERATORS[0], Limits(start_delay_seconds=self.delay)
-        if self.draft_id is None:
-            lines = [f",{who},{amount}\n" if who[:2] == "0x" else f"{who},,{amount}\n" for who, amount in self.rows]
-            content = "".join(["discord_id,wallet,amount\n", *lines]).encode()
-            wish = Wish(app.services.programmes.get(self.programme))
-            upload = Upload("names.csv", content, "file")
-            self.draft_id = (await submitting.draft_file(upload, wish, actor, limits)).draft.id
-        await self._confirm(app, self.draft_id, frozenset(amount for _, amount in self.rows))
+    async def _draft(self, app: App, wish: Wish, limits: Limits) -> Preview:
+        lines = [f",{who},{amount}\n" if who[:2] == "0x" else f"{who},,{amount}\n" for who, amount in self.rows]
+        content = "".join(["discord_id,wallet,amount\n", *lines]).encode()
+        upload = Upload("names.csv", content, "file")
+        return await app.services.submitting.draft_file(upload, wish, MODERATORS[0], limits)
 
 
 @dataclass(slots=True)
@@ -154,7 +159,7 @@ class Retry(Submit):
         batch = (await app.services.batches.view(batch_id, MODERATORS[1])).batch
         programme = app.services.programmes.get(batch.programme)
         preview = await app.services.submitting.draft_retry(batch_id, programme, MODERATORS[1], limits)
-        await self._confirm(app, preview.draft.id, frozenset(row.amount for row in preview.sample))
+        await self._confirm(app, preview, frozenset(row.amount for row in preview.sample))
 
 
 def _some_batch(errand: Errand) -> int | None:

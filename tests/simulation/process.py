@@ -156,7 +156,10 @@ class Process:
 
     def _database(self):
         writer = InlineConnection(self._connection, self._before_write, self._after_write, lambda: self.alive)
-        return database_of(writer, InlineReader(self._connection, lambda: self.alive))
+        return database_of(writer, InlineReader(self._connection, self._reading_takes, lambda: self.alive))
+
+    def _reading_takes(self) -> float | None:
+        return self._chance.choice((None, None, None, None, None, None, 0.0, 0.02))
 
     async def _before_write(self) -> None:
         await asyncio.sleep(self._chance.choice((0, 0, 0, 0, 0.003, 0.2)))

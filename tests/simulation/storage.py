@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import tempfile
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -196,16 +196,32 @@ class InlineConnection:
 
 
 class InlineReader:
-    """The same for reading, which nothing keeps waiting."""
+    """The same for reading, which nothing keeps waiting but a slow disk."""
 
-    def __init__(self, connection: sqlite3.Connection, alive: Callable[[], bool]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, takes: Callable[[], float | None], alive: Callable[[], bool]
+    ) -> None:
+        """``takes``: seconds until the next answer is there; ``None``: at once, before anything else happens."""
         self._connection = connection
+        self._takes = takes
         self._alive = alive
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
         if not self._alive():
-            raise asyncio.CancelledError
-        return work(self._connection)  # in a task of its own: whoever asked hears of it two turns later
+            answer.cancel()
+            return answer
+        try:
+            tell = partial(answer.set_result, work(self._connection))
+        except Exception as error:
+            tell = partial(answer.set_exception, error)
+        takes = self._takes()
+        if takes is None:
+            tell()
+        else:
+            loop.call_later(takes, tell)  # what was read is as old as that by then
+        return answer
 
     async def close(self) -> None:
         """As above."""
