@@ -29,9 +29,12 @@ class Capabilities:
 
     async def shown(self, account: str) -> Shown:
         """What of them a call to the account depends on."""
-        kinds = ProviderKind.DRIP_MEMBERS, ProviderKind.DRIP_CREDENTIALS
-        found = await self._database.read(lambda c: [_known(c, account, kind) for kind in kinds])
-        return Shown(*({name: one.value for name, one in known.items()} for known in found))
+        found = await self._database.read(lambda c: _values(c, account))
+
+        def of(kind: ProviderKind) -> Mapping[str, str]:
+            return {name: value for of_kind, name, value in found if of_kind == kind.value}
+
+        return Shown(of(ProviderKind.DRIP_MEMBERS), of(ProviderKind.DRIP_CREDENTIALS))
 
     async def store(
         self, account: str, kind: ProviderKind, name: str, value: str, evidence: Mapping[str, object]
@@ -66,3 +69,8 @@ def _known(connection: sqlite3.Connection, account: str, kind: ProviderKind) -> 
         (account, kind.value),
     )
     return {name: Known(name, value, json.loads(evidence), at) for name, value, evidence, at in found}
+
+
+def _values(connection: sqlite3.Connection, account: str) -> list[tuple[str, str, str]]:
+    """Kind, question and answer. Asked for before every call, so without the evidence."""
+    return connection.execute("SELECT kind, name, value FROM capabilities WHERE account = ?", (account,)).fetchall()
