@@ -17,6 +17,7 @@ from bot.domain.model import Pause
 from bot.domain.probing import Leg
 from bot.errors import AlreadyRecorded
 from bot.ledger import _balances, _evidence, _lanes, _once, _outcomes, _rows, _seals, events, halts, restorations
+from bot.ledger._lanes import FreeAt
 from bot.ledger.events import EventKind, Moved
 
 
@@ -53,7 +54,14 @@ _WAITS_FOR_CALL: Final = (
 
 
 def claim(
-    connection: sqlite3.Connection, batch_id: int, plan: Plan, build: BuildBody, token: str, now: int, passed: int
+    connection: sqlite3.Connection,
+    batch_id: int,
+    plan: Plan,
+    build: BuildBody,
+    token: str,
+    now: int,
+    free_at: FreeAt,
+    passed: float,
 ) -> Claim | NoLane | Beside | None:
     """``Claims.claim``."""
     batch = connection.execute(
@@ -71,7 +79,7 @@ def claim(
         # Told by this transaction: a call that ends after it is heard of after it, too.
         waits = connection.execute(_WAITS_FOR_CALL, (batch_id, account)).fetchone() is not None
         return Beside() if waits else None
-    passage = _passage(connection, items, plan, passed, now)
+    passage = _passage(connection, items, plan, free_at, passed)
     if isinstance(passage, NoLane):
         return passage
     body = build(items, token, () if passage is None else passage.legs)
@@ -141,13 +149,13 @@ def _begin(connection: sqlite3.Connection, call: _Intent, now: int) -> Claim:
 
 
 def _passage(
-    connection: sqlite3.Connection, items: Sequence[Item], plan: Plan, passed: int, now: int
+    connection: sqlite3.Connection, items: Sequence[Item], plan: Plan, free_at: FreeAt, passed: float
 ) -> Passage | NoLane | None:
     """The lane for a call; ``None``: it goes without, because the plan has none, or none for credentials that a members
     programme pays."""
     if not plan.lanes or goes_by_credential(items[0].target):
         return None
-    return _lanes.pick(connection, plan, passed, now)
+    return _lanes.pick(connection, plan.lanes, free_at, passed)
 
 
 def claimable(connection: sqlite3.Connection, batch_id: int, kind: str, account: str, limit: int) -> tuple[Item, ...]:
@@ -301,7 +309,6 @@ def _pause(connection: sqlite3.Connection, batch_id: int, pause: Pause, now: int
 
 def mark_interrupted(connection: sqlite3.Connection, now: int) -> tuple[int, int]:
     """``Claims.mark_interrupted``: attempts, awards."""
-    _balances.forget_future(connection, now)
     interrupted = connection.execute("SELECT id, batch_id FROM attempts WHERE state = 'open' ORDER BY id").fetchall()
     by_batch: dict[int, list[int]] = {}
     for attempt_id, batch_id in interrupted:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from bot.clock import latest
 from bot.domain.calls import NoLane
-from bot.domain.lanes import ENDS, START_WITHIN, Landing, Lane, LaneKind, Passage, Plan
+from bot.domain.lanes import ENDS, Landing, Lane, LaneKind, Passage
 from bot.domain.probing import Purse
+
+FreeAt = Callable[[float], float]
+"""When a lane is free of requests that were given up, by the present clock, of when it was written down to be (both in
+Unix seconds). Called on the ledger's thread."""
 
 COLUMNS: Final = "id, kind, places, held, dead_at"
 PASSAGE: Final = "lost, lost_until, refused"
@@ -43,39 +46,26 @@ def of_attempt(connection: sqlite3.Connection, attempt_id: int) -> Passage | Non
     return None if row is None else passage(row)
 
 
-def pick(connection: sqlite3.Connection, plan: Plan, passed: int, now: int) -> Passage | NoLane:
-    """The first of the plan's lanes that can take a call, now that requests which could live until ``passed`` are
-    dead."""
-    longest = now + _ms(START_WITHIN + plan.linger)
+def pick(connection: sqlite3.Connection, lanes: Sequence[int], free_at: FreeAt, passed: float) -> Passage | NoLane:
+    """The first of these lanes that can take a call, now that requests which could live until ``passed`` are dead."""
     waits: list[float] = []
     troubles: list[str] = []
     taken = False
     for *row, attempt_id, trouble in connection.execute(
         f"SELECT {COLUMNS}, attempt_id, trouble FROM lanes WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",  # noqa: S608 # our words
-        (json.dumps(plan.lanes),),
-    ).fetchall():
+        (json.dumps(lanes),),
+    ):
         if trouble is not None:
             troubles.append(trouble)
         elif attempt_id is not None:
             taken = True
-        elif (free := lane(_no_later_than(connection, row, longest))).starts_at * 1000 <= passed:
+        elif (starts_at := free_at((free := lane(row)).starts_at)) <= passed:
             return Passage(free)
         else:
-            waits.append(free.starts_at)
+            waits.append(starts_at)
     if taken or waits:
         return NoLane(min(waits, default=None))
     return NoLane(None, troubles[0] if troubles else "they are not set up in this ledger")
-
-
-def _no_later_than(connection: sqlite3.Connection, row: Sequence[Any], longest: int) -> Sequence[Any]:
-    """A free lane whose places are free by this time at the latest: no request that was given up lives longer, and a
-    later time was written by a clock that was ahead (``bot.clock.lies_ahead``)."""
-    *before, dead_at = row
-    if max(times := json.loads(dead_at)) <= latest(longest):
-        return row
-    believed = json.dumps([min(time, longest) for time in times])
-    connection.execute("UPDATE lanes SET dead_at = ? WHERE id = ?", (believed, row[0]))
-    return *before, believed
 
 
 def take(connection: sqlite3.Connection, passage: Passage, attempt_id: int, lost_until: float) -> None:

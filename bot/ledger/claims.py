@@ -14,6 +14,7 @@ from bot.errors import NotFound
 from bot.ledger import _calls, _jobs, _outcomes, events
 from bot.ledger._calls import BuildBody
 from bot.ledger._chance import Randomness, short_name
+from bot.ledger._lanes import FreeAt
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
 
@@ -38,7 +39,13 @@ class Claims:
         self._randomness = randomness
 
     async def claim(
-        self, batch_id: int, plan: Plan, build: BuildBody, *, passed: float | None = None
+        self,
+        batch_id: int,
+        plan: Plan,
+        build: BuildBody,
+        *,
+        passed: float | None = None,
+        free_at: FreeAt = lambda at: at,
     ) -> Claim | NoLane | Beside | None:
         """Move planned awards of one lot to ``sending`` under a new attempt, committed before return: as many as
         ``plan`` has room for, on the first of its lanes that is free (``NoLane``: none is).
@@ -47,13 +54,16 @@ class Claims:
         target) has an award in doubt or in a call under way at the same account stay planned (``Beside``: nothing is
         left but such ones, and a call under way is why). ``build`` makes the exact
         body inside the transaction, so that its hash is recorded with the intent. ``passed`` (Unix seconds): requests
-        that could live until then are dead; by itself now. ``None``: the batch is not open, its start is not reached,
+        that could live until then are dead; by itself now. ``free_at``: until when that is, of when it was written down
+        to be. ``None``: the batch is not open, its start is not reached,
         or nothing can be claimed.
         """
         now = self._now()
-        dead = now if passed is None else milliseconds(passed)
+        dead = self._clock.now() if passed is None else passed
         token = short_name(self._randomness, TOKEN_LENGTH)
-        return await self._database.write_shared(lambda c: _calls.claim(c, batch_id, plan, build, token, now, dead))
+        return await self._database.write_shared(
+            lambda c: _calls.claim(c, batch_id, plan, build, token, now, free_at, dead)
+        )
 
     async def claim_again(self, attempt_id: int, build: BuildBody) -> Claim | None:
         """Move the one award in doubt of a call that went under a transaction id to ``sending`` under a new attempt

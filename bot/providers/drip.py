@@ -67,7 +67,7 @@ class DripAccess:
         self.shares: bool | None = None
         """Whether credentials were seen to hold what their accounts hold; ``None``: not yet compared."""
         self.accounts: dict[str, tuple[str, float]] = {}
-        """Accounts that logins were found to belong to, by the recipients' keys, each with when (Unix seconds)."""
+        """Accounts that logins were found to belong to, by the recipients' keys, each with when (monotonic seconds)."""
         self.asking = asyncio.Lock()
         """So that doubts that are judged side by side ask for an account once."""
         self.line = line

@@ -87,7 +87,7 @@ async def fly(flying: Flying, passage: Passage, send: Send, begin_by: float) -> 
         clock = flying.clock
         verdict = await send(begin_by)
         sends += 1
-        passage = flying.quarantine.believed(_after(passage, verdict, clock.now(), flying.linger))
+        passage = _after(passage, verdict, clock.now(), flying.linger)
         step, seen = await _step(flying, passage, verdict)
         if step is not Step.AGAIN or sends >= MOST_SENDS or verdict.pause is not None or not flying.going():
             break
@@ -158,7 +158,7 @@ async def _step(flying: Flying, passage: Passage, verdict: Verdict) -> tuple[Ste
     # also for the first send: a ledger that is not the newest would take it for a refusal of its awards.
     began = flying.quarantine.passed()
     seen = tuple(await flying.provider.places(passage.lane.places))
-    return passage.looked(seen, began), seen
+    return flying.quarantine.believed(passage).looked(seen, began), seen
 
 
 def _concluded(
@@ -241,10 +241,10 @@ async def look(
     """What the places say of a call in doubt. ``in_order``: no probe has shown since that rows are not worked off in
     their order."""
     assert doubted.passage is not None  # that is what it is asked for
-    passage = quarantine.believed(doubted.passage)
+    passage = doubted.passage
     began = quarantine.passed()
     seen = tuple(await provider.places(passage.lane.places))
-    step = passage.looked(seen, began, in_order=in_order)
+    step = quarantine.believed(passage).looked(seen, began, in_order=in_order)
     trouble = None
     if step is Step.DISTURBED:
         trouble = f"the accounts hold {', '.join(map(str, seen))} after attempt {doubted.attempt_id}"

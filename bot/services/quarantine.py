@@ -29,8 +29,9 @@ class Quarantine:
         self._gained = self._gain()
         self._over_at = clock.monotonic()
         self._ahead = 0.0
-        self.is_back = False
-        """The clock was set back, and what was remembered until then has not been looked through."""
+        self.is_back = True
+        """The clock was set back, or may have been before this began, and what was remembered until then has not been
+        looked through."""
 
     def left(self) -> float:
         """Seconds for which no age may be believed; 0 where the clock was not set ahead lately."""
@@ -48,10 +49,15 @@ class Quarantine:
         """Unix seconds: what was to be over by then surely is, by whichever clock that was written down."""
         return self._clock.now() - (self._ahead if self.left() else 0.0)
 
+    def free_at(self, dead_at: float) -> float:
+        """From when on no send that was given up can be alive, of when it was recorded to be so: no later than the
+        longest life of one that was begun now, or by a clock that was ahead when that was seen first. Not to be
+        recorded in its place: perhaps it is now that the clock is wrong."""
+        return self.ages.no_later(dead_at, START_WITHIN + self.seconds)
+
     def believed(self, passage: Passage) -> Passage:
-        """A call on a lane, with the time from when on none of its lost sends can be alive: no later than the longest
-        life of one that was begun now, or by a clock that was ahead when that was seen first."""
-        return replace(passage, dead_at=self.ages.no_later(passage.dead_at, START_WITHIN + self.seconds))
+        """The same of a call on a lane."""
+        return replace(passage, dead_at=self.free_at(passage.dead_at))
 
     def _gain(self) -> float:
         return self._clock.now() - self._clock.monotonic()

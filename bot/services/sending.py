@@ -111,7 +111,7 @@ async def make_call(
         await ledger.evidence.forget_future()
         quarantine.is_back = False
     if again is None:
-        claim = await ledger.claims.claim(batch.id, plan, provider.build, passed=passed)
+        claim = await ledger.claims.claim(batch.id, plan, provider.build, passed=passed, free_at=quarantine.free_at)
     else:
         claim = await ledger.claims.claim_again(again, provider.build)
     if not isinstance(claim, Claim):

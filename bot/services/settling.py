@@ -17,7 +17,6 @@ from typing import Final
 from bot import checkpoints
 from bot.clock import Clock
 from bot.domain.judging import Doubted, Judged, Judgement, Judgements
-from bot.domain.lanes import START_WITHIN
 from bot.domain.model import Pause
 from bot.domain.retrying import delay_before_look
 from bot.domain.ring import Step
@@ -233,8 +232,7 @@ class Settler:
         assert self._settle_after is not None  # else nothing waits
         ages = self._quarantine.ages
         if one.lane is not None:
-            longest = START_WITHIN + self._quarantine.seconds
-            due = 0.0 if one.looks == 0 else ages.no_later(one.lost_until / 1000, longest)
+            due = 0.0 if one.looks == 0 else self._quarantine.free_at(one.lost_until / 1000)
         else:
             due = ages.no_later(one.sent_at / 1000 + self._settle_after, self._settle_after)
         if one.looked_at is not None:

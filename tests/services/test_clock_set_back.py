@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from bot.domain.lanes import LaneKind
 from bot.services import flying
 from bot.services.rules import Limits
-from bot.services.watching import Doing
+from bot.services.watching import Activity, Doing
 from tests.services import lane_office
 from tests.services.doubts import CALLS, resumed, seed
-from tests.services.lane_office import MEMBERS, check, opened, programme_of
+from tests.services.lane_office import MEMBERS, check, opened, programme_of, variables
 from tests.services.office import Door, members, paying
 from tests.support.patience import eventually, until
 
@@ -60,6 +62,28 @@ async def test_a_lane_that_is_free_in_the_future_only_is_free_once_nobody_can_be
         door.calendar.days = 0
         assert await office.states(await office.send(paying(ids[1:]), MEMBERS)) == "A"
         await check(office)
+
+
+async def test_a_clock_that_was_set_back_for_a_while_frees_no_lane_earlier(door: Door) -> None:
+    """As where a machine has to learn the time anew after every start."""
+    ids = members(2)
+    async with opened(door, LaneKind.RING, ids):
+        pass
+    long = {**variables(LaneKind.RING, door), "BURSAR_SETTLE_AFTER": "600"}
+    async with door.open(**long) as office:
+        await office.sandbox.faults({"match": {"method": "PATCH", "nth": 1}, "kind": "reset-after-apply"})
+        assert await office.states(await office.send(paying(ids[:1]), MEMBERS)) == "A"
+        second = (await office.confirm(await office.draft(paying(ids[1:]), MEMBERS))).batch_id
+    for door.calendar.days in (-400, 0):
+        async with door.open(**long) as office:
+            activity = office.app.services.dispatcher.activity
+
+            async def doing(ask: Callable[[int], Activity] = activity) -> Doing:
+                return ask(second).doing
+
+            await eventually(doing, lambda found: found is Doing.WAITING_FOR_LANE)
+            assert 500 < (activity(second).until or 0.0) - door.calendar.now() <= 605
+            assert await office.states(second) == "P"
 
 
 @pytest.mark.parametrize("kind", LaneKind)
