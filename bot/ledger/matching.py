@@ -39,12 +39,21 @@ _PAID: Final = (
 )
 
 # Rows that are not added up here may have been one award, when the same file was read in another way: earlier awards of
-# several rows that are worth what all rows of their recipient are worth together.
+# several rows that are worth what all rows of their recipient are worth together, or as many neighbours among them.
+# (No name in here ends in "d": see ``find``.)
 _TOGETHER: Final = (
     " OR a.id IN (SELECT earlier.id FROM (SELECT key, total(amount * coalesce(json_array_length(lines), 1)) AS amount"
     " FROM draft_rows WHERE draft_id = ?1 GROUP BY key HAVING count(*) > 1 OR count(lines) > 0) alike"
     " CROSS JOIN awards earlier ON earlier.key = alike.key AND earlier.lines IS NOT NULL"
     " AND earlier.amount = alike.amount)"
+    " OR (a.id, d.line) IN (WITH row AS MATERIALIZED (SELECT key, line, amount, row_number() OVER upto AS n,"
+    " total(amount) OVER upto AS amounts FROM draft_rows WHERE draft_id = ?1 AND key IN (SELECT key FROM draft_rows"
+    " WHERE draft_id = ?1 GROUP BY key HAVING count(*) > 1) WINDOW upto AS (PARTITION BY key ORDER BY line))"
+    " SELECT earlier.id, member.line FROM row highest"
+    " CROSS JOIN awards earlier ON earlier.key = highest.key AND earlier.lines IS NOT NULL AND earlier.id >= ?2"
+    " CROSS JOIN row lowest ON lowest.key = highest.key AND lowest.n = highest.n - json_array_length(earlier.lines) + 1"
+    " AND highest.amounts - lowest.amounts + lowest.amount = earlier.amount"
+    " CROSS JOIN row member ON member.key = highest.key AND member.n BETWEEN lowest.n AND highest.n)"
 )
 
 

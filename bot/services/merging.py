@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from bot.domain.drafting import AddedUp, StagedRow
 from bot.domain.model import Award, Duplicates, Notice, Problem, Unit
@@ -65,17 +65,38 @@ class _Paid:
     added_up: Mapping[int, Sequence[AddedUp]] = field(default_factory=dict)
     """Awards of several rows, by a row of their recipient."""
 
-    def together(self, rows: Sequence[StagedRow]) -> tuple[list[Sequence[StagedRow]], list[StagedRow]]:
-        """Neighbouring rows that were one award, and the rest; ``rows`` are of one recipient, by line."""
+    def parted(self, group: Sequence[StagedRow], rows: Sequence[StagedRow]) -> _Parted:
+        """``rows``: of the group, by line, what may be put together."""
+        awards = {one.award_id: one for row in group for one in self.added_up.get(row.line, ())}
+        left = sorted(awards.values(), key=lambda one: (-one.rows, one.award_id))
         rest = list(rows)
-        runs: list[Sequence[StagedRow]] = []
-        awards = {one.award_id: one for row in rows for one in self.added_up.get(row.line, ())}
-        for award in sorted(awards.values(), key=lambda one: (-one.rows, one.award_id)):
-            run = _run_of(rest, award)
-            if run is not None:
-                runs.append(rest[run])
-                del rest[run]
-        return runs, rest
+        runs = _take_runs(rest, left)
+        alone = [row for row in rest if row.line in self.lines]
+        rest = [row for row in rest if row.line not in self.lines]
+        # Rows that were added up may have had others between them that are known by themselves.
+        return _Parted([*runs, *_take_runs(rest, left)], alone, rest)
+
+
+class _Parted(NamedTuple):
+    """Rows of one recipient, by what was paid lately."""
+
+    runs: Sequence[Sequence[StagedRow]]
+    """Neighbours that were one award."""
+    alone: Sequence[StagedRow]
+    """Rows that an award is the same as."""
+    rest: Sequence[StagedRow]
+
+
+def _take_runs(rest: list[StagedRow], awards: list[AddedUp]) -> list[Sequence[StagedRow]]:
+    """Take the rows that were one award out of the rest, and those awards out of the list."""
+    runs: list[Sequence[StagedRow]] = []
+    for award in list(awards):
+        run = _run_of(rest, award)
+        if run is not None:
+            runs.append(rest[run])
+            del rest[run]
+            awards.remove(award)
+    return runs
 
 
 def _run_of(rows: Sequence[StagedRow], award: AddedUp) -> slice | None:
@@ -134,12 +155,12 @@ def _planned(
             if continues is not None:
                 plan.put_together(_as_it_was(continued[continues], part), part)
                 continue
-            runs, others = paid.together(part)
-            for run in runs:
+            parted = paid.parted(group, part)
+            for run in parted.runs:
                 plan.put_together(duplicates, run)
-            plan.left.extend(row.line for run in runs if len(run) < len(part) for row in run)
-            plan.left.extend(row.line for row in others if row.line in paid.lines)
-            plan.put_together(duplicates, [row for row in others if row.line not in paid.lines])
+                plan.left.extend(row.line for row in run if len(run) < len(part))
+            plan.left.extend(row.line for row in parted.alone)
+            plan.put_together(duplicates, parted.rest)
     return plan
 
 

@@ -136,6 +136,27 @@ async def test_what_others_were_paid_after_the_file_was_read_stands_in_nobodys_w
         assert (await office.confirm(preview)).total == 35
 
 
+async def test_a_growing_sheet_pays_each_row_once_week_after_week(door: Door) -> None:
+    weeks = [[(IDS[0], 20)], [(IDS[0], 10), (IDS[0], 25)], [(IDS[0], 5)], [(IDS[0], 7), (IDS[0], 8)]]
+    sheet = [*weeks[1][:1], *weeks[0], *weeks[1][1:]]  # somebody sorted it
+    async with door.open() as office:
+        await office.send(file_of(weeks[0]))
+        await office.send(file_of(sheet), confirm={"skip_matched": True})
+        for number in (2, 3):
+            sheet += weeks[number]
+            batch_id = await office.send(file_of(sheet), confirm={"skip_matched": True})
+            assert sum(award.amount for award in await office.awards(batch_id)) == [5, 15][number - 2]
+        await office.check_books()
+
+
+async def test_rows_that_were_added_up_are_known_when_they_are_kept_apart_among_others(door: Door) -> None:
+    async with door.open() as office:
+        await office.send(file_of(LAST_WEEK))
+        preview = await office.draft(file_of(LAST_WEEK + THIS_WEEK), duplicates=Duplicates.APART)
+        assert (preview.totals.rows, preview.matches.rows) == (10, 6)
+        assert (await office.confirm(preview, skip_matched=True)).total == 25 + 7 + 4 + 1
+
+
 async def test_rows_that_only_add_up_to_an_award_of_other_rows_are_no_repeat(door: Door) -> None:
     async with door.open() as office:
         await office.send(file_of([(IDS[0], 10), (IDS[0], 20)]))
