@@ -89,6 +89,21 @@ async def test_bad_rows_stop_the_send_until_the_good_ones_alone_are_chosen(tmp_p
         assert sorted((await world.paid()).values()) == [50] * 8
 
 
+async def test_a_sum_that_hides_a_row_paid_meanwhile_brings_the_card_back(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("start_delay_seconds", 0)
+        one = world.members[0].id
+        both = await world.bulk(world.mod, file=("both.csv", csv_of(world, [(one, 50), (one, 20)])))
+        first = await world.bulk(world.mod, file=("first.csv", csv_of(world, [(one, 50)])))
+        await world.press(world.mod, first, "Send 1 award")
+        await world.quiet()
+        back = await world.press(world.mod, both, "Send 1 award")
+        assert "**1 row was already paid in the last 30 days**" in back.text
+        await world.press(world.mod, back, "Send only the 1 row not yet paid")
+        await world.quiet()
+        assert list((await world.paid()).values()) == [70]
+
+
 async def test_rows_that_were_paid_lately_are_left_out_and_paying_them_again_asks_twice(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         await world.setting("start_delay_seconds", 0)
