@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bot.console import output, questions
 from bot.console.driving import driven
-from bot.console.session import CLOCK, load_settings
+from bot.console.session import CLOCK, load_settings, of_login
 from bot.errors import BursarError, Refused, UsageError
 from bot.ledger.blanking import Blanked, blank
 from bot.settings import Settings
@@ -26,16 +26,17 @@ def run(options: Namespace) -> int:
         done = asyncio.run(_blanked(options, settings, person))
     except BursarError as error:
         return output.failed(options.json, error, FAILED, failure)
-    output.say(_told(person, done), json_mode=options.json)
+    output.say(_told(person, options.name, done), json_mode=options.json)
     if options.json:
         told = {"entries": done.entries, "batches": done.batches, "others": done.others}
         output.emit({**told, "error": None, "exit_status": 0})
     return 0
 
 
-def _told(person: str, done: Blanked) -> str:
+def _told(person: str, name: str | None, done: Blanked) -> str:
     if not (done.entries or done.batches or done.others):
-        return f"The ledger has no words of {person}: nothing there was to be blanked."
+        named = "" if name is None else f" and none of {name} at the command line"
+        return f"The ledger has no words of {person}{named}: nothing there was to be blanked."
     entries, batches = output.plural(done.entries, "entry", "entries"), output.plural(done.batches, "batch", "batches")
     return (
         f"Blanked: the words of {entries} of the history, in {batches} and in {output.plural(done.others, 'other row')}"
@@ -56,4 +57,6 @@ async def _blanked(options: Namespace, settings: Settings, person: str) -> Blank
         if not await questions.confirmed("Blank it?"):
             raise Refused("the question was not answered with yes")
     async with driven(settings) as ledger:
-        return await blank(ledger.database, CLOCK, person, options.name)
+        # A login is kept with a word behind it, a name that was given (--by, --sign-off) as it is.
+        names = () if options.name is None else (options.name, of_login(options.name))
+        return await blank(ledger.database, CLOCK, person, names)

@@ -108,7 +108,7 @@ async def _taken_in(options: Namespace, settings: Settings) -> list[dict[str, An
         actor = Actor(actor.id, _name("--by", options.by), None)
     files = [_file(options, Path(path)) for path in options.take_in]
     told = []
-    async with driven(settings) as ledger:
+    async with driven(settings, begins=True) as ledger:
         providers = make_providers(settings, CLOCK)
         try:
             programmes = Programmes(settings.programmes(), providers.make)

@@ -18,7 +18,7 @@ from bot.domain.jsonable import Json, recipient_json
 from bot.domain.model import Actor, Counts
 from bot.domain.states import BatchState
 from bot.errors import LedgerLocked, NotFound, Refused, UsageError
-from bot.ledger.ledger import Ledger
+from bot.ledger.ledger import Ledger, is_there, no_ledger
 from bot.ledger.restorations import NEXT, Restoration
 from bot.services.batches import Doubt
 from bot.services.halting import REASON_MAX
@@ -36,7 +36,9 @@ def run(options: Namespace) -> int:
     """The command."""
     settings = load_settings(options)
     tell_dangers(settings)
-    if not settings.database.exists():
+    if not is_there(settings.database):
+        if options.paused or options.stop or options.release is not None:
+            raise no_ledger(settings.database)
         return _Report(options, [], [], None, None).told()
     return asyncio.run(_resume(options, settings))
 

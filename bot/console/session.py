@@ -41,10 +41,15 @@ def command_line_actor() -> Actor:
 
 def _login_name() -> str:
     try:
-        return f"{getpass.getuser()} (command line)"
+        return of_login(getpass.getuser())
     except (KeyError, OSError):
         # A container may run under a number without a name.
         return "command line"
+
+
+def of_login(login: str) -> str:
+    """The name under which a login acts at the command line."""
+    return f"{login} (command line)"
 
 
 def read_upload(path: Path, limit: int) -> Spool:

@@ -19,7 +19,7 @@ from bot.domain.model import Programme
 from bot.domain.promises import Known, promise
 from bot.errors import BursarError
 from bot.ledger.health import examine
-from bot.ledger.ledger import Ledger
+from bot.ledger.ledger import Ledger, is_there
 from bot.providers.base import Finding, Health
 from bot.services.laying import named
 from bot.services.proving import plan_of
@@ -113,9 +113,9 @@ def _file_system(folder: Path) -> str | None:
 
 async def ledger_findings(database: Path, clock: Clock) -> list[Finding]:
     """The ledger file: there, whole, of a version that this program understands, not from the future."""
-    if not await asyncio.to_thread(database.exists):
-        return [Finding("Ledger", Health.OK, f"{database} is not there yet; the first batch makes it")]
     try:
+        if not await asyncio.to_thread(is_there, database):
+            return [Finding("Ledger", Health.OK, f"{database} is not there yet; the first batch makes it")]
         ledger = await Ledger.read(database, clock)
         try:
             health = await examine(ledger.database)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -28,7 +28,7 @@ SHELL: Final = "cli"
 
 
 def _theirs(id_: str, name: str) -> str:
-    return f"({id_} = ?1 OR ({id_} = '{SHELL}' AND {name} = ?2))"
+    return f"({id_} = ?1 OR ({id_} = '{SHELL}' AND {name} IN (SELECT value FROM json_each(?2))))"  # noqa: S608 # our words
 
 
 _ELSEWHERE: Final = (
@@ -51,7 +51,7 @@ _ENTRIES: Final = (
 _NAMES: Final = (
     "SELECT actor_name FROM events WHERE actor_id = ?1 AND actor_name IS NOT NULL"
     " UNION SELECT actor_name FROM batches WHERE actor_id = ?1 AND actor_name <> ''"
-    " UNION SELECT ?2 WHERE ?2 IS NOT NULL"
+    " UNION SELECT value FROM json_each(?2)"
 )
 _DID: Final = ("decided", "wrote", "stopped")
 """How what a person did about an award goes on behind the name (``steering``)."""
@@ -71,21 +71,21 @@ class Blanked:
 @dataclass(frozen=True, slots=True)
 class _Person:
     id: str
-    shell_name: str | None
+    shell_names: Collection[str]
 
     @property
-    def values(self) -> tuple[str, str | None]:
+    def values(self) -> tuple[str, str]:
         """For statements made with ``_theirs``."""
-        return self.id, self.shell_name
+        return self.id, json.dumps(list(self.shell_names))
 
 
-async def blank(database: Database, clock: Clock, actor_id: str, shell_name: str | None = None) -> Blanked:
+async def blank(database: Database, clock: Clock, actor_id: str, shell_names: Collection[str] = ()) -> Blanked:
     """Blank the name of a person and every reason and note that this person wrote. One SQL transaction.
 
     Labels and file names stay: who was paid for a campaign is told by its name, and whoever is forgotten there is paid
     again. So do uploaded files, which say who got how much. Drafts that nobody confirmed are cancelled.
     """
-    now, person = milliseconds(clock.now()), _Person(actor_id, shell_name)
+    now, person = milliseconds(clock.now()), _Person(actor_id, shell_names)
     return await database.write(lambda connection: _blank(connection, person, now))
 
 

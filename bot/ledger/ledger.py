@@ -180,13 +180,24 @@ def _take_back_what_was_cut_off(path: Path) -> None:
 
 def _existing(path: Path) -> Path:
     path = Path(os.path.realpath(path))
-    refuse_half_restored(path)
-    if not path.exists():
-        raise LedgerError(
-            f"there is no ledger at {path}", hint="BURSAR_DATABASE names the file; the first batch makes it."
-        )
+    if not is_there(path):
+        raise no_ledger(path)
     _refuse_strangers(path)
     return path
+
+
+def is_there(path: Path) -> bool:
+    """Whether a ledger has been begun. Raises ``LedgerError`` where a restore of it was cut off."""
+    path = Path(os.path.realpath(path))
+    refuse_half_restored(path)
+    return path.exists()
+
+
+def no_ledger(path: Path) -> LedgerError:
+    """For a command that is about what a ledger holds."""
+    return LedgerError(
+        f"there is no ledger at {path}", hint="BURSAR_DATABASE names the file; the first batch makes it."
+    )
 
 
 def _refuse_strangers(path: Path) -> None:

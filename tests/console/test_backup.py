@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.ledger._marker import marker_path
 from bot.ledger.ledger import Ledger
 from tests.console.conftest import Shell
 from tests.console.support import payout
@@ -70,3 +71,20 @@ async def test_what_cannot_be_restored_is_1_and_leaves_the_ledger_alone(shell: S
         assert done.err.startswith("Nothing was ")
         assert ("Name another copy" in done.err) == (arguments in (["nothing.db"], ["a.csv"])), arguments
     assert len(await shell.awards()) == 2
+
+
+async def test_nothing_is_signed_off_where_there_is_no_ledger(shell: Shell):
+    done = await shell("restore", "--sign-off", "Ada", "--json")
+    assert (done.status, done.json["signed_off"], done.json["error"]["kind"]) == (1, False, "ledger")
+    assert "Nothing was signed off: there is no ledger at " in done.err
+    assert list(shell.directory.iterdir()) == []
+
+
+async def test_a_ledger_that_is_missing_in_the_middle_of_a_restore_is_not_taken_for_none(shell: Shell):
+    marker_path(shell.directory / "bursar.db").touch()
+    resumed = await shell("resume", "--json")
+    assert (resumed.status, resumed.json["error"]["kind"]) == (2, "ledger")
+    assert "Nothing was resumed: a restore of " in resumed.err
+    found = {one["topic"]: one for one in (await shell("doctor", "--json")).json["findings"]}
+    assert found["Ledger"]["health"] == "failed"
+    assert found["Ledger"]["action"] == "Run the same `bursar restore FILE` again."

@@ -97,3 +97,11 @@ async def test_what_is_in_doubt_in_a_batch_that_was_stopped_is_not_sent_again(sh
     done = await shell("resume", "--stop", "1")
     assert (done.status, await states(shell)) == (6, ["cancelled", "cancelled"]), done.err + done.out
     assert await sandbox.applied("drip") == []
+
+
+@pytest.mark.parametrize("wish", [["--stop", "1"], ["--paused", "1"], ["--release", "over"]])
+async def test_a_wish_is_not_passed_over_where_there_is_no_ledger(shell: Shell, wish: list[str]):
+    assert (await shell("resume")).status == 0
+    done = await shell("resume", *wish)
+    assert (done.status, done.out) == (2, "")
+    assert "Nothing was resumed: there is no ledger at " in done.err

@@ -240,7 +240,7 @@ async def waiting(ledger: Ledger) -> int:
 
 async def forget(ledger: Ledger, clock: HandClock) -> Blanked:
     clock.at += 5
-    return await blank(ledger.database, clock, PERDITA.id, AT_THE_SHELL.name)
+    return await blank(ledger.database, clock, PERDITA.id, ["pvane at home", AT_THE_SHELL.name])
 
 
 async def test_she_is_in_every_column_for_words_and_afterwards_in_none(
@@ -319,7 +319,7 @@ async def test_a_name_alone_reaches_only_the_command_line(ledger: Ledger, path: 
     namesake = Actor("88", "pvane", "900")
     await record(ledger, rows(1), actor=namesake)
     await record(ledger, rows(1, first=5), actor=AT_THE_SHELL)
-    await blank(ledger.database, clock, "99", AT_THE_SHELL.name)
+    await blank(ledger.database, clock, "99", [AT_THE_SHELL.name])
     assert query(path, "SELECT actor_id, actor_name FROM batches ORDER BY id") == [("88", "pvane"), ("cli", "")]
     assert (await verify(ledger.database)).bad is None
 
