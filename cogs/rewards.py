@@ -12,7 +12,7 @@ from bot.domain.model import Notice
 from bot.errors import UsageError
 from bot.services.rules import Capability, ServerRules
 from bot.services.submitting import Choice, Upload, Wish
-from bot.ui import answers, approvals, drafts, suggestions, upload
+from bot.ui import answers, approvals, draft_showing, drafts, suggestions, upload
 from bot.ui.answers import Interaction
 from bot.ui.looking import Look, limits_for, settled
 from bot.ui.members_text import read_members
@@ -80,11 +80,11 @@ async def award(
     preview = await submitting.draft_members(paid, wish, actor_of(interaction), limits, notices)
     seen = settled(interaction, preview, rules)
     if _is_small(seen, rules) and seen.preview.totals.pending:
-        seen = await drafts.looked_up_soon(interaction, seen)
+        seen = await draft_showing.looked_up_soon(interaction, seen)
     if _is_small(seen, rules) and _is_plain(seen):
         await drafts.confirm(interaction, seen, Choice(seen.preview.draft.content_hash or ""))
     else:
-        await drafts.show_look(interaction, seen)
+        await draft_showing.show_look(interaction, seen)
 
 
 _PAYABLE = frozenset({Membership.MEMBER, Membership.ELSEWHERE, Membership.UNCHECKED})

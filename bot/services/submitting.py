@@ -12,11 +12,9 @@ from bot import checkpoints
 from bot.clock import Clock, milliseconds
 from bot.domain.amounts import parse_amount
 from bot.domain.approving import Approval
-from bot.domain.intake import Content, ReadingOptions, as_content, original_records, sha256_of
-from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Notice, Programme, Row
+from bot.domain.intake import Content, ReadingOptions, as_content, sha256_of
+from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Notice, Programme
 from bot.domain.planning import propose_label
-from bot.domain.reporting import problems_csv
-from bot.domain.states import AwardState
 from bot.errors import DestinationChanged, MatchedEarlier, Refused, UsageError
 from bot.ledger.drafts import Draft, DraftState, NewDraft
 from bot.ledger.ledger import Ledger
@@ -26,8 +24,10 @@ from bot.services.confirming import Confirmer
 from bot.services.merging import Choosing, merge_resolved, merge_staged
 from bot.services.oneself import Oneself
 from bot.services.previewing import MembersDrafted, Preview, make_preview
+from bot.services.problem_files import problems_file
 from bot.services.programmes import Programmes
 from bot.services.resolving import resolve_pending
+from bot.services.retries import check_retry, stage_retry
 from bot.services.rules import Limits, rules_of
 from bot.services.staging import Stager, member_rows, stage_file, within_limit
 from bot.services.undoing import label_of, stage_undo
@@ -130,31 +130,14 @@ class Submitting:
     async def draft_retry(self, batch_id: int, programme: Programme, actor: Actor, limits: Limits) -> Preview:
         """A linked draft with the definitely rejected awards of a batch that no later batch has taken up.
 
-        Judged as new rows are (limits, own awards, what the programme takes). Raises ``Refused`` when there is none.
+        Judged as new rows are (limits, own awards, what the programme takes). Raises ``Refused`` when there is none,
+        ``DestinationChanged`` when the settings point elsewhere now.
         """
         batch = await self._ledger.queries.batch(batch_id, actor.server_id)
-        if batch.source == "undo":
-            raise Refused(
-                f"batch {batch_id} took points back; what was refused is not simply sent again",
-                hint=f"/batch undo of batch {batch.parent_id} takes up what was not taken back.",
-            )
-        if programme.destination != batch.destination:
-            raise DestinationChanged(
-                f"the settings of {batch.programme} are not the ones that batch {batch_id} was recorded for;"
-                " nothing was sent",
-                hint="Restore them and retry, or upload its result file to send the rows with the settings of now.",
-            )
-        if not await self._ledger.queries.retryable(batch_id):
-            raise Refused(f"batch {batch_id} has no rejected award that was not already sent again")
+        await check_retry(self._ledger, batch, programme)
         wish = Wish(programme, reason=batch.reason, label=batch.label)
         draft_id = await self._create_bare("retry", wish, actor, self._options(wish, limits), batch_id)
-        stager = self._stager(draft_id, programme, actor, limits)
-        async for awards in self._ledger.queries.awards(batch_id, states=(AwardState.REJECTED,)):
-            newest = await self._ledger.queries.continued([award.id for award in awards], actor.server_id)
-            again = [award for award in awards if newest[award.id].id == award.id]
-            stager.lines = {award.line: award.lines for award in again if len(award.lines) > 1}
-            rows = [Row(award.line, award.recipient, award.amount, award.reason, award.id) for award in again]
-            await stager.stage(within_limit(rows, programme, limits))
+        await stage_retry(self._ledger, self._stager(draft_id, programme, actor, limits), batch)
         await self._ledger.drafts.finish(draft_id, refused=False, summary=records.summary_json(None, None, ()))
         return await self._saved(draft_id, actor, limits)
 
@@ -224,16 +207,7 @@ class Submitting:
     async def problems_file(self, draft_id: int, actor: Actor) -> AsyncIterator[bytes]:
         """CSV: the original columns plus ``problem``, one line per bad row, safe to open in a spreadsheet."""
         draft = await self._ledger.drafts.get(draft_id, actor.server_id)
-        facts = records.facts_from(draft.request)
-        if facts is None or draft.file_sha256 is None:
-            return
-        by_line: dict[int, str] = {}
-        for problem in await self._ledger.drafts.problems(draft_id):
-            said = f"{problem.column}: {problem.message}" if problem.column else problem.message
-            by_line[problem.line] = f"{by_line[problem.line]}; {said}" if problem.line in by_line else said
-        content = await self._ledger.drafts.file(draft.file_sha256)
-        pieces = problems_csv(facts.columns, original_records(content, facts), by_line)
-        while piece := await asyncio.to_thread(next, pieces, b""):
+        async for piece in problems_file(self._ledger, draft):
             yield piece
 
     # --- looking recipients up ----------------------------------------------------------------------------------

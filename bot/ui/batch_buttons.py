@@ -18,7 +18,7 @@ from bot.ui import answers, batch_cards, batch_text
 from bot.ui.answers import Interaction
 from bot.ui.cards import Tone, button, card
 from bot.ui.draft_names import ListedDraft
-from bot.ui.drafts import show_draft
+from bot.ui.draft_showing import show_draft
 from bot.ui.errors import Guarded, changes_nothing
 from bot.ui.looking import limits_for
 from bot.ui.parts import parts_of

@@ -15,111 +15,31 @@ from typing import Any, Final, TypeVar
 import discord
 
 from bot.domain.model import Duplicates, ProviderKind
-from bot.errors import ApprovalNeeded, BursarError, DraftGone, MatchedEarlier, ResolutionFailed
+from bot.errors import ApprovalNeeded, DraftGone, MatchedEarlier
 from bot.services.submitting import Choice, Preview
 from bot.ui import answers, approvals, staff
 from bot.ui.answers import Interaction
-from bot.ui.cards import Tone, button, card
+from bot.ui.cards import Tone, card
 from bot.ui.draft_form import ChangeForm
+from bot.ui.draft_showing import edit, show_draft, show_look
 from bot.ui.errors import Guarded, error_card
-from bot.ui.looking import Look, allowed, look, paint, settled
-from bot.ui.lookups import EDIT_EVERY_SECONDS, Search, Searched
+from bot.ui.looking import Look, allowed, look, settled
+from bot.ui.lookups import EDIT_EVERY_SECONDS
 from bot.ui.parts import parts_of
 from bot.ui.permissions import services_of
 from bot.ui.preview_buttons import FLAGS, as_shown, open_choices
 from bot.ui.preview_card import Step, card_title
 from bot.ui.receipts import give_receipt
 from bot.ui.staff_note import staff_note
-from bot.ui.text import escape, sentence
 from bot.ui.waiting import wait_at_most
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_looking_up: set[asyncio.Task[None]] = set()
-"""Cards that wait for a look-up; the event loop itself keeps only weak references to tasks."""
-
 _deciding: set[int] = set()
 """Drafts about which a decision is under way whose card says so. A double click has one card: what the second press
 says of it must not cover the receipt of the first."""
-
-
-# --- showing --------------------------------------------------------------------------------------------------------
-
-
-async def show_draft(interaction: Interaction, draft_id: int) -> None:
-    """Show a draft privately as it is now, and go on looking its recipients up. The interaction is already deferred."""
-    await show_look(interaction, await look(interaction, draft_id))
-
-
-async def show_look(interaction: Interaction, seen: Look, step: Step = Step.MAIN) -> None:
-    """Show a draft that was just read; starts the look-up where recipients are still to be found."""
-    pending = seen.preview.to_look_up if seen.preview.refused is None else 0
-    painted = await paint(interaction, seen, step, looking_up=Searched(0, pending) if pending else None)
-    await answers.show(interaction, painted.view, files=painted.files)
-    if pending:
-        task = asyncio.create_task(_look_up(interaction, seen), name=f"card of draft {seen.preview.draft.id}")
-        _looking_up.add(task)
-        task.add_done_callback(_looking_up.discard)
-
-
-async def _look_up(interaction: Interaction, seen: Look) -> None:
-    """Look the recipients up, tell the card how far it is, show the result. It goes on when the card is gone."""
-    draft_id, pending = seen.preview.draft.id, seen.preview.to_look_up
-
-    async def step(far: Searched) -> None:
-        painted = await paint(interaction, seen, looking_up=far)
-        await _edit(interaction, painted.view)
-
-    try:
-        search = _search(interaction, seen)
-        preview = await parts_of(interaction).lookups.follow(draft_id, pending, search, step)
-        painted = await paint(interaction, settled(interaction, preview, seen.rules))
-        await _edit(interaction, painted.view, painted.files)
-    except BursarError as error:
-        if not isinstance(error, ResolutionFailed):
-            _log.info("draft %s: the look-up ended: %s", draft_id, error)
-        await _lookup_failed(interaction, seen, error)
-    except discord.HTTPException as error:
-        _log.warning("the card of draft %s could not be edited: %s", draft_id, error)
-
-
-async def looked_up_soon(interaction: Interaction, seen: Look) -> Look:
-    """A draft with its recipients looked up, where that takes no longer than somebody should see nothing; else as it
-    was, and ``show_look`` tells of the look-up, which goes on. Raises ``ResolutionFailed``."""
-    preview = await parts_of(interaction).lookups.soon(seen.preview.draft.id, _search(interaction, seen))
-    return seen if preview is None else settled(interaction, preview, seen.rules)
-
-
-def _search(interaction: Interaction, seen: Look) -> Search:
-    submitting, draft_id = services_of(interaction).submitting, seen.preview.draft.id
-    return lambda progress: submitting.look_up(draft_id, seen.actor, seen.limits, progress)
-
-
-async def _lookup_failed(interaction: Interaction, seen: Look, error: BursarError) -> None:
-    practice = services_of(interaction).practice
-    draft_id = seen.preview.draft.id
-    lines = [sentence(escape(error.message, 400)), error.hint or "What was found so far is kept."]
-    again = button("Look up again", f"draft:open:{draft_id}:-", style=discord.ButtonStyle.primary)
-    view = card(
-        "Nothing was sent.",
-        tone=Tone.ATTENTION,
-        word="The look-up of the recipients did not finish",
-        practice=practice,
-        lines=lines,
-        rows=[[again, button("Cancel", f"draft:cancel:{draft_id}:-")]],
-    )
-    await _edit(interaction, view, [])
-
-
-async def _edit(interaction: Interaction, view: discord.ui.LayoutView, files: list[discord.File] | None = None) -> None:
-    """Change the card, unless nobody can see it any more."""
-    try:
-        await answers.show(interaction, view, files=files)
-    except discord.HTTPException as error:
-        if not answers.has_expired(error):
-            raise
 
 
 # --- what the buttons do ---------------------------------------------------------------------------------------------
@@ -203,13 +123,13 @@ async def _seen(interaction: Interaction, seen: Look, work: Coroutine[Any, Any, 
         task = asyncio.create_task(work, name=f"decision about draft {draft_id}")
         if await wait_at_most(services_of(interaction).clock, task, EDIT_EVERY_SECONDS):
             return await task
-        await _told(draft_id, _edit(interaction, _checking_card(interaction, seen)))
+        await _told(draft_id, edit(interaction, _checking_card(interaction, seen)))
         try:
             return await task
         except (MatchedEarlier, ApprovalNeeded):
             raise  # they bring the card back themselves
         except DraftGone as error:
-            await _told(draft_id, _edit(interaction, await error_card(interaction, error), []))
+            await _told(draft_id, edit(interaction, await error_card(interaction, error), []))
             raise
         except Exception:
             await _told(draft_id, show_look(interaction, seen))
@@ -392,4 +312,4 @@ class DraftMenu(
 
 ITEMS: Final = (DraftButton, DraftMenu)
 
-__all__ = ["ITEMS", "DraftButton", "DraftMenu", "confirm", "show_draft", "show_look"]
+__all__ = ["ITEMS", "DraftButton", "DraftMenu", "confirm"]

@@ -15,7 +15,7 @@ from bot.services.submitting import Upload, Wish, template_file
 from bot.ui import answers
 from bot.ui.answers import Interaction
 from bot.ui.cards import Line, Tone, button, card
-from bot.ui.drafts import show_look
+from bot.ui.draft_showing import show_look
 from bot.ui.errors import Form, Guarded
 from bot.ui.looking import limits_for, settled, staff_place
 from bot.ui.parts import Typed, parts_of
