@@ -118,7 +118,7 @@ class Settings:
     def dangers(self) -> tuple[str, ...]:
         """Values that are allowed each by itself and void a promise together, or keep a programme from being used; in
         sentences with what to do."""
-        return (*self._judged_too_early(), *self._limits_of_some())
+        return (*self._judged_too_early(), *self._limits_of_some(), *self._copies_that_nobody_makes())
 
     def _judged_too_early(self) -> tuple[str, ...]:
         if self.settle_after >= self.http_timeout:
@@ -136,6 +136,15 @@ class Settings:
             f"{name} has a fraction, and {whole} cannot be used with it, since points are whole. Write a whole number."
             for name in self._fractions()
             if whole
+        )
+
+    def _copies_that_nobody_makes(self) -> tuple[str, ...]:
+        """Whoever names the program that takes copies off the machine counts on there being some."""
+        if not self.backup_command or self.backup_dir is not None:
+            return ()
+        return (
+            "BURSAR_BACKUP_COMMAND is set, but BURSAR_BACKUP_DIR is not, so no daily copies are made and nothing is"
+            " taken off this machine. Set BURSAR_BACKUP_DIR.",
         )
 
     def _fractions(self) -> tuple[str, ...]:

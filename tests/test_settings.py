@@ -217,6 +217,11 @@ class TestValues:
             "BURSAR_MAX_AWARD has a fraction, and drip-credentials and drip-members cannot be used"
         )
 
+    def test_a_program_for_copies_that_nobody_makes_is_told(self, tmp_path: Path):
+        (danger,) = load({"BURSAR_BACKUP_COMMAND": "scp"}, tmp_path).dangers()
+        assert danger.startswith("BURSAR_BACKUP_COMMAND is set, but BURSAR_BACKUP_DIR is not")
+        assert load({"BURSAR_BACKUP_COMMAND": "scp", "BURSAR_BACKUP_DIR": str(tmp_path)}, tmp_path).dangers() == ()
+
     def test_no_secret_is_in_the_representation(self, tmp_path: Path):
         settings = load({**DRIP, **GAMEBALL, "DISCORD_TOKEN": "bot-token"}, tmp_path)
         shown = repr(settings)

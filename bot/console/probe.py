@@ -45,6 +45,8 @@ def run(options: Namespace) -> int:
             "--probe needs an account of yours to make its test calls with",
             hint="Name it by --drip-member, --credential or --customer.",
         )
+    if options.evidence:
+        raise UsageError("--probe and --evidence are two commands", hint="Probe first, then run --evidence alone.")
     settings = load_settings(options)
     try:
         plan = _plan(options, settings)
@@ -52,12 +54,12 @@ def run(options: Namespace) -> int:
     except UsageError:
         raise
     except BursarError as error:
-        output.complain(error, "Nothing was probed")
-        if options.json:
-            told = {"message": error.message, "hint": error.hint}
-            output.emit({"probe": [], "promises": {}, "ok": False, "error": told, "exit_status": int(Exit.BAD_ROWS)})
-        return Exit.BAD_ROWS
+        return output.failed(options.json, error, "Nothing was probed", _failure)
     return _told(options, settings, *reports)
+
+
+def _failure(error: Json, status: int) -> Json:
+    return {"probe": [], "promises": {}, "ok": False, "error": error, "exit_status": status}
 
 
 # --- before --------------------------------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ async def test_the_unit_can_be_found_out_before_it_is_set(shell: Shell):
         ("doctor", "--probe", "--yes", "--credential", "custom:me"),
         ("doctor", "--probe", "--yes", "--credential", "drip-id:" + OWN),
         ("doctor", "--probe", "--yes", "--customer", " "),
+        ("doctor", "--probe", "--yes", "--customer", "ada", "--evidence"),
         ("doctor", "--probe", "--yes", "--customer", "ada", "--account", "elsewhere"),
     ],
 )
