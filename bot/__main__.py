@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from bot.console.entry import main
 
-__all__ = ["main"]
+def _run() -> int:
+    """Ctrl+C before the command has begun: nothing was done, and the stack of an import tells nobody anything."""
+    try:
+        from bot.console.entry import main
+
+        return main()
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_run())

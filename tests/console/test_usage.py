@@ -116,3 +116,26 @@ async def test_a_defect_of_ours_is_a_sentence_with_an_id_and_no_traceback(tmp_pa
     error_id = said.split("error ")[-1].split(" ")[0]
     assert f"error {error_id} in check | ZeroDivisionError" in logged
     assert said.startswith("Not finished: an internal error")
+
+
+@pytest.mark.parametrize("module", ["bot.console.entry", "bot.console.resume", "bot.app"])
+async def test_ctrl_c_while_the_program_is_being_loaded_ends_it_without_a_traceback(tmp_path: Path, module: str):
+    """On a slow machine that takes seconds."""
+    code = (
+        "import runpy, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}: signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "sys.argv = ['bursar', 'resume']\n"
+        "runpy.run_module('bot', run_name='__main__', alter_sys=True)"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code),
+        cwd=tmp_path,
+        env=support.environment({}),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    done = await finished(process)
+    assert (done.status, done.out, done.err) == (130, "", "Stopped.\n")
