@@ -52,6 +52,11 @@ _WAITS_FOR_CALL: Final = (
     f"{_UNDER_WAY}SELECT 1 FROM awards a WHERE a.batch_id = ?1 AND a.state = 'planned' AND ({_IS_UNDER_WAY}) LIMIT 1"  # noqa: S608 # our words
 )
 
+_OTHER_OF_JOB: Final = (
+    "SELECT 1 FROM attempts t JOIN batches b ON b.id = t.batch_id JOIN batches own ON own.id = ?1"
+    " WHERE t.job_id = ?2 AND t.id <> ?3 AND b.account = own.account AND b.kind = own.kind LIMIT 1"
+)
+
 
 def claim(
     connection: sqlite3.Connection,
@@ -220,11 +225,7 @@ def record(
 def _is_of_another_call(connection: sqlite3.Connection, claim: Claim, job_id: str) -> bool:
     """Whether an answer names the job of an earlier call. Its report would be about those awards, perhaps of the same
     people; what became of this call the list has to tell."""
-    row = connection.execute(
-        "SELECT 1 FROM attempts t JOIN batches b ON b.id = t.batch_id JOIN batches own ON own.id = ?1"
-        " WHERE t.job_id = ?2 AND t.id <> ?3 AND b.account = own.account AND b.kind = own.kind LIMIT 1",
-        (claim.batch_id, job_id, claim.attempt_id),
-    ).fetchone()
+    row = connection.execute(_OTHER_OF_JOB, (claim.batch_id, job_id, claim.attempt_id)).fetchone()
     return row is not None
 
 

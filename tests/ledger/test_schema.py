@@ -242,6 +242,7 @@ QUESTIONS = [
         _calls._CLAIMABLE,
         {"awards_planned", "awards_in_doubt", "awards_in_doubt_by_target", "attempts_unfinished"},
     ),
+    (_calls._OTHER_OF_JOB, {"attempts_by_job"}),
     (_calls._WAITS_FOR_CALL, {"awards_planned", "attempts_unfinished"}),
     ("SELECT 1 FROM awards WHERE batch_id = 1 AND state = 'planned' LIMIT 1", {"awards_planned"}),
     (_outcomes.IN_FLIGHT, {"attempts_unfinished"}),

@@ -165,6 +165,8 @@ CREATE TABLE attempts (
 ) STRICT;
 CREATE INDEX attempts_unfinished ON attempts (state) WHERE state = 'open' OR state = 'accepted';
 CREATE INDEX attempts_by_batch ON attempts (batch_id);
+-- Whether an answer names the job of an earlier call.
+CREATE INDEX attempts_by_job ON attempts (job_id) WHERE job_id IS NOT NULL;
 
 CREATE TABLE awards (
   id               INTEGER PRIMARY KEY,
