@@ -20,7 +20,7 @@ from bot.domain.ring import Ring, Step
 from bot.domain.shown import Shown
 from bot.ledger import _calls, _judging, _once, _tempering
 from bot.ledger.claims import Claims, Interrupted
-from bot.providers import drip_credentials, drip_judging, drip_members, http
+from bot.providers import drip_credentials, drip_judging, drip_members, http, line
 from bot.providers.http import Exchange, Proof
 from bot.services import flying
 from bot.services.quarantine import Quarantine
@@ -183,6 +183,13 @@ def without_a_clock_that_nobody_sets() -> Iterator[None]:
 
 
 @contextmanager
+def with_kept_answers() -> Iterator[None]:
+    """An answer that something on the way had kept is the service's."""
+    with patch.object(line, "_fresh", lambda exchange: exchange):
+        yield
+
+
+@contextmanager
 def without_unique_evidence() -> Iterator[None]:
     """A balance that moved in another way than expected counts as one that did not move."""
 
@@ -301,6 +308,7 @@ DEVICES = {
     "the quarantine before evidence": Device(without_quarantine, "doubled"),
     "waiting for the place that gets the ring's point": Device(without_ring_rule, "doubled", first=400),
     "a clock that nobody sets": Device(without_a_clock_that_nobody_sets, "doubled", first=650),
+    "answers that nobody has kept": Device(with_kept_answers, "doubled|phantom"),
     "the quarantine of a witness": Device(without_witness_quarantine, "doubled", first=150),
     "sending again on a ring only": Device(with_resends_without_ring, "doubled"),
     "a ring only where overdrafts are refused": Device(without_overdraft_refused, "doubled|disturbed"),

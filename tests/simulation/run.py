@@ -77,6 +77,8 @@ class Run:
         self.storage = storage or (Storage() if seed % REMOUNTED == 0 else QuickStorage())
         lanes, one_by_one = _lanes(dice("lanes", seed)), dice("one by one", seed)
         self.settings = settings_of(chance.choice((2, 3, 4)), lanes, one_by_one.choice((0, 0, 3, 6)))
+        gateway = dice("gateway", seed)
+        self.world.gateway = gateway if gateway.random() < 0.25 else None
         self.world.id_first = one_by_one.random() < 0.5
         crashes = chance.choice((0, 1, 1, 2, 3))
         self.cuts = [_some_cut(chance) for _ in range(crashes)] if cuts is None else list(cuts)
@@ -171,7 +173,7 @@ class Run:
             asyncio.get_running_loop().call_later(self.set_ahead_at, process.clock.set_ahead, LONG_ENOUGH)
         async with process.running(self.settings, patient=True, settling=self.settling) as app:
             await self.people.act(app)
-            self.world.fault_rate = 0.0
+            self.world.fault_rate, self.world.gateway = 0.0, None
             for _ in range(LAST_ROUNDS):
                 await app.clock.sleep(LONG_ENOUGH)
                 await app.services.dispatcher.until_quiet(settled=self.settling)

@@ -96,7 +96,12 @@ class SimulatedClient(Client):
         if method == "DELETE":
             return services.stop(self._world, path, fault)
         if gate is None:
-            return services.read(self._world, path, fault)
+            if (kept := self._world.kept_answer(path)) is not None:
+                return kept
+            reply = services.read(self._world, path, fault)
+            if fault is None:
+                self._world.keep(path, reply)
+            return reply
         body = gate.decode().encode()
         wire = Wire(len(body), fault)
         try:

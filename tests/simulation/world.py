@@ -10,7 +10,7 @@ import heapq
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from tests.simulation.faults import JOB_FAULTS, READ_FAULTS, WRITE_FAULTS
@@ -30,6 +30,8 @@ OUTSIDE = (-30, 7, 200)
 """What others change. All of it together is less than any award, so that balances are exact evidence."""
 BARRED = 7
 """The number of the one whom the services know and refuse; no read shows why."""
+KEPT_RATE = 0.3
+KEPT_SECONDS = 300.0
 MANIFOLD = PEOPLE
 """The number of the one who has several names at Drip, one more than there are others."""
 WALLETS = ("0x" + "1" * 40, "0x" + "2" * 40)
@@ -100,6 +102,10 @@ class World:
         than ``BURSAR_SETTLE_AFTER``."""
         self.tells_linked = False
         """Whether Drip tells the account of a wallet that no search finds, which a probe has shown then."""
+        self.gateway: random.Random | None = None
+        """Chance of something on the way that answers a read with what it has kept of an earlier one."""
+        self.kept: dict[str, tuple[Reply, float]] = {}
+        """That, by what was asked, and until when it does."""
         self.out = {STRANGER}
         """Who is not there: not a member, no credential, no customer."""
         self._later: list[tuple[float, int, Callable[[], object], frozenset[int]]] = []
@@ -162,6 +168,19 @@ class World:
         met = self.chance.choice(kinds)
         self.faults[met] += 1
         return met
+
+    def kept_answer(self, path: str) -> Reply | None:
+        """What is on the way gives instead of the service's answer, if it does."""
+        reply, until = self.kept.get(path, (None, 0.0))
+        if self.gateway is None or reply is None or self.now() >= until:
+            return None
+        self.faults["kept"] += 1
+        return replace(reply, headers={**reply.headers, "age": "7"})
+
+    def keep(self, path: str, reply: Reply) -> None:
+        """An answer of the service passes it."""
+        if self.gateway is not None and self.gateway.random() < KEPT_RATE:
+            self.kept[path] = reply, self.now() + KEPT_SECONDS
 
     def arrived(self, body: bytes) -> None:
         """A write was received whole."""
