@@ -106,7 +106,8 @@ def settings_card(
     """``channel_problem``: why nothing can be posted in the staff channel now. ``done``: what was just changed.
     ``halt``: the emergency stop in force."""
     missing = _missing(rules, channel_problem)
-    lines: list[Line] = [f"✓ {done}", RULE] if done else []
+    # One text with what is wrong, without a line between: all of the card together is as much as Discord takes.
+    lines: list[Line] = [f"✓ {done}"] if done else []
     lines += [] if halt is None else [halt_line(halt)]
     lines += [f"⚠ {problem}" for problem in missing]
     lines += [

@@ -6,8 +6,9 @@ import discord
 import pytest
 
 from bot.domain.lanes import LaneKind
-from bot.domain.model import ProviderKind
+from bot.domain.model import Actor, ProviderKind
 from bot.domain.promises import _MEANINGS, Known, promise
+from bot.ledger.halts import Halt
 from bot.services.rules import ServerRules
 from bot.ui.settings_card import PROMISES_LABEL, UNUSABLE_ROOM, ProgrammeLine, settings_card
 from bot.ui.settings_promises import PromisesButton, pages_of, promises_card
@@ -66,6 +67,19 @@ def test_the_settings_lead_to_the_whole_wherever_they_have_to_be_short(
     if not short:
         text = text_of(card)
         assert all((one.promise or one.unusable or "") in text for one in programmes)
+
+
+def test_the_settings_have_room_for_everything_at_once() -> None:
+    """A setting was changed while not all is set up and everything is stopped, of programmes with much to tell."""
+    rules = ServerRules(plain_cards=True)
+    stopped = Halt(1, "1", 1, Actor("2", "Ada", "1"), "a wrong file")
+    told = lines(*(longest(kind) for kind in ProviderKind))
+    card = settings_card(
+        "Lighthouse", rules, told, channel_problem=None, practice=True, done="Largest award: 100", halt=stopped
+    )
+    text = text_of(card)
+    assert all(words in text for words in ("✓ Largest award: 100", "a wrong file", "No staff channel", "No role may"))
+    assert PROMISES_LABEL in buttons(card)
 
 
 def test_every_promise_and_limitation_stands_whole_on_some_page() -> None:
