@@ -20,7 +20,7 @@ _STATUSES: Final = """\
 exit status, the first that applies:
   2        file, settings or usage wrong         4  an award is unknown (in doubt)
   1        bad rows without --good-rows          3  an award was rejected
-  5        refused                               6  awards are still planned
+  5        refused                               6  awards are still planned, or cancelled
   130/143  stopped by SIGINT or SIGTERM          0  all applied
 """
 

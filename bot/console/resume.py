@@ -63,8 +63,19 @@ async def _resume(options: Namespace, settings: Settings) -> int:
                 signals.awaiting(lambda: "Stopping: no new call; waiting for the one in flight to be recorded.")
                 report = await _Work(options, app, signals, command_line_actor()).done()
         except LedgerLocked as locked:
-            raise LedgerLocked(locked.message, hint="A running bot goes on by itself; look at /batch list.") from None
+            raise LedgerLocked(locked.message, hint=_in_discord(options)) from None
     return report.told()
+
+
+def _in_discord(options: Namespace) -> str:
+    """How a bot that runs already is told the same."""
+    if options.stop:
+        return "A running bot goes on by itself: stop the batch there, by `/batch stop`."
+    if options.release is not None:
+        return "With a running bot an emergency stop is released by the button on its card, or on that of `/settings`."
+    if options.paused:
+        return "A running bot goes on by itself, with a paused batch after `/batch resume`."
+    return "A running bot goes on by itself; look at /batch list."
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.console.conftest import Shell
+from tests.console.conftest import Shell, driver
 from tests.console.support import payout
 from tests.support.sandbox import Sandbox
 
@@ -105,3 +105,16 @@ async def test_a_wish_is_not_passed_over_where_there_is_no_ledger(shell: Shell, 
     done = await shell("resume", *wish)
     assert (done.status, done.out) == (2, "")
     assert "Nothing was resumed: there is no ledger at " in done.err
+
+
+async def test_beside_a_running_bot_the_way_to_the_same_in_discord_is_named(shell: Shell):
+    async with driver(shell):
+        said = {
+            ("--stop", "1"): "stop the batch there, by `/batch stop`",
+            ("--paused", "1"): "with a paused batch after `/batch resume`",
+            ("--release", "over"): "released by the button on its card",
+            (): "look at /batch list",
+        }
+        for wish, hint in said.items():
+            done = await shell("resume", *wish)
+            assert (done.status, hint in done.err) == (5, True), done.err
