@@ -48,12 +48,16 @@ _TOGETHER: Final = (
     " AND earlier.amount = alike.amount)"
     " OR (a.id, d.line) IN (WITH row AS MATERIALIZED (SELECT key, line, amount, row_number() OVER upto AS n,"
     " total(amount) OVER upto AS amounts FROM draft_rows WHERE draft_id = ?1 AND key IN (SELECT key FROM draft_rows"
-    " WHERE draft_id = ?1 GROUP BY key HAVING count(*) > 1) WINDOW upto AS (PARTITION BY key ORDER BY line))"
-    " SELECT earlier.id, member.line FROM row highest"
-    " CROSS JOIN awards earlier ON earlier.key = highest.key AND earlier.lines IS NOT NULL AND earlier.id >= ?2"
-    " CROSS JOIN row lowest ON lowest.key = highest.key AND lowest.n = highest.n - json_array_length(earlier.lines) + 1"
-    " AND highest.amounts - lowest.amounts + lowest.amount = earlier.amount"
-    " CROSS JOIN row member ON member.key = highest.key AND member.n BETWEEN lowest.n AND highest.n)"
+    " WHERE draft_id = ?1 GROUP BY key HAVING count(*) > 1) WINDOW upto AS (PARTITION BY key ORDER BY line)),"
+    " sums AS MATERIALIZED (SELECT earlier.id, earlier.key, earlier.amount, json_array_length(earlier.lines) AS size"
+    " FROM (SELECT DISTINCT key FROM row) alike CROSS JOIN awards earlier ON earlier.key = alike.key"
+    " AND earlier.lines IS NOT NULL AND earlier.id >= ?2)"
+    # Where the next run ends is looked up once for each row; to walk through every run costs the square of the rows.
+    " SELECT id, line FROM (SELECT sums.id, highest.line, highest.n, sums.size,"
+    " min(iif(lowest.n IS NULL, NULL, highest.n)) OVER (PARTITION BY sums.id ORDER BY highest.n DESC) AS upto"
+    " FROM sums CROSS JOIN row highest ON highest.key = sums.key"
+    " LEFT JOIN row lowest ON lowest.key = sums.key AND lowest.n = highest.n - sums.size + 1"
+    " AND highest.amounts - lowest.amounts + lowest.amount = sums.amount) WHERE upto - n < size)"
 )
 
 

@@ -317,6 +317,29 @@ async def test_matching_needs_no_walk_through_the_awards(ledger: Ledger):
     assert "USING INDEX awards_by_target (target=? AND rowid>?)" in steps
 
 
+async def test_looking_for_rows_that_were_added_up_costs_no_more_a_row_where_there_are_more_of_them(ledger: Ledger):
+    """Points by the event, hundreds of the same for one person: half of them were sent as one sum."""
+
+    async def steps(number: int) -> int:
+        await record(ledger, [row(2, number, number // 2, lines=tuple(range(2, 2 + number // 2)))])
+        events = [row(line, number, 1) for line in range(2, 2 + number)]
+        ready = await draft(ledger, events, request={"duplicates": "apart"})
+
+        def work(connection: sqlite3.Connection) -> int:
+            where = matching.scope(connection, ready.id, 1_800_000_000_000, matching.DAYS)
+            done: list[None] = []
+            connection.set_progress_handler(lambda: done.append(None), 100)
+            try:
+                assert matching.find(connection, where).rows == number
+            finally:
+                connection.set_progress_handler(None, 0)
+            return len(done)
+
+        return await ledger.database.read(work)
+
+    assert await steps(800) < 3 * await steps(400)
+
+
 # --- rows that would pay nobody -------------------------------------------------------------------------------------
 
 
