@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -56,7 +57,7 @@ async def _set_up(settings: Settings) -> Sequence[Finding]:
 
 
 async def _examined(settings: Settings) -> tuple[Sequence[Finding], str | None]:
-    findings = [_settings_finding(settings), *map(_danger, settings.dangers())]
+    findings = [_settings_finding(settings), *_open_to_others(Path.cwd() / ".env"), *map(_danger, settings.dangers())]
     findings += surroundings.clock_findings(CLOCK.now())
     findings += surroundings.disk_findings(settings.database)
     findings += surroundings.temporary_findings(settings.max_file_bytes)
@@ -82,6 +83,17 @@ def _settings_finding(settings: Settings) -> Finding:
         action = "Set the keys of Drip or Gameball; .env.example has every variable."
         return Finding("Settings", Health.FAILED, f"no programme: no keys are set{found}", action)
     return Finding("Settings", Health.OK, f"programmes: {names}{found}")
+
+
+def _open_to_others(file: Path) -> list[Finding]:
+    """The keys in it pay, and the token is the bot."""
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return []
+    if not mode & (stat.S_IRGRP | stat.S_IROTH):
+        return []
+    return [Finding("Settings", Health.WARNING, f"others on this machine may read {file}", f"chmod 600 {file}")]
 
 
 def _danger(told: str) -> Finding:

@@ -120,8 +120,8 @@ async def _run(options: argparse.Namespace) -> int:
         _watch_parent(loop, stop)
     async with _serving(world, options.port) as urls:
         if options.settings is not None:
-            with options.settings.open("x") as file:
-                file.write(_settings(urls, world))
+            options.settings.touch(0o600, exist_ok=False)  # never over one
+            options.settings.write_text(_settings(urls, world))
         print(json.dumps({**urls, **world.keys()}), flush=True)
         keeper = None if options.state is None else asyncio.create_task(snapshot.keep(world, options.state))
         await stop.wait()

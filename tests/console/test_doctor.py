@@ -48,6 +48,16 @@ async def test_a_wrong_setting_is_a_finding(tmp_path: Path):
     assert "BURSAR_JOB_WAIT" in done.json["findings"][0]["message"]
 
 
+async def test_keys_that_others_on_the_machine_may_read_are_told(shell: Shell):
+    file = shell.directory / ".env"
+    for mode, told in ((0o600, 0), (0o640, 1), (0o604, 1)):
+        file.write_text("BURSAR_JOB_WAIT=900\n")
+        file.chmod(mode)
+        done = await shell("doctor", "--json")
+        found = [one for one in done.json["findings"] if "others on this machine may read" in one["message"]]
+        assert (done.status, [one["health"] for one in found]) == (0, ["warning"] * told)
+
+
 async def test_a_refused_key_is_a_finding_with_an_action_and_is_not_shown(shell: Shell):
     done = await shell("doctor", "--json", DRIP_API_KEY="not-the-right-secret")
     assert done.status == 1
