@@ -74,9 +74,13 @@ async def allowed(interaction: Interaction, draft_id: int) -> tuple[Draft, Serve
     server_of(interaction)
     draft = await services_of(interaction).submitting.draft(draft_id, actor_of(interaction))
     rules = await require(interaction, capability_for(draft))
+    _refuse_if_sent(draft)
+    return draft, rules
+
+
+def _refuse_if_sent(draft: Draft) -> None:
     if draft.batch_id is not None:
         raise DraftGone("This draft was already sent.", batch_id=draft.batch_id)
-    return draft, rules
 
 
 async def look(interaction: Interaction, draft_id: int) -> Look:
@@ -86,6 +90,8 @@ async def look(interaction: Interaction, draft_id: int) -> Look:
     programme = services.programmes.get(draft.programme, currency=rules.currencies.get(draft.programme))
     limits = limits_for(interaction, rules, programme)
     preview = await services.submitting.preview(draft_id, actor, limits)
+    # Sent while all of that was read, its own awards would stand on the card as those of an earlier batch.
+    _refuse_if_sent(await services.submitting.draft(draft_id, actor))
     return settled(interaction, preview, rules)
 
 
