@@ -91,6 +91,11 @@ class _Work:
         """Send and follow, then gather what is to be said."""
         named = [await self._named("--paused", text) for text in self.options.paused]
         ended = [await self._named("--stop", text) for text in self.options.stop]
+        if both := sorted({*named} & {*ended}):
+            raise UsageError(
+                f"batch {both[0]} stands behind --paused and behind --stop",
+                hint="A batch that is stopped never goes on.",
+            )
         for batch_id in ended:
             await self._stop(batch_id)
         if self.options.release is not None:

@@ -118,3 +118,9 @@ async def test_beside_a_running_bot_the_way_to_the_same_in_discord_is_named(shel
         for wish, hint in said.items():
             done = await shell("resume", *wish)
             assert (done.status, hint in done.err) == (5, True), done.err
+
+
+async def test_a_batch_that_is_to_go_on_and_to_be_stopped_is_left_as_it_is(paused: Shell):
+    done = await paused("resume", "--stop", "1", "--stop", "2", "--paused", "2")
+    assert (done.status, await states(paused)) == (2, ["planned"] * 4)
+    assert "Nothing was resumed: batch 2 stands behind --paused and behind --stop." in done.err
