@@ -34,7 +34,7 @@ class Likeness(Enum):
 class _Answer:
     likeness: Likeness
     until: float
-    """Unix seconds; then it is asked again."""
+    """Monotonic seconds; then it is asked again."""
 
 
 class Oneself:
@@ -60,7 +60,7 @@ class Oneself:
         if await self._known(account, own) is not None:
             return Likeness.TOLD
         answer = self._answers.get((account, own.key))
-        if answer is None or answer.until <= self._clock.now():
+        if answer is None or answer.until <= self._clock.monotonic():
             return Likeness.UNASKED
         return answer.likeness
 
@@ -110,7 +110,7 @@ class Oneself:
 
     def _note(self, provider: Provider, own: Recipient, likeness: Likeness, seconds: float) -> None:
         account = provider.programme.destination.account
-        self._answers[account, own.key] = _Answer(likeness, self._clock.now() + seconds)
+        self._answers[account, own.key] = _Answer(likeness, self._clock.monotonic() + seconds)
 
 
 def _own(actor: Actor) -> Recipient:

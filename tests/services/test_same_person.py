@@ -10,8 +10,9 @@ import pytest
 from bot.domain.drafting import StagedRow
 from bot.domain.model import Duplicates, Recipient, RecipientType
 from bot.errors import DraftGone, NotAllowed, Refused
+from bot.services.oneself import FAILED_FOR_SECONDS, NOBODY_FOR_SECONDS
 from bot.services.rules import Limits
-from tests.services.office import MOD, OTHER, Door, file_of, members
+from tests.services.office import MOD, OTHER, Calendar, Door, file_of, members
 from tests.support.sandbox import Sandbox
 
 IDS = members(3)
@@ -243,6 +244,32 @@ async def test_the_card_says_so_where_drip_gives_no_answer_about_oneself(drip_id
         await office.confirm(preview, limits=STRICT)
         told = await office.draft(file_of([(drip_ids[1], 10)], "drip_id,amount"), "drip-members", limits=STRICT)
         assert told.warnings == ()
+
+
+class _Later(Calendar):
+    """Goes on by this much, whatever is done to the clock on the wall."""
+
+    passed = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.passed
+
+
+@pytest.mark.parametrize(("fault", "seconds"), [("401", FAILED_FOR_SECONDS), (None, NOBODY_FOR_SECONDS)])
+async def test_who_oneself_is_gets_asked_anew_after_its_time_also_where_the_clock_was_set_back(
+    fault: str | None, seconds: float, tmp_path: Path, drip_ids: list[str], door: Door
+) -> None:
+    content, calendar = file_of([(drip_ids[0], 10)], "drip_id,amount"), _Later()
+    async with Door(door.sandbox, tmp_path, calendar).open() as office:
+        if fault is not None:
+            await door.sandbox.faults({"match": {"path": "/members/search"}, "kind": fault})
+        preview = await office.draft(content, "drip-members", limits=STRICT)
+        assert len(preview.warnings) == 1
+        calendar.days = -1
+        for passed, asked in ((seconds / 2, False), (seconds + 1, True)):
+            calendar.passed = passed
+            again = await office.app.services.submitting.preview(preview.draft.id, MOD, STRICT)
+            assert again.asks_who is asked
 
 
 @pytest.mark.parametrize("mapped", [True, False])
