@@ -106,10 +106,19 @@ async def confirm(interaction: Interaction, seen: Look, choice: Choice) -> None:
         recorded = await _seen(
             interaction, seen, submitting.confirm(seen.preview.draft.id, choice, seen.actor, seen.limits)
         )
-    except (MatchedEarlier, ApprovalNeeded):
-        await show_draft(interaction, seen.preview.draft.id)
+    except (MatchedEarlier, ApprovalNeeded) as error:
+        await _brought_back(interaction, seen, error)
         return
     await give_receipt(interaction, seen, recorded)
+
+
+async def _brought_back(interaction: Interaction, seen: Look, error: MatchedEarlier | ApprovalNeeded) -> None:
+    """The card as it is now says which rows were paid lately. Where none was, nothing on it says why nothing was sent:
+    awards came after its file was read that turned out to be none of its rows."""
+    now = await look(interaction, seen.preview.draft.id)
+    await show_look(interaction, now)
+    if isinstance(error, MatchedEarlier) and not now.preview.blocking_matches:
+        await answers.alert(interaction, await error_card(interaction, error))
 
 
 async def _seen(interaction: Interaction, seen: Look, work: Coroutine[Any, Any, T]) -> T:
@@ -161,8 +170,8 @@ async def _ask(interaction: Interaction, seen: Look, choice: Choice) -> None:
     submitting, draft_id = services_of(interaction).submitting, seen.preview.draft.id
     try:
         approval = await _seen(interaction, seen, submitting.ask_approval(draft_id, choice, seen.actor, seen.limits))
-    except MatchedEarlier:
-        await show_draft(interaction, draft_id)
+    except MatchedEarlier as error:
+        await _brought_back(interaction, seen, error)
         return
     await approvals.post_request(interaction, channel, seen, approval)
     await show_draft(interaction, draft_id)
