@@ -58,14 +58,31 @@ def latest(now: int) -> int:
     return now + milliseconds(AHEAD_SECONDS)
 
 
+class Moment:
+    """Both clocks at one moment, whatever they show later."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._now, self._monotonic = clock.now(), clock.monotonic()
+
+    def now(self) -> float:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+
 class Ages:
     """How long ago it was what was recorded, by the clock on the wall, which outlives the process; of times that lie in
     the future, by a clock that nobody sets."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock | Moment, seen: dict[float, float] | None = None) -> None:
+        """``seen``: times in the future, and when (monotonic seconds) they were seen first."""
         self._clock = clock
-        self._seen: dict[float, float] = {}
-        """Times in the future, and when (monotonic seconds) they were seen first."""
+        self._seen: dict[float, float] = {} if seen is None else seen
+
+    def at(self, moment: Moment) -> Ages:
+        """The same as they were then."""
+        return Ages(moment, self._seen)
 
     def age(self, at: float) -> float:
         """Seconds for which it is surely over."""

@@ -156,9 +156,9 @@ async def _step(flying: Flying, passage: Passage, verdict: Verdict) -> tuple[Ste
         return Step.GONE, ()
     # A refusal may be of the lane's own rows: the point is spent, or a place is gone. What the places hold tells which,
     # also for the first send: a ledger that is not the newest would take it for a refusal of its awards.
-    began = flying.quarantine.passed()
+    before = flying.quarantine.cutoff()
     seen = tuple(await flying.provider.places(passage.lane.places))
-    return flying.quarantine.believed(passage).looked(seen, began), seen
+    return before.believed(passage).looked(seen, before.passed), seen
 
 
 def _concluded(
@@ -242,9 +242,9 @@ async def look(
     their order."""
     assert doubted.passage is not None  # that is what it is asked for
     passage = doubted.passage
-    began = quarantine.passed()
+    before = quarantine.cutoff()
     seen = tuple(await provider.places(passage.lane.places))
-    step = quarantine.believed(passage).looked(seen, began, in_order=in_order)
+    step = before.believed(passage).looked(seen, before.passed, in_order=in_order)
     trouble = None
     if step is Step.DISTURBED:
         trouble = f"the accounts hold {', '.join(map(str, seen))} after attempt {doubted.attempt_id}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.clock import Ages, Clock
+from bot.clock import Ages, Clock, Moment
 from bot.domain.lanes import START_WITHIN, Passage
 
 log = logging.getLogger(__name__)
@@ -45,19 +45,35 @@ class Quarantine:
         self._gained = gained
         return max(0.0, self._over_at - self._clock.monotonic())
 
-    def passed(self) -> float:
-        """Unix seconds: what was to be over by then surely is, by whichever clock that was written down."""
-        return self._clock.now() - (self._ahead if self.left() else 0.0)
+    def cutoff(self) -> Cutoff:
+        """What is over at this moment, and what is not."""
+        left, moment = self.left(), Moment(self._clock)
+        return Cutoff(moment.now() - (self._ahead if left else 0.0), self.ages.at(moment), self.seconds)
+
+    def free_at(self, dead_at: float) -> float:
+        """``Cutoff.free_at`` of this moment."""
+        return self.cutoff().free_at(dead_at)
+
+    def _gain(self) -> float:
+        return self._clock.now() - self._clock.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoff:
+    """What is over at one moment. Both sides of a comparison are of the same one: a clock that is set back between two
+    looks would make over what it had written down just before."""
+
+    passed: float
+    """Unix seconds: what was to be over by then surely is, by whichever clock that was written down."""
+    _ages: Ages
+    _seconds: float
 
     def free_at(self, dead_at: float) -> float:
         """From when on no send that was given up can be alive, of when it was recorded to be so: no later than the
         longest life of one that was begun now, or by a clock that was ahead when that was seen first. Not to be
         recorded in its place: perhaps it is now that the clock is wrong."""
-        return self.ages.no_later(dead_at, START_WITHIN + self.seconds)
+        return self._ages.no_later(dead_at, START_WITHIN + self._seconds)
 
     def believed(self, passage: Passage) -> Passage:
         """The same of a call on a lane."""
         return replace(passage, dead_at=self.free_at(passage.dead_at))
-
-    def _gain(self) -> float:
-        return self._clock.now() - self._clock.monotonic()

@@ -106,12 +106,12 @@ async def make_call(
     # Before the claim's own time, from which the ledger counts how long the call can live: others may have made the
     # rate limit wait meanwhile, and what leaves later than that would be judged too early.
     begin_by = clock.now() + START_WITHIN
-    passed = quarantine.passed()
+    before = quarantine.cutoff()
     if quarantine.is_back:
         await ledger.evidence.forget_future()
         quarantine.is_back = False
     if again is None:
-        claim = await ledger.claims.claim(batch.id, plan, provider.build, passed=passed, free_at=quarantine.free_at)
+        claim = await ledger.claims.claim(batch.id, plan, provider.build, passed=before.passed, free_at=before.free_at)
     else:
         claim = await ledger.claims.claim_again(again, provider.build)
     if not isinstance(claim, Claim):

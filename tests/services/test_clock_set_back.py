@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.domain.lanes import LaneKind
+from bot.domain.lanes import START_WITHIN, LaneKind
 from bot.services import flying
+from bot.services.quarantine import Quarantine
 from bot.services.rules import Limits
 from bot.services.watching import Activity, Doing
 from tests.services import lane_office
 from tests.services.doubts import CALLS, resumed, seed
 from tests.services.lane_office import MEMBERS, check, opened, programme_of, variables
-from tests.services.office import Door, members, paying
+from tests.services.office import Calendar, Door, members, paying
 from tests.support.patience import eventually, until
 
 
@@ -100,6 +101,18 @@ async def test_a_doubt_on_a_lane_is_settled_although_its_sends_would_be_alive_in
         assert await office.states(batch_id) == "UUU"
     door.calendar.days = 0
     assert await lane_office.resumed(door, kind) == {"applied": 3}
+
+
+def test_what_was_written_down_before_a_look_is_not_over_because_the_clock_is_set_back_during_it() -> None:
+    calendar = Calendar()
+    calendar.days = 400
+    quarantine = Quarantine(calendar, 60.0)
+    dead_at = calendar.now() + START_WITHIN + 60.0
+    before = quarantine.cutoff()
+    calendar.days = 0
+    assert before.free_at(dead_at) > before.passed
+    after = quarantine.cutoff()
+    assert after.free_at(dead_at) > after.passed
 
 
 async def test_a_batch_that_was_recorded_in_the_future_waits_for_its_start_and_no_longer(door: Door) -> None:
