@@ -123,6 +123,7 @@ async def test_ctrl_c_while_the_program_is_being_loaded_ends_it_without_a_traceb
     """On a slow machine that takes seconds."""
     code = (
         "import runpy, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored where the tests run in the background
         "class Finder:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         f"        if name == {module!r}: signal.raise_signal(signal.SIGINT)\n"
