@@ -3,8 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests side by side: two for each processor, since most of them wait for a neighbour most of the time.
-WORKERS ?= $(shell echo $$((2 * $$(nproc))))
+# Tests side by side: one more than there are processors, since many of them wait for a neighbour. More are slower: they
+# throw each other out of the caches.
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 
 .PHONY: help install demo demo-browser test check lint types format run bench fuzz soak lock clean
 
