@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 
 
-def _run() -> int:
+def main() -> int:
     """Ctrl+C before the command has begun: nothing was done, and the stack of an import tells nobody anything."""
     try:
-        from bot.console.entry import main
+        from bot.console import entry
 
-        return main()
+        return entry.main()
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
 
 
 if __name__ == "__main__":
-    sys.exit(_run())
+    sys.exit(main())

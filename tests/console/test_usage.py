@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import sys
+import tomllib
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,10 @@ async def test_ctrl_c_while_the_program_is_being_loaded_ends_it_without_a_traceb
     )
     done = await finished(process)
     assert (done.status, done.out, done.err) == (130, "", "Stopped.\n")
+
+
+def test_the_command_that_an_installation_makes_is_there():
+    """Whoever installs the project gets a script that loads what ``pyproject.toml`` names."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    for name, value in scripts.items():
+        assert callable(EntryPoint(name, value, "console_scripts").load())
