@@ -14,6 +14,7 @@ from bot.errors import BursarError, UsageError
 from bot.ui import batch_buttons, doubts, halting, suggestions
 from bot.ui.answers import Interaction
 from bot.ui.batch_cards import choice_label
+from bot.ui.batch_text import may_be_stopped
 from bot.ui.errors import changes_nothing
 from bot.ui.parts import Parts
 from bot.ui.permissions import actor_of, services_of, sight
@@ -59,12 +60,7 @@ def _suggest(wanted: Wanted) -> Callable[[Interaction, str], Any]:
 _any = _suggest(lambda batch, counts: True)
 _running = _suggest(lambda batch, counts: batch.state is BatchState.OPEN)
 _paused = _suggest(lambda batch, counts: batch.state is BatchState.PAUSED)
-_stoppable = _suggest(
-    lambda batch, counts: (
-        batch.state in (BatchState.OPEN, BatchState.PAUSED)
-        or (batch.state is BatchState.FINISHED and counts.unknown > 0 and batch.source != "history")
-    )
-)
+_stoppable = _suggest(may_be_stopped)
 _with_refused = _suggest(lambda batch, counts: counts.rejected > 0)
 _landed = _suggest(lambda batch, counts: counts.applied > 0 and batch.source not in ("undo", "history"))
 _in_doubt = _suggest(lambda batch, counts: counts.unknown > 0)

@@ -89,7 +89,7 @@ async def stop(interaction: Interaction, batch_id: int) -> None:
     services = services_of(interaction)
     if batch_text.nothing_sent(view):
         return await halt(interaction, batch_id)
-    if view.batch.state in (BatchState.STOPPED, BatchState.FINISHED) and not batch_text.may_open_again(view):
+    if not batch_text.may_be_stopped(view.batch, view.counts):
         by, at = await _who_ended(interaction, view)
         return await _too_late(interaction, view, Steered(False, by, at))
     return await answers.show(interaction, batch_cards.stop_card(view, practice=services.practice))

@@ -51,7 +51,7 @@ def steering_buttons(view: BatchView, *, board: bool) -> Buttons:
         row.append(_button("Resume", "resume", batch.id, discord.ButtonStyle.primary))
     if batch.state is BatchState.OPEN:
         row.append(_button("Pause", "pause", batch.id))
-    if batch.state in (BatchState.OPEN, BatchState.PAUSED) or batch_text.may_open_again(view):
+    if batch_text.may_be_stopped(batch, counts):
         row.append(_button("Stop", "stop", batch.id, discord.ButtonStyle.danger))
     if counts.unknown:
         row.append(_button(f"Settle {counts.unknown:,} in doubt", "doubts", batch.id, discord.ButtonStyle.primary))

@@ -55,10 +55,12 @@ def is_over(view: BatchView) -> bool:
     return view.batch.state in (BatchState.STOPPED, BatchState.FINISHED) and view.counts.unfinished == 0
 
 
-def may_open_again(view: BatchView) -> bool:
-    """Whether a finished batch would send something again that is found not to have landed. History is never sent."""
-    in_doubt = view.counts.unknown + view.counts.sending
-    return view.batch.state is BatchState.FINISHED and in_doubt > 0 and view.batch.source != "history"
+def may_be_stopped(batch: Batch, counts: Counts) -> bool:
+    """Whether anything more might be sent of it: of a finished batch what is found not to have landed. History is never
+    sent."""
+    if batch.state in (BatchState.OPEN, BatchState.PAUSED):
+        return True
+    return batch.state is BatchState.FINISHED and counts.unknown + counts.sending > 0 and batch.source != "history"
 
 
 def tone_and_word(view: BatchView, *, by: str | None = None) -> tuple[Tone, str]:
