@@ -35,8 +35,8 @@ COMMANDS: Final = {
 """The module of each command, imported only when it is asked for."""
 
 
-_YES_OR_NO: Final = frozenset({"verify", "backup", "restore", "forget", "doctor", "demo"})
-"""Commands that answer 0 or 1 only."""
+_YES_OR_NO: Final = frozenset({"verify", "backup", "restore", "forget", "doctor"})
+"""Commands that answer 0 or 1 only, also to wrong usage. ``demo`` is none of them: its 1 says that the books differ."""
 
 
 class Command(Protocol):
@@ -69,8 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OutputLostError as error:
         return _lost(options, error)
     except BursarError as error:
-        status = exits.of_error(error)
-        return _failed(command, options, error, status, command.FAILED)
+        return _failed(command, options, error, _status_of(error, options.command), command.FAILED)
     except BrokenPipeError:
         return _reader_gone()
     except KeyboardInterrupt:
@@ -87,6 +86,10 @@ def stay_quick() -> None:
     # A thread that works lets the others have the interpreter after half a millisecond instead of 5: while a file is
     # read, two or three of them stand in line before the loop, and an answer to Discord takes it some twenty times.
     sys.setswitchinterval(0.0005)
+
+
+def _status_of(error: BursarError, command: str) -> int:
+    return exits.Exit.BAD_ROWS if command in _YES_OR_NO else exits.of_error(error)
 
 
 def _failed(command: Command, options: Namespace, error: BursarError, status: int, first: str) -> int:
@@ -117,11 +120,13 @@ def _defect(command: Command, options: Namespace, error: Exception) -> int:
 def _misused(given: Sequence[str], error: UsageError) -> int:
     """Wrong usage: there are no options yet that could say whether JSON is wanted."""
     output.complain(error, "Nothing was done")
-    if "--json" in given and given[0] in COMMANDS:
-        command = cast("Command", importlib.import_module(COMMANDS[given[0]]))
+    name = given[0] if given else ""
+    status = _status_of(error, name)
+    if "--json" in given and name in COMMANDS:
+        command = cast("Command", importlib.import_module(COMMANDS[name]))
         with output.if_heard():
-            output.emit(command.failure(_error_json(error), exits.Exit.WRONG))
-    return exits.Exit.WRONG
+            output.emit(command.failure(_error_json(error), status))
+    return status
 
 
 def _error_json(error: BursarError) -> dict[str, Any]:

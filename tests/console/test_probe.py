@@ -105,9 +105,15 @@ async def test_the_unit_can_be_found_out_before_it_is_set(shell: Shell):
 )
 async def test_wrong_usage_probes_nothing(shell: Shell, sandbox: Sandbox, arguments: tuple[str, ...]):
     done = await shell(*arguments)
-    assert done.status == 2
+    assert done.status == 1
     assert done.err
     assert await writes(sandbox) == []
+
+
+async def test_a_wrong_setting_probes_nothing(shell: Shell):
+    done = await shell(*MEMBER, "--yes", "--json", BURSAR_JOB_WAIT="15m")
+    assert (done.status, done.json["exit_status"]) == (1, 1)
+    assert "BURSAR_JOB_WAIT" in done.json["error"]["message"]
 
 
 async def test_without_a_yes_and_a_terminal_nothing_is_probed(shell: Shell, sandbox: Sandbox):

@@ -16,6 +16,8 @@ from tests.console import support
 from tests.console.support import ROOT, finished, write_csv
 
 bursar = functools.partial(support.bursar, anew=True)
+YES_OR_NO = {("doctor",), ("verify",), ("backup",), ("restore",), ("forget",)}
+"""Commands whose scripts wait for 0 or 1."""
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -44,12 +46,20 @@ async def test_help_lists_every_command(tmp_path: Path):
         (("check", "a.csv", "b.csv"), "unrecognized arguments: b.csv"),
         (("export", "--format", "xml"), "invalid choice: 'xml'"),
         (("resume", "--wait"), "unrecognized arguments: --wait"),
+        (("run", "--wait"), "unrecognized arguments: --wait"),
+        (("demo", "--quick"), "unrecognized arguments: --quick"),
         (("doctor", "--all"), "unrecognized arguments: --all"),
+        (("verify", "A", "B"), "unrecognized arguments: B"),
+        (("backup",), "required: FILE"),
+        (("restore", "--numbers", "none"), "invalid choice: 'none'"),
+        (("forget",), "required: DISCORD_ID"),
     ],
 )
-async def test_wrong_usage_is_2_and_one_sentence(tmp_path: Path, arguments: tuple[str, ...], said: str):
+async def test_wrong_usage_is_one_sentence_and_2_or_1_where_a_command_answers_yes_or_no(
+    tmp_path: Path, arguments: tuple[str, ...], said: str
+):
     done = await bursar(*arguments, directory=tmp_path)
-    assert done.status == 2
+    assert done.status == (1 if arguments[:1] in YES_OR_NO else 2)
     assert done.out == ""
     assert said in done.err
     assert done.err.startswith("Nothing was done: ")
@@ -62,6 +72,8 @@ async def test_wrong_usage_is_json_too_where_json_was_asked_for(tmp_path: Path):
     assert done.status == 2
     assert (done.json["batch"], done.json["exit_status"]) == (None, 2)
     assert done.json["error"]["message"]
+    done = await bursar("doctor", "--json", "--all", directory=tmp_path)
+    assert (done.status, done.json["exit_status"], done.json["ok"]) == (1, 1, False)
 
 
 @pytest.mark.parametrize("command", ["check x.csv", "bulk x.csv --programme gameball", "resume", "export", "run"])
