@@ -9,7 +9,7 @@ from typing import Any, Final
 from discord import app_commands
 
 from bot.domain.model import Batch, Counts
-from bot.domain.states import BatchState
+from bot.domain.states import TAKEN_IN, BatchState
 from bot.errors import BursarError, UsageError
 from bot.ui import batch_buttons, doubts, halting, suggestions
 from bot.ui.answers import Interaction
@@ -62,7 +62,7 @@ _running = _suggest(lambda batch, counts: batch.state is BatchState.OPEN)
 _paused = _suggest(lambda batch, counts: batch.state is BatchState.PAUSED)
 _stoppable = _suggest(may_be_stopped)
 _with_refused = _suggest(lambda batch, counts: counts.rejected > 0)
-_landed = _suggest(lambda batch, counts: counts.applied > 0 and batch.source not in ("undo", "history"))
+_landed = _suggest(lambda batch, counts: counts.applied > 0 and batch.source not in ("undo", TAKEN_IN))
 _in_doubt = _suggest(lambda batch, counts: counts.unknown > 0)
 
 

@@ -96,11 +96,11 @@ class _Work:
                 f"batch {both[0]} stands behind --paused and behind --stop",
                 hint="A batch that is stopped never goes on.",
             )
-        for batch_id in ended:
-            await self._stop(batch_id)
-        if self.options.release is not None:
-            await self._release(self.options.release)
-        await self._go_on(named)
+        reason = None if self.options.release is None else _reason(self.options.release)
+        await self._stop(ended)
+        if reason is not None:
+            await self._release(reason)
+        await self._go_on(named, alone=not ended and reason is None)
         batch_ids = await _unfinished(self.app.ledger)
         progress = Progress(CLOCK.monotonic)
         if batch_ids and self.signals.status is None:
@@ -118,22 +118,24 @@ class _Work:
 
     async def _release(self, reason: str) -> None:
         """Every emergency stop in force; what it paused stays paused."""
-        said = " ".join(reason.split())[:REASON_MAX]
-        if not said:
-            raise UsageError("--release takes a reason", hint="Say in a few words why.")
         for halt in await self.app.ledger.halts.stopped():
-            await self.app.ledger.halts.release(halt.server_id, self.actor, said)
+            await self.app.ledger.halts.release(halt.server_id, self.actor, reason)
 
-    async def _stop(self, batch_id: int) -> None:
-        """For good, as `/batch stop` does it. Raises ``Refused`` for a batch that has nothing to stop."""
-        steered = await self.app.services.batches.stop(batch_id, self.actor)
-        if not steered.changed:
-            output.note(f"Batch {batch_id} was stopped before.")
-            return
-        cancelled = f"{output.plural(steered.awards, 'award')} cancelled, never sent. " if steered.awards else ""
-        output.note(
-            f"Batch {batch_id} is stopped. {cancelled}What is in doubt and found not to have landed is cancelled, too."
-        )
+    async def _stop(self, batch_ids: Sequence[int]) -> None:
+        """For good, as `/batch stop` does it. Raises ``Refused`` where one has nothing to stop: then none is."""
+        batch_ids = list(dict.fromkeys(batch_ids))
+        try:
+            done = await self.app.services.batches.stop_each(batch_ids, self.actor)
+        except Refused as error:
+            others = f" None of the {len(batch_ids)} batches was stopped." if len(batch_ids) > 1 else ""
+            raise Refused(f"{output.sentence(error.message)}{others}", hint=error.hint) from None
+        for batch_id, steered in zip(batch_ids, done, strict=True):
+            if not steered.changed:
+                output.note(f"Batch {batch_id} was stopped before.")
+                continue
+            cancelled = f"{output.plural(steered.awards, 'award')} cancelled, never sent. " if steered.awards else ""
+            in_doubt = "What is in doubt and found not to have landed is cancelled, too."
+            output.note(f"Batch {batch_id} is stopped. {cancelled}{in_doubt}")
 
     async def _named(self, option: str, text: str) -> int:
         """The batch of this number. A slip in one of several is found before anything is done."""
@@ -144,9 +146,9 @@ class _Work:
         except NotFound:
             raise UsageError(f"there is no batch {int(text)} here", hint=WHICH) from None
 
-    async def _go_on(self, batch_ids: Sequence[int]) -> None:
+    async def _go_on(self, batch_ids: Sequence[int], *, alone: bool) -> None:
         """With paused batches: whoever is at the shell may do what `/batch resume` does. What is refused is left as it
-        is; raises the refusal where nothing is left to go on with."""
+        is; raises the refusal where nothing is left to go on with and that was all (``alone``) that was asked for."""
         refused: dict[int, Refused] = {}
         for batch_id in batch_ids:
             try:
@@ -156,7 +158,7 @@ class _Work:
             else:
                 if not steered.changed:
                     output.note(f"Batch {batch_id} is not paused.")
-        if refused and len(refused) == len(set(batch_ids)):
+        if alone and refused and len(refused) == len(set(batch_ids)):
             raise next(iter(refused.values()))
         for batch_id, why in refused.items():
             output.note(f"Batch {batch_id} is left as it is: {output.sentence(why.message)}")
@@ -210,6 +212,14 @@ class _Work:
     async def _doubts(self, batch_id: int) -> list[Json]:
         doubts = await self.app.services.batches.doubts(batch_id, self.actor)
         return [one for doubt in doubts for one in _doubt_json(batch_id, doubt)]
+
+
+def _reason(text: str) -> str:
+    """Of a release. Raises ``UsageError``."""
+    said = " ".join(text.split())[:REASON_MAX]
+    if not said:
+        raise UsageError("--release takes a reason", hint="Say in a few words why.")
+    return said
 
 
 async def _unfinished(ledger: Ledger) -> Sequence[int]:

@@ -68,3 +68,15 @@ BATCH_MOVES: Final[dict[BatchState, frozenset[BatchState]]] = {
     BatchState.FINISHED: frozenset({BatchState.OPEN, BatchState.STOPPED}),
     BatchState.STOPPED: frozenset(),
 }
+
+TAKEN_IN: Final = "history"
+"""Source of a batch that was taken in from result files: calls of another ledger made it, and nothing of it is ever
+sent."""
+
+
+def may_be_stopped(state: BatchState, source: str, *, unsettled: bool) -> bool:
+    """Whether anything more might be sent of a batch. ``unsettled``: it is not known of all its awards what became of
+    them; what is found not to have landed opens a finished batch again."""
+    if state is BatchState.FINISHED:
+        return unsettled and source != TAKEN_IN
+    return state is not BatchState.STOPPED

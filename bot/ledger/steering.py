@@ -11,9 +11,9 @@ from typing import Final
 
 from bot.clock import Clock, milliseconds
 from bot.domain.model import Actor, Decision, Pause, Steered
-from bot.domain.states import AwardState
+from bot.domain.states import TAKEN_IN, AwardState, BatchState, may_be_stopped
 from bot.errors import NotFound, Refused
-from bot.ledger import _jobs, _lanes, _names, _outcomes, events, halts, restorations, undo
+from bot.ledger import _jobs, _lanes, _names, _outcomes, events, halts, restorations
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind, Moved, Who
 
@@ -97,24 +97,12 @@ class Steering:
         in doubt, as soon as it is found not to have landed: a finished batch can be stopped while it has doubts, since
         they might open it again.
         """
+        return (await self.stop_each([batch_id], actor))[0]
+
+    async def stop_each(self, batch_ids: Sequence[int], actor: Actor) -> Sequence[Steered]:
+        """The same for several batches, in one transaction: where one of them cannot be stopped, none is."""
         now = self._now()
-
-        def work(connection: sqlite3.Connection) -> Steered:
-            batch = _find(connection, batch_id, actor)
-            may_open_again = batch.state == "finished" and _outcomes.in_doubt_or_flight(connection, batch_id)
-            if not may_open_again and (before := _already(connection, batch, "stopped", "stopped")) is not None:
-                return before
-            connection.execute(
-                "UPDATE batches SET state = 'stopped', pause_kind = NULL, pause_detail = NULL, finished_at = ?"
-                " WHERE id = ?",
-                (now, batch_id),
-            )
-            cancelled = _outcomes.cancel_planned(connection, batch_id, STOPPED.format(name=actor.name), now)
-            number = len(cancelled.awards)
-            _note(connection, batch, EventKind.BATCH_STOPPED, actor, now, {"cancelled": number}, [cancelled])
-            return Steered(True, actor.name, now, number)
-
-        return await self._database.write(work)
+        return await self._database.write(lambda c: [_stop(c, batch_id, actor, now) for batch_id in batch_ids])
 
     async def resolve(
         self,
@@ -166,6 +154,29 @@ def _already(connection: sqlite3.Connection, batch: _Batch, wanted: str, verb: s
         return Steered(False, who.name, who.at)
     is_now = _WORDS[batch.state].format(who=who)
     raise Refused(f"batch {batch.id} {is_now} ({events.moment(who.at)}) and cannot be {verb} any more")
+
+
+def _stop(connection: sqlite3.Connection, batch_id: int, actor: Actor, now: int) -> Steered:
+    batch = _find(connection, batch_id, actor)
+    state = BatchState(batch.state)
+    unsettled = state is BatchState.FINISHED and _outcomes.in_doubt_or_flight(connection, batch_id)
+    if not may_be_stopped(state, batch.source, unsettled=unsettled):
+        if unsettled:
+            raise Refused(
+                f"batch {batch.id} was taken in from a result file: nothing of it is ever sent, so there is nothing to"
+                " stop",
+                hint="`/batch resolve` settles what is in doubt there.",
+            )
+        if (before := _already(connection, batch, "stopped", "stopped")) is not None:
+            return before
+    connection.execute(
+        "UPDATE batches SET state = 'stopped', pause_kind = NULL, pause_detail = NULL, finished_at = ? WHERE id = ?",
+        (now, batch_id),
+    )
+    cancelled = _outcomes.cancel_planned(connection, batch_id, STOPPED.format(name=actor.name), now)
+    number = len(cancelled.awards)
+    _note(connection, batch, EventKind.BATCH_STOPPED, actor, now, {"cancelled": number}, [cancelled])
+    return Steered(True, actor.name, now, number)
 
 
 def _note(
@@ -243,7 +254,7 @@ def _decide(
             "this call is being sent again right now, which is safe and settles the doubt",
             hint="Look again in a minute.",
         )
-    if decision is Decision.SEND_AGAIN and batch.source == undo.TAKEN_IN:
+    if decision is Decision.SEND_AGAIN and batch.source == TAKEN_IN:
         raise Refused(
             f"batch {batch.id} was taken in from a result file, and nothing of it is ever sent",
             hint="Say that the awards landed or write them off; what has to be paid is a new award.",

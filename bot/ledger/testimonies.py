@@ -20,7 +20,7 @@ from typing import Final
 from bot.clock import Clock, milliseconds
 from bot.domain.drafting import StagedRow
 from bot.domain.model import Problem
-from bot.domain.states import FINAL, AwardState
+from bot.domain.states import FINAL, TAKEN_IN, AwardState
 from bot.domain.testimony import FileTold, Told, steps
 from bot.errors import Refused
 from bot.ledger import (
@@ -35,7 +35,6 @@ from bot.ledger import (
     claims,
     events,
     restorations,
-    undo,
 )
 from bot.ledger._chance import Randomness, short_name
 from bot.ledger._draft_values import DraftState, NewDraft
@@ -154,7 +153,7 @@ class _Work:
                 "SELECT max(seq) FROM events WHERE kind = ?", (EventKind.LEDGER_RESTORED.value,)
             ).fetchone()
             return int(seq)
-        own = self.connection.execute("SELECT 1 FROM batches WHERE source <> ? LIMIT 1", (undo.TAKEN_IN,)).fetchone()
+        own = self.connection.execute("SELECT 1 FROM batches WHERE source <> ? LIMIT 1", (TAKEN_IN,)).fetchone()
         if own is not None:
             raise Refused(
                 "this ledger is not waiting for result files: it was not restored, or is signed off already",

@@ -9,14 +9,12 @@ import sqlite3
 from typing import Final
 
 from bot.domain.drafting import TakenBack
-from bot.domain.states import COUNTS_AS_PAID
+from bot.domain.states import COUNTS_AS_PAID, TAKEN_IN
 from bot.errors import Refused
 from bot.ledger import _names, _taking, events
 from bot.ledger._draft_values import Draft
 
 SOURCE: Final = "undo"
-TAKEN_IN: Final = "history"
-"""Source of what was taken in from result files: it was paid by calls of another ledger."""
 
 GONE: Final = "an award of this undo was taken back already, or did not land after all; nothing was sent"
 GONE_HINT: Final = "Use /batch undo again to see what is left to take back."

@@ -169,9 +169,15 @@ class Batches:
 
     async def stop(self, batch_id: int, actor: Actor) -> Steered:
         """Cancel what is planned, for good. A call in flight is awaited and recorded."""
-        await self._batch(batch_id, actor)
         steered = await self._ledger.steering.stop(batch_id, actor)
         self._dispatcher.wake(batch_id)
+        return steered
+
+    async def stop_each(self, batch_ids: Sequence[int], actor: Actor) -> Sequence[Steered]:
+        """The same for several batches: all of them, or none where one cannot be stopped. Raises ``Refused``."""
+        steered = await self._ledger.steering.stop_each(batch_ids, actor)
+        for batch_id in batch_ids:
+            self._dispatcher.wake(batch_id)
         return steered
 
     async def resolve(

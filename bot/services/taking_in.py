@@ -19,7 +19,7 @@ from bot.domain.intake import FileFacts, Held, ReadingOptions, original_records,
 from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Problem, Programme, Row
 from bot.domain.quoting import quoted
 from bot.domain.reporting import time_of
-from bot.domain.states import COUNTS_AS_PAID, AwardState
+from bot.domain.states import COUNTS_AS_PAID, TAKEN_IN, AwardState
 from bot.domain.testimony import FileTold, state_of, told_of
 from bot.errors import UsageError
 from bot.ledger.drafts import NewDraft
@@ -75,7 +75,7 @@ class TakingIn:
         told = FileTold(told_of(rows, targets, file.duplicates, times, recorded), not_sent)
         programme = self._provider.programme
         new = NewDraft(
-            source="history",
+            source=TAKEN_IN,
             actor=actor,
             programme=programme.name,
             destination=programme.destination,

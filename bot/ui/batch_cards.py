@@ -9,7 +9,7 @@ from typing import Any, Final
 import discord
 
 from bot.domain.model import Award, Batch, Counts
-from bot.domain.states import BatchState
+from bot.domain.states import TAKEN_IN, BatchState
 from bot.ledger.queries import Calls, Event
 from bot.services.batches import BatchView
 from bot.ui import batch_text
@@ -59,7 +59,7 @@ def steering_buttons(view: BatchView, *, board: bool) -> Buttons:
         row.append(_button(f"Send {count(view.retryable, 'refused row')} again", "retry", batch.id))
     if board:
         row.append(_button("Details", "show", batch.id))
-    elif counts.applied and batch.source not in ("undo", "history") and not counts.unknown and batch_text.is_over(view):
+    elif counts.applied and batch.source not in ("undo", TAKEN_IN) and not counts.unknown and batch_text.is_over(view):
         row.append(_button("Take back…", "undo", batch.id))
     return row
 

@@ -8,9 +8,10 @@ from itertools import groupby
 from typing import Final
 
 from bot.clock import milliseconds
+from bot.domain import states
 from bot.domain.amounts import display
 from bot.domain.model import Award, Batch, Counts, PauseKind, RecipientType
-from bot.domain.states import AwardState, BatchState
+from bot.domain.states import TAKEN_IN, AwardState, BatchState
 from bot.ledger.queries import Attempt, Event
 from bot.services.batches import BatchView
 from bot.services.watching import Activity, Doing
@@ -56,11 +57,8 @@ def is_over(view: BatchView) -> bool:
 
 
 def may_be_stopped(batch: Batch, counts: Counts) -> bool:
-    """Whether anything more might be sent of it: of a finished batch what is found not to have landed. History is never
-    sent."""
-    if batch.state in (BatchState.OPEN, BatchState.PAUSED):
-        return True
-    return batch.state is BatchState.FINISHED and counts.unknown + counts.sending > 0 and batch.source != "history"
+    """Whether anything more might be sent of it."""
+    return states.may_be_stopped(batch.state, batch.source, unsettled=counts.unknown + counts.sending > 0)
 
 
 def tone_and_word(view: BatchView, *, by: str | None = None) -> tuple[Tone, str]:
@@ -229,7 +227,7 @@ def origin(batch: Batch, programme: str) -> list[str]:
         lines.append(f"Reason: {escape(batch.reason, 200)}")
     if batch.file_name and batch.label:
         lines.append(f"File: {escape(batch.file_name, 100)}")
-    if batch.source == "history":
+    if batch.source == TAKEN_IN:
         lines.append(
             "Taken in from a result file: sent by a ledger that was lost, counted as paid, never sent from here"
         )

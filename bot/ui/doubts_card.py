@@ -11,7 +11,7 @@ import discord
 from bot.domain.amounts import display
 from bot.domain.judging import Numbers
 from bot.domain.model import Award, Batch, Decision
-from bot.domain.states import BatchState
+from bot.domain.states import TAKEN_IN, BatchState
 from bot.ledger.queries import Attempt
 from bot.services.batches import BatchView, Doubt
 from bot.ui import batch_text
@@ -116,7 +116,7 @@ def doubts_card(
     lines += [f"- **{verb(decision, len(awards))}**: {risk}" for decision, risk in risks(awards).items()]
     if batch.state is BatchState.STOPPED:
         lines.append("-# The batch was stopped, so nothing of it is sent again: use a new award where one is due.")
-    elif batch.source != "history":
+    elif batch.source != TAKEN_IN:
         lines.append(
             "-# What Bursar itself finds not to have arrived is sent again. If nothing more of this batch is to be"
             " sent, `/batch stop` it first."

@@ -89,6 +89,28 @@ async def test_a_batch_is_stopped_from_the_shell_for_good(paused: Shell, sandbox
     assert (await paused("verify")).status == 0
 
 
+async def test_where_one_of_several_cannot_be_stopped_none_is(paused: Shell, sandbox: Sandbox):
+    await sandbox.switches(drip={"forbidden": []})
+    assert (await paused("resume", "--paused", "2")).status == 6
+    done = await paused("resume", "--stop", "1", "--stop", "2", "--json")
+    assert (done.status, await states(paused)) == (5, ["planned", "planned", "applied", "applied"])
+    assert done.json["error"]["message"].endswith(" None of the 2 batches was stopped.")
+    empty = await paused("resume", "--stop", "1", "--release", " ")
+    assert (empty.status, await states(paused)) == (2, ["planned", "planned", "applied", "applied"])
+    twice = await paused("resume", "--stop", "1", "--stop", "1")
+    assert (twice.status, twice.err.count("is stopped."), "before" in twice.err) == (0, 1, False)
+
+
+async def test_what_was_stopped_is_told_also_where_nothing_can_go_on(paused: Shell, sandbox: Sandbox):
+    await sandbox.switches(drip={"forbidden": []})
+    assert (await paused("resume", "--paused", "2")).status == 6
+    done = await paused("resume", "--stop", "1", "--paused", "2")
+    assert (done.status, await states(paused)) == (0, ["cancelled", "cancelled", "applied", "applied"]), done.err
+    assert "Batch 1 is stopped." in done.err
+    assert "Batch 2 is left as it is: batch 2 is finished" in done.err
+    assert "Nothing was resumed" not in done.err
+
+
 async def test_what_is_in_doubt_in_a_batch_that_was_stopped_is_not_sent_again(shell: Shell, sandbox: Sandbox):
     await sandbox.faults({"service": "drip", "path": "/transaction", "kind": "reset-before-apply"})
     file = payout(shell.directory / "d.csv", 2)

@@ -115,6 +115,19 @@ async def test_of_many_simultaneous_presses_one_wins_and_the_others_read_who(led
     assert (await kinds(ledger, batch_id)).count(f"batch-{'stopp' if button == 'stop' else button.rstrip('e')}ed") == 1
 
 
+async def test_of_several_batches_all_are_stopped_or_none(ledger: Ledger):
+    first, second, third = [await batch_of(ledger, 2) for _ in range(3)]
+    await _bring(ledger, second, "finished")
+    before = await ledger.receipts.head()
+    with pytest.raises(Refused, match=f"batch {second} is finished"):
+        await ledger.steering.stop_each([first, second], ADA)
+    assert (await ledger.receipts.head(), await _state(ledger, first)) == (before, BatchState.OPEN)
+    await ledger.steering.stop(third, BOB)
+    stopped = await ledger.steering.stop_each([first, third], ADA)
+    assert [(one.changed, one.by) for one in stopped] == [(True, "Ada"), (False, "Bob")]
+    assert (await verify(ledger.database)).bad is None
+
+
 async def test_stopping_cancels_what_is_planned_for_good(ledger: Ledger, clock: HandClock):
     batch_id = await batch_of(ledger, 4)
     await call(ledger, batch_id, OutcomeKind.APPLIED, limit=1)

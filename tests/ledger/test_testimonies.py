@@ -143,6 +143,8 @@ async def test_unknown_awards_become_a_batch_that_counts_and_is_never_claimed(re
     draft_id = await restored.drafts.create(new_draft(source="undo", parent_id=2))
     with pytest.raises(Refused, match="taken in"):
         await restored.drafts.stage_undo(draft_id, 2)
+    with pytest.raises(Refused, match="nothing of it is ever sent, so there is nothing to stop"):
+        await restored.steering.stop(2, ADA)
     again = await draft(restored, [row(2, 11), row(3, 12), row(4, 14)])
     with pytest.raises(StaleMatches) as stale:
         await restored.recording.record_batch(again.id, confirmation(again))
