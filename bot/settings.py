@@ -16,7 +16,7 @@ from bot.domain.lanes import Course
 from bot.domain.model import Destination, Programme, ProviderKind, Unit
 from bot.errors import SettingsError
 from bot.reader import ID, Reader, is_amount
-from bot.variables import BY_NAME, Variables, full_name, merged
+from bot.variables import BY_NAME, Stranger, Variables, full_name, merged
 
 RatePlan = Literal["free", "pro", "enterprise"]
 StatusContract = Literal["auto", "a", "b"]
@@ -88,6 +88,7 @@ class Settings:
     max_award: str | None
     """As written: its meaning depends on the programme's unit."""
     max_batch: str | None
+    strangers: tuple[Stranger, ...] = ()
 
     @classmethod
     def load(cls, environ: Mapping[str, str], directory: Path) -> Settings:
@@ -193,6 +194,7 @@ def _settings(variables: Variables, directory: Path) -> Settings:
         max_file_bytes=own.whole("BURSAR_MAX_FILE_BYTES", 10_000_000),
         max_award=own.limit("BURSAR_MAX_AWARD"),
         max_batch=own.limit("BURSAR_MAX_BATCH"),
+        strangers=tuple(variables.strangers),
     )
     settings.refuse_useless_limits()
     return settings

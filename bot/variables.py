@@ -6,6 +6,7 @@ module repeats a value: it might be a secret that was put into the wrong variabl
 
 from __future__ import annotations
 
+import difflib
 import io
 import re
 from collections.abc import Iterator, Mapping
@@ -122,8 +123,18 @@ VARIABLES: Final = (
 """Every variable that the program reads, in the order of ``.env.example``."""
 
 BY_NAME: Final = {variable.name: variable for variable in VARIABLES}
-_FAMILIES: Final = ("DRIP_", "GAMEBALL_", "BURSAR_", "DISCORD_")
+_OWN_FAMILIES: Final = ("DRIP_", "GAMEBALL_", "BURSAR_")
+_FAMILIES: Final = (*_OWN_FAMILIES, "DISCORD_")
 _SUFFIX: Final = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A name that begins like ours, has a value, and is none of ours: nobody reads it."""
+
+    name: str
+    nearest: str
+    """Of our names the one that is spelt most alike."""
 
 
 class Variables:
@@ -132,6 +143,7 @@ class Variables:
     def __init__(self, values: Mapping[str, str]) -> None:
         """``values`` by full name. Raises ``SettingsError`` for a misspelt or doubled name."""
         self._values: dict[tuple[str, str], tuple[str, str]] = {}
+        self.strangers: list[Stranger] = []
         for full_name, raw in values.items():
             value = raw.strip()
             if value and full_name.startswith(_FAMILIES):
@@ -142,6 +154,8 @@ class Variables:
         variable = BY_NAME.get(base)
         if variable is None:
             _complain_if_misspelt(full_name)
+            if full_name.startswith(_OWN_FAMILIES):
+                self.strangers.append(Stranger(full_name, _nearest(base, suffix)))
             return
         if separator and not variable.of_account:
             raise SettingsError(f"{full_name}: {base} is one for the whole program and takes no suffix.")
@@ -218,6 +232,14 @@ def _complain_if_misspelt(name: str) -> None:
         if variable.of_account and name.startswith(f"{variable.name}_"):
             meant = full_name(variable.name, name.removeprefix(f"{variable.name}_").strip("_"))
             raise SettingsError(f"{name}: did you mean {meant}? Two underscores stand before an account's name.")
+
+
+def _nearest(base: str, suffix: str) -> str:
+    """By the letters that both have in the same order: words are left out or added more often than mistyped."""
+    family = base[: base.index("_") + 1]
+    known = [name for name in BY_NAME if name.startswith(family)]
+    near = max(known, key=lambda name: difflib.SequenceMatcher(None, base, name).ratio())
+    return full_name(near, suffix if BY_NAME[near].of_account else "")
 
 
 def _distance(left: str, right: str) -> int:

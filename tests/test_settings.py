@@ -109,6 +109,28 @@ class TestSpelling:
     def test_a_name_that_resembles_nothing_of_ours_is_left_alone(self, tmp_path: Path):
         load({"DRIP_FEED": "x", "DISCORD_CHANNEL_LIST": "y", "PATH": "z"}, tmp_path)
 
+    @pytest.mark.parametrize(
+        ("name", "nearest"),
+        [
+            ("BURSAR_DB", "BURSAR_DATABASE"),
+            ("BURSAR_TIMEOUT", "BURSAR_HTTP_TIMEOUT"),
+            ("BURSAR_SETTLE_SECONDS", "BURSAR_SETTLE_AFTER"),
+            ("BURSAR_DB__EVENTS", "BURSAR_DATABASE"),
+            ("DRIP_KEY", "DRIP_API_KEY"),
+            ("DRIP_KEY__events", "DRIP_API_KEY__EVENTS"),
+            ("GAMEBALL_UNIT", "GAMEBALL_AMOUNT_UNIT"),
+        ],
+    )
+    def test_a_name_that_begins_like_ours_and_is_none_is_told_with_the_nearest(
+        self, tmp_path: Path, name: str, nearest: str
+    ):
+        found = load({name: "x", "DISCORD_CHANNEL_LIST": "y"}, tmp_path, f"{name}=y\n{name}2=\n").strangers
+        assert [(one.name, one.nearest) for one in found] == [(name, nearest)]
+
+    def test_accounts_of_any_name_are_no_strangers(self, tmp_path: Path):
+        named = {f"{key}__{suffix}": value for key, value in DRIP.items() for suffix in ("2", "EVENTS", "Summer_26")}
+        assert load({**DRIP, **GAMEBALL, **named}, tmp_path).strangers == ()
+
     def test_a_setting_of_the_whole_program_takes_no_suffix(self, tmp_path: Path):
         assert "takes no suffix" in complaint({"BURSAR_MAX_ROWS__EVENTS": "5"}, tmp_path)
 

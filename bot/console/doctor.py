@@ -19,6 +19,7 @@ from bot.errors import BursarError, SettingsError
 from bot.providers.base import Finding, Health
 from bot.providers.factory import Providers, make_providers
 from bot.settings import Settings
+from bot.variables import Stranger
 
 FAILED: Final = "Nothing was examined"
 EXAMINE_SECONDS: Final = 60.0
@@ -58,6 +59,7 @@ async def _set_up(settings: Settings) -> Sequence[Finding]:
 
 async def _examined(settings: Settings) -> tuple[Sequence[Finding], str | None]:
     findings = [_settings_finding(settings), *_open_to_others(Path.cwd() / ".env"), *map(_danger, settings.dangers())]
+    findings += map(_stranger, settings.strangers)
     findings += surroundings.clock_findings(CLOCK.now())
     findings += surroundings.disk_findings(settings.database)
     findings += surroundings.temporary_findings(settings.max_file_bytes)
@@ -99,6 +101,11 @@ def _open_to_others(file: Path) -> list[Finding]:
 def _danger(told: str) -> Finding:
     message, _, action = told.rpartition(". ")
     return Finding("Settings", Health.WARNING, message, action)
+
+
+def _stranger(found: Stranger) -> Finding:
+    message = f"{found.name} is no setting of Bursar: it changes nothing"
+    return Finding("Settings", Health.WARNING, message, f"Write {found.nearest} if that is meant, or take it out.")
 
 
 async def _service_findings(settings: Settings) -> list[Finding]:

@@ -44,6 +44,9 @@ def run(options: Namespace) -> int:
         )
     for danger in settings.dangers():
         _log.warning("%s", danger)
+    if settings.strangers:
+        names = ", ".join(f"{one.name} ({one.nearest}?)" for one in settings.strangers)
+        _log.warning("no settings of Bursar, so they change nothing: %s", names)
     return asyncio.run(_run(settings, settings.discord_token, practice=options.practice))
 
 

@@ -178,6 +178,34 @@ async def test_a_quarantine_that_ends_before_a_call_does_is_warned_of_and_is_no_
     assert "warning" not in {one["health"] for one in well.json["findings"] if one["topic"] == "Settings"}
 
 
+STRANGERS = {"BURSAR_DB": "x.db", "DRIP_KEY__EVENTS": "secret-1"}
+
+
+async def test_names_that_are_no_settings_are_warned_of_one_by_one(shell: Shell):
+    done = await shell("doctor", "--json", **STRANGERS)
+    assert done.status == 0
+    warned = [one for one in done.json["findings"] if "is no setting" in one["message"]]
+    assert {one["health"] for one in warned} == {"warning"}
+    assert [(one["message"], one["action"]) for one in warned] == [
+        (
+            "BURSAR_DB is no setting of Bursar: it changes nothing",
+            "Write BURSAR_DATABASE if that is meant, or take it out.",
+        ),
+        (
+            "DRIP_KEY__EVENTS is no setting of Bursar: it changes nothing",
+            "Write DRIP_API_KEY__EVENTS if that is meant, or take it out.",
+        ),
+    ]
+    assert "secret-1" not in done.out + done.err
+
+
+async def test_the_bots_log_names_them_in_one_line(tmp_path: Path):
+    done = await bursar("run", directory=tmp_path, variables={"DISCORD_TOKEN": "x.y.z", **STRANGERS})
+    (line,) = [one for one in done.err.splitlines() if "no settings of Bursar" in one]
+    assert "BURSAR_DB (BURSAR_DATABASE?), DRIP_KEY__EVENTS (DRIP_API_KEY__EVENTS?)" in line
+    assert "WARNING" in line and "secret-1" not in done.err
+
+
 async def test_the_bots_log_warns_of_it_too(tmp_path: Path):
     done = await bursar("run", directory=tmp_path, variables={"DISCORD_TOKEN": "x.y.z", **HASTY})
     assert done.status == 2  # no keys: it does not start
