@@ -102,12 +102,10 @@ class Settings:
     def load_practice(
         cls, environ: Mapping[str, str], directory: Path, database: Path, keys: Mapping[str, str]
     ) -> Settings:
-        """The same with the stand-ins' ``keys`` in the place of every Drip and Gameball variable, and ``database``."""
-        values = {
-            name: value
-            for name, value in merged(environ, directory).items()
-            if not name.startswith(("DRIP_", "GAMEBALL_"))
-        }
+        """The same with the stand-ins' ``keys`` in the place of every Drip and Gameball variable, and ``database``, of
+        which no daily copies are made: they would stand among those of the real ledger and go off the machine."""
+        own = ("DRIP_", "GAMEBALL_", "BURSAR_BACKUP_")
+        values = {name: value for name, value in merged(environ, directory).items() if not name.startswith(own)}
         return _settings(Variables({**values, **keys, "BURSAR_DATABASE": str(database)}), directory)
 
     def programmes(self) -> tuple[Programme, ...]:

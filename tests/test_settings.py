@@ -372,12 +372,15 @@ class TestPractice:
             "DRIP_API_KEY__EVENTS": "k",
             "DRIP_REALM_ID__EVENTS": REALM,
             "BURSAR_MAX_ROWS": "9",
+            "BURSAR_BACKUP_DIR": str(tmp_path),
+            "BURSAR_BACKUP_COMMAND": "scp",
         }
         keys = {"DRIP_API_KEY": "standin", "DRIP_REALM_ID": "e" * 24, "DRIP_BASE_URL": "http://127.0.0.1:1"}
         settings = Settings.load_practice(environ, tmp_path, tmp_path / "p.db", keys)
         assert [account.api_key for account in settings.drip] == ["standin"]
         assert settings.gameball == ()
         assert (settings.database, settings.max_rows) == (tmp_path / "p.db", 9)
+        assert (settings.backup_dir, settings.backup_command) == (None, ())
 
 
 PLACE, OTHER_PLACE = "a" * 24, "b" * 24

@@ -98,7 +98,9 @@ async def test_it_works_without_discord_until_a_signal_and_ends_with_0(shell: Sh
 
 class TestPractice:
     async def test_practice_has_a_ledger_and_services_of_its_own(self, shell: Shell):
-        process = await launched(shell, NOBODY, "--practice", DRIP_API_KEY="real", DRIP_BASE_URL=NOBODY)
+        (copies := shell.directory / "copies").mkdir()
+        real = {"DRIP_API_KEY": "real", "DRIP_BASE_URL": NOBODY, "BURSAR_BACKUP_DIR": str(copies)}
+        process = await launched(shell, NOBODY, "--practice", **real, BURSAR_BACKUP_COMMAND="touch taken.flag")
         await line_that(process, "(practice) has opened the ledger and connects to Discord")
         practice = shell.directory / "bursar-practice.db"
         await line_that(process, "next try in")
@@ -107,6 +109,8 @@ class TestPractice:
         process.send_signal(signal.SIGTERM)
         ended = await finished(process)
         assert ended.status == 0, ended.err
+        assert list(copies.iterdir()) == []
+        assert not (shell.directory / "taken.flag").exists()
 
     async def test_practice_is_refused_where_the_ledger_has_real_batches(self, shell: Shell):
         file = payout(shell.directory / "p.csv", 1)
