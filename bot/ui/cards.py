@@ -15,6 +15,9 @@ import discord
 TEXT_BUDGET: Final = 3900
 """Characters over all texts of a card; Discord's own limit is 4,000."""
 
+PRACTICE: Final = "-# PRACTICE · everything goes to stand-ins, no real points"
+"""The first line of every card of a bot that practises."""
+
 _CUT: Final = "-# … and more than a card can hold"
 
 
@@ -61,7 +64,7 @@ def card(
     Lines that follow one another share a text; ``rows`` are rows of up to five buttons, or of one menu.
     """
     container: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container(accent_colour=tone.colour)
-    head = ["-# PRACTICE · everything goes to stand-ins, no real points"] if practice else []
+    head = [PRACTICE] if practice else []
     head.append(f"### {title}")
     said = tone.word if word is None else word
     if said:

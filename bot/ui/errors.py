@@ -16,10 +16,11 @@ import discord
 from discord import app_commands
 
 from bot.domain.model import Batch
-from bot.errors import BursarError, DraftGone, NotAllowed, ResolutionFailed
+from bot.errors import BursarError, DraftGone, NotAllowed, Refused, ResolutionFailed
 from bot.ui.answers import Interaction, alert, has_expired
-from bot.ui.cards import Tone, card
+from bot.ui.cards import PRACTICE, Tone, card
 from bot.ui.permissions import actor_of, services_of
+from bot.ui.staff import texts_of
 from bot.ui.text import escape, local_times, sentence, when
 
 _log = logging.getLogger(__name__)
@@ -123,6 +124,25 @@ async def _gone_card(interaction: Interaction, error: DraftGone) -> discord.ui.L
     )
 
 
+def refuse_other_kind(interaction: Interaction) -> None:
+    """Raises ``Refused`` for a press on a card of practice in earnest, or the other way round: both are messages of one
+    bot in one channel, and their numbers mean batches of two ledgers."""
+    texts = [] if interaction.message is None else texts_of(interaction.message)
+    of_practice = bool(texts) and texts[0].startswith(PRACTICE)
+    if not texts or of_practice is services_of(interaction).practice:
+        return
+    changes_nothing(interaction)
+    if of_practice:
+        raise Refused(
+            "this is a card of practice, and Bursar runs in earnest now",
+            hint="`/batch list` shows what there is in earnest.",
+        )
+    raise Refused(
+        "this card is in earnest, and only practice runs now",
+        hint="Press it again once the operator has started Bursar in earnest.",
+    )
+
+
 def first_words(batch: Batch, reader_id: int) -> str:
     """Who turned a draft into a batch, and when."""
     name = f"<@{batch.actor.id}>" if batch.actor.id.isdigit() else escape(batch.actor.name)
@@ -162,7 +182,11 @@ class Guarded(Generic[ItemT]):
     async def callback(self, interaction: Interaction) -> None:
         """What discord.py calls. Subclasses write ``act``."""
         if self.for_second or not services_of(interaction).leading.stand.is_second:
-            await guard(interaction, self.act)
+            await guard(interaction, self._act_here)
+
+    async def _act_here(self, interaction: Interaction) -> None:
+        refuse_other_kind(interaction)
+        await self.act(interaction)
 
     async def act(self, interaction: Interaction) -> None:
         """The work; it checks permissions itself, before anything else."""

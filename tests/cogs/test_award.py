@@ -357,11 +357,3 @@ async def test_autocomplete_offers_programmes_by_name_and_title(tmp_path: Path) 
         assert offered == [{"name": "Shop coins (gameball)", "value": "gameball"}]
         await world.setting("roles", {})
         assert await world.mod.autocomplete(world.general, "award", "programme", "", members="x") == []
-
-
-async def test_every_card_of_a_practice_bot_carries_the_banner(tmp_path: Path) -> None:
-    async with discord_world(tmp_path, practice=True) as world:
-        card = await world.award(world.mod, members=world.members[0].mention, amount="5")
-        receipt = await world.press(world.mod, card, card.buttons[0])
-        for text in (card.text, receipt.text, (await world.award(world.mod, members="bob")).text):
-            assert text.startswith("-# PRACTICE")
