@@ -19,7 +19,6 @@ from bot.errors import BursarError, SettingsError
 from bot.providers.base import Finding, Health
 from bot.providers.factory import Providers, make_providers
 from bot.settings import Settings
-from bot.variables import Stranger
 
 FAILED: Final = "Nothing was examined"
 EXAMINE_SECONDS: Final = 60.0
@@ -59,7 +58,7 @@ async def _set_up(settings: Settings) -> Sequence[Finding]:
 
 async def _examined(settings: Settings) -> tuple[Sequence[Finding], str | None]:
     findings = [_settings_finding(settings), *_open_to_others(Path.cwd() / ".env"), *map(_danger, settings.dangers())]
-    findings += map(_stranger, settings.strangers)
+    findings += [_stranger(one.name, one.nearest) for one in settings.strangers]
     findings += surroundings.clock_findings(CLOCK.now())
     findings += surroundings.disk_findings(settings.database)
     findings += surroundings.temporary_findings(settings.max_file_bytes)
@@ -103,9 +102,9 @@ def _danger(told: str) -> Finding:
     return Finding("Settings", Health.WARNING, message, action)
 
 
-def _stranger(found: Stranger) -> Finding:
-    message = f"{found.name} is no setting of Bursar: it changes nothing"
-    return Finding("Settings", Health.WARNING, message, f"Write {found.nearest} if that is meant, or take it out.")
+def _stranger(name: str, nearest: str) -> Finding:
+    message = f"{name} is no setting of Bursar: it changes nothing"
+    return Finding("Settings", Health.WARNING, message, f"Write {nearest} if that is meant, or take it out.")
 
 
 async def _service_findings(settings: Settings) -> list[Finding]:
