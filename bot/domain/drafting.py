@@ -124,20 +124,35 @@ NO_MATCHES = Matches(0, 0, ())
 
 
 @dataclass(frozen=True, slots=True)
+class ToldOpposite:
+    """An award that is not taken back, since a result file that was taken in has the opposite amount for the same
+    recipient: the lost ledger's undo of it, or something else that happened to be as much."""
+
+    recipient: Recipient
+    amount: int
+    """What taking it back would move."""
+    batch_id: int
+    """The batch that was taken in."""
+
+
+@dataclass(frozen=True, slots=True)
 class TakenBack:
     """What an undo of a batch can take back, in numbers of awards, and what it cannot."""
 
     staged: int
     """Landed and not yet taken back: these are in the draft."""
     before: int
-    """Taken back by an earlier undo, or about to be; or perhaps, where that was written off as a doubt, or the result
-    file of a lost ledger tells of the same deduction."""
+    """Taken back by an earlier undo, or about to be; or perhaps, where that was written off as a doubt."""
     unsure: int
     """Deductions of which the service may have made less than was asked: giving back all of it could pay somebody."""
     never_landed: int
     """Refused, cancelled or written off."""
     may_take_less: bool = False
     """The service may take less back than was paid, without saying so."""
+    told: int = 0
+    """Perhaps taken back by a lost ledger (``ToldOpposite``)."""
+    first_told: tuple[ToldOpposite, ...] = ()
+    """The first of these."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from bot.domain.drafting import TakenBack
+from bot.domain.drafting import TakenBack, ToldOpposite
+from bot.domain.model import Recipient, RecipientType
 from bot.domain.states import COUNTS_AS_PAID, TAKEN_IN
 from bot.errors import Refused
 from bot.ledger import _names, _taking, events
@@ -27,12 +28,14 @@ _REVERSED: Final = (
 )
 _MAYBE_PAID: Final = ", ".join(f"'{state.value}'" for state in sorted(COUNTS_AS_PAID))
 # Result files do not say what an undo of a lost ledger took back, but from whom how much.
-_TOLD: Final = (
-    "EXISTS (SELECT 1 FROM awards h CROSS JOIN batches hb ON hb.id = h.batch_id WHERE h.key = a.key AND h.id > a.id"  # noqa: S608 # our words
+_TELLING: Final = (
+    "FROM awards h CROSS JOIN batches hb ON hb.id = h.batch_id WHERE h.key = a.key AND h.id > a.id"
     f" AND h.amount = -a.amount AND h.state IN ({_MAYBE_PAID}) AND hb.source = '{TAKEN_IN}'"
-    " AND hb.account = b.account AND hb.currency IS b.currency)"
+    " AND hb.account = b.account AND hb.currency IS b.currency"
 )
+_TOLD: Final = f"EXISTS (SELECT 1 {_TELLING})"
 _GONE: Final = f"({_REVERSED} OR {_TOLD})"
+_SHOWN: Final = 5
 _OF_BATCH: Final = "batches b CROSS JOIN awards a ON a.id BETWEEN b.first_award AND b.last_award WHERE b.id = ?1"
 _UNSURE: Final = f"NOT {_taking.whole('a', 'b')}"
 _TAKES_LESS: Final = f"SELECT {_taking.may_be_cut('b')} FROM batches b WHERE b.id = ?"  # noqa: S608 # our words
@@ -41,8 +44,9 @@ _TAKES_LESS: Final = f"SELECT {_taking.may_be_cut('b')} FROM batches b WHERE b.i
 def stage(connection: sqlite3.Connection, draft_id: int, batch_id: int) -> TakenBack:
     """``Drafts.stage_undo``."""
     _check_batch(connection, batch_id)
-    before, unsure, never = connection.execute(
-        f"SELECT count(*) FILTER (WHERE a.state = 'applied' AND {_GONE}),"  # noqa: S608 # our words
+    before, told, unsure, never = connection.execute(
+        f"SELECT count(*) FILTER (WHERE a.state = 'applied' AND {_REVERSED}),"  # noqa: S608 # our words
+        f" count(*) FILTER (WHERE a.state = 'applied' AND {_TOLD} AND NOT {_REVERSED}),"
         f" count(*) FILTER (WHERE a.state = 'applied' AND {_UNSURE} AND NOT {_GONE}),"
         f" count(*) FILTER (WHERE a.state <> 'applied') FROM {_OF_BATCH}",
         (batch_id,),
@@ -55,7 +59,20 @@ def stage(connection: sqlite3.Connection, draft_id: int, batch_id: int) -> Taken
         (batch_id, draft_id),
     ).rowcount
     (less,) = connection.execute(_TAKES_LESS, (batch_id,)).fetchone()
-    return TakenBack(staged, before, unsure, never, bool(less))
+    return TakenBack(staged, before, unsure, never, bool(less), told, _first_told(connection, batch_id) if told else ())
+
+
+def _first_told(connection: sqlite3.Connection, batch_id: int) -> tuple[ToldOpposite, ...]:
+    found = connection.execute(
+        "SELECT a.recipient_type, a.recipient_value, a.recipient_source, -a.amount,"  # noqa: S608 # our words
+        f" (SELECT min(h.batch_id) {_TELLING}) FROM {_OF_BATCH} AND a.state = 'applied' AND {_TOLD}"
+        f" AND NOT {_REVERSED} ORDER BY a.id LIMIT {_SHOWN}",
+        (batch_id,),
+    )
+    return tuple(
+        ToldOpposite(Recipient(RecipientType(type_), value, source), amount, of)
+        for type_, value, source, amount, of in found
+    )
 
 
 def check(connection: sqlite3.Connection, draft: Draft) -> None:

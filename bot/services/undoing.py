@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.domain.amounts import display
 from bot.domain.drafting import TakenBack
 from bot.domain.model import Batch, Notice
 from bot.errors import Refused
@@ -18,7 +19,7 @@ TAKES_LESS = (
     " as taken back; look at the balances before paying again"
 )
 
-_BEFORE = "taken back before, given up as a doubt, or deducted as a result file tells"
+_BEFORE = "taken back before, or given up as a doubt"
 
 
 def label_of(batch: Batch) -> str:
@@ -30,14 +31,17 @@ async def stage_undo(ledger: Ledger, draft_id: int, batch: Batch) -> Sequence[No
     """Fill the draft; what a person should know about it. Raises ``Refused`` when nothing is left to take back."""
     found = await ledger.drafts.stage_undo(draft_id, batch.id)
     if not found.staged:
-        raise Refused(f"batch {batch.id} has nothing to take back: {_nothing(found)}; nothing was sent")
-    return tuple(_notices(found))
+        hint = _told(found, batch) if found.told else None
+        raise Refused(f"batch {batch.id} has nothing to take back: {_nothing(found)}; nothing was sent", hint=hint)
+    return tuple(_notices(found, batch))
 
 
-def _notices(found: TakenBack) -> list[Notice]:
+def _notices(found: TakenBack, batch: Batch) -> list[Notice]:
     notices = [Notice("undo-spent", TAKES_LESS if found.may_take_less else SPENT)]
     if found.before:
         notices.append(Notice("undo-before", f"left out, {_BEFORE}: {_awards(found.before)}"))
+    if found.told:
+        notices.append(Notice("undo-told", f"left out, {_awards(found.told)}: {_told(found, batch)}"))
     if found.unsure:
         message = (
             f"left out, {_awards(found.unsure)}: the service may have deducted less than was asked and does not say"
@@ -51,9 +55,23 @@ def _notices(found: TakenBack) -> list[Notice]:
     return notices
 
 
+def _told(found: TakenBack, batch: Batch) -> str:
+    """Why a person has to look, and at whom: a payment that happened to be as much is no undo."""
+    named = [f"{one.recipient.value} {display(one.amount, batch.destination.unit)}" for one in found.first_told]
+    more = found.told - len(named)
+    taken_in = ", ".join(str(number) for number in sorted({one.batch_id for one in found.first_told}))
+    return (
+        f"result files that were taken in (batch {taken_in}) have the opposite amount for the same person, which may"
+        " have been an undo in the lost ledger. Where it was none, use /award or /bulk: "
+        + ", ".join(named)
+        + (f" and {more:,} more" if more else "")
+    )
+
+
 def _nothing(found: TakenBack) -> str:
     reasons = [
         (found.before, _BEFORE),
+        (found.told, "perhaps taken back by the lost ledger"),
         (found.unsure, "deducted without the service saying how much it really took"),
         (found.never_landed, "never landed"),
     ]

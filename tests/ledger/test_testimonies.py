@@ -23,6 +23,7 @@ from bot.ledger.recording import StaleMatches
 from bot.ledger.restorations import Why
 from bot.ledger.testimonies import TakenIn
 from bot.ledger.verifying import verify
+from bot.services.undoing import stage_undo
 from tests.ledger.making import (
     ADA,
     MEMBERS,
@@ -167,7 +168,35 @@ async def test_what_a_lost_ledger_took_back_is_not_taken_back_a_second_time(
     await restored.restorations.sign_off("Ada")
     draft_id = await restored.drafts.create(new_draft(source="undo", parent_id=1))
     found = await restored.drafts.stage_undo(draft_id, 1)
-    assert (found.staged, found.before) == (staged, 1 - staged)
+    assert (found.staged, found.before, found.told) == (staged, 0, 1 - staged)
+
+
+async def test_whose_deduction_was_perhaps_given_back_by_a_lost_ledger_is_named_to_be_looked_at(
+    path: Path, tmp_path: Path, clock: HandClock
+):
+    """A payment of as much as was deducted may have been an undo or not: nobody is paid twice, nobody passed over."""
+    ledger = await Ledger.open(path, clock)
+    batch_id = (await record(ledger, [row(line, line, -4) for line in range(2, 10)])).batch_id
+    claimed = await claim(ledger, batch_id)
+    await ledger.claims.record_outcome(claimed, each_of(claimed, [Outcome(OutcomeKind.APPLIED)] * 8))
+    await ledger.claims.finish_if_done(batch_id)
+    await ledger.close()
+    copying.copy(path, tmp_path / "copy.db")
+    copying.restore(tmp_path / "copy.db", path, clock.ms)
+    ledger = await Ledger.open(path, clock)
+    paid = [told(line, line, S.APPLIED, 10 + line, 4) for line in range(2, 9)]
+    assert (await take_in(ledger, *paid)).batch_id == 2
+    await ledger.restorations.sign_off("Ada")
+    draft_id = await ledger.drafts.create(new_draft(source="undo", parent_id=batch_id))
+    (notice,) = [
+        one
+        for one in await stage_undo(ledger, draft_id, await ledger.queries.batch(1, None))
+        if one.kind == "undo-told"
+    ]
+    assert notice.message.startswith("left out, 7 awards: result files that were taken in (batch 2) have the opposite")
+    first = ", ".join(f"{member(line).value} 4" for line in range(2, 7))
+    assert notice.message.endswith(f"Where it was none, use /award or /bulk: {first} and 2 more")
+    await ledger.close()
 
 
 async def test_the_same_file_again_and_a_later_one_add_only_what_is_new(restored: Ledger):
