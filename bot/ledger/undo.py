@@ -35,7 +35,7 @@ _TELLING: Final = (
 )
 _TOLD: Final = f"EXISTS (SELECT 1 {_TELLING})"
 _GONE: Final = f"({_REVERSED} OR {_TOLD})"
-_SHOWN: Final = 5
+_SHOWN: Final = 3
 _OF_BATCH: Final = "batches b CROSS JOIN awards a ON a.id BETWEEN b.first_award AND b.last_award WHERE b.id = ?1"
 _UNSURE: Final = f"NOT {_taking.whole('a', 'b')}"
 _TAKES_LESS: Final = f"SELECT {_taking.may_be_cut('b')} FROM batches b WHERE b.id = ?"  # noqa: S608 # our words

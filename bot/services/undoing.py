@@ -57,13 +57,13 @@ def _notices(found: TakenBack, batch: Batch) -> list[Notice]:
 
 def _told(found: TakenBack, batch: Batch) -> str:
     """Why a person has to look, and at whom: a payment that happened to be as much is no undo."""
-    named = [f"{one.recipient.value} {display(one.amount, batch.destination.unit)}" for one in found.first_told]
-    more = found.told - len(named)
+    named = ", ".join(
+        f"{one.recipient.value} {display(one.amount, batch.destination.unit)}" for one in found.first_told
+    )
+    more = found.told - len(found.first_told)
     taken_in = ", ".join(str(number) for number in sorted({one.batch_id for one in found.first_told}))
     return (
-        f"result files that were taken in (batch {taken_in}) have the opposite amount for the same person, which may"
-        " have been an undo in the lost ledger. Where it was none, use /award or /bulk: "
-        + ", ".join(named)
+        f"history (batch {taken_in}) has the opposite for the same person, perhaps an undo; if not, use /award: {named}"
         + (f" and {more:,} more" if more else "")
     )
 

@@ -193,9 +193,10 @@ async def test_whose_deduction_was_perhaps_given_back_by_a_lost_ledger_is_named_
         for one in await stage_undo(ledger, draft_id, await ledger.queries.batch(1, None))
         if one.kind == "undo-told"
     ]
-    assert notice.message.startswith("left out, 7 awards: result files that were taken in (batch 2) have the opposite")
-    first = ", ".join(f"{member(line).value} 4" for line in range(2, 7))
-    assert notice.message.endswith(f"Where it was none, use /award or /bulk: {first} and 2 more")
+    assert notice.message.startswith("left out, 7 awards: history (batch 2) has the opposite for the same person")
+    first = ", ".join(f"{member(line).value} 4" for line in range(2, 5))
+    assert notice.message.endswith(f"perhaps an undo; if not, use /award: {first} and 4 more")
+    assert len(notice.message) <= 240, "what a card shows of it"
     await ledger.close()
 
 
