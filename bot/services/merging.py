@@ -167,8 +167,11 @@ def _planned(
 async def merge_resolved(ledger: Ledger, draft: Draft, limits: Limits) -> None:
     """What ``merge_staged`` did when the file was read, for rows that turned out to be one recipient since.
 
-    To be called when nothing is pending any more; a second call changes nothing.
+    To be called when nothing is pending any more; a second call changes nothing. An undo takes back award by award,
+    whoever got several.
     """
+    if draft.source == "undo":
+        return
     asked = Duplicates(str(draft.request.get("duplicates", Duplicates.SUM.value)))
     choosing = Choosing(asked, draft.destination.unit, limits.max_award)
     notices = await merge_staged(ledger, draft.id, choosing)

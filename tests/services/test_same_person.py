@@ -123,6 +123,18 @@ async def test_a_corrected_name_that_is_another_person_does_not_continue_the_awa
         await office.confirm(preview, good_rows=True)
 
 
+async def test_an_undo_takes_each_award_of_a_member_back_by_itself(drip_ids: list[str], door: Door) -> None:
+    async with door.open() as office:
+        first = await office.send(file_of([(IDS[0], 10), (IDS[0], 20)]), "drip-members", duplicates=Duplicates.APART)
+        undo = await office.app.services.submitting.draft_undo(first, MOD, Limits())
+        looked = await office.app.services.submitting.look_up(undo.draft.id, MOD, Limits())
+        recorded = await office.confirm(looked)
+        await office.quiet()
+        assert await office.states(recorded.batch_id) == "AA"
+        assert [award.reverses for award in await office.awards(recorded.batch_id)] == [1, 2]
+        await office.check_books()
+
+
 # --- lately -----------------------------------------------------------------------------------------------------------
 
 
