@@ -56,6 +56,14 @@ class _Named(NamedTuple):
     """The batch that took that one back."""
 
 
+class _Judged(NamedTuple):
+    """A slice of a file, ready to be stored."""
+
+    rows: Sequence[StagedRow]
+    problems: Sequence[Problem]
+    paid: Sequence[LeftOut]
+
+
 @dataclass(slots=True)
 class Stager:
     """Turns good rows into staged ones for one draft and one person."""
@@ -73,13 +81,21 @@ class Stager:
     """Awards that rows continue, with the key of the first such row."""
 
     async def stage(self, entries: Sequence[Row | Problem]) -> None:
-        """Store a slice."""
+        """Judge a slice and store it."""
+        await self.store(await self.judge(entries))
+
+    async def judge(self, entries: Sequence[Row | Problem]) -> _Judged:
+        """What a slice comes to. One slice after the other, in the order of their lines."""
         awards = await self._awards(entries)
         already = len(self.paid_lines)
         staged, problems = await asyncio.to_thread(self._sorted, entries, awards)
         if self.provider.needs_lookup:
             staged = await self._with_known_members(staged)
-        await self.ledger.drafts.stage(self.draft_id, staged, problems, self.paid_lines[already:])
+        return _Judged(staged, problems, self.paid_lines[already:])
+
+    async def store(self, judged: _Judged) -> None:
+        """Add it to the draft."""
+        await self.ledger.drafts.stage(self.draft_id, *judged)
 
     async def _awards(self, entries: Sequence[Row | Problem]) -> Mapping[int, _Named]:
         award_ids = [row.award_id for row in entries if isinstance(row, Row) and row.award_id is not None]
@@ -202,15 +218,16 @@ async def stage_file(stager: Stager, content: Content, options: ReadingOptions, 
     """Read ``content`` into the stager's draft, merge duplicates, and say what was found."""
     reading = await asyncio.to_thread(read, content, options)
     entries: Iterator[Row | Problem] = iter(()) if reading.refusal else reading.entries()
-    part = await asyncio.to_thread(_next_slice, entries)
-    while part:
-        # The next slice is read while this one is stored: SQLite's work needs no interpreter.
-        following = asyncio.create_task(asyncio.to_thread(_next_slice, entries))
+    judged = await _next_judged(stager, entries)
+    while judged is not None:
+        # The next slice is read and judged while this one is stored: SQLite's work needs no interpreter. One thread at
+        # a time does both, since every other that wants the interpreter is one more that the event loop waits for.
+        following = asyncio.create_task(_next_judged(stager, entries))
         try:
-            await stager.stage(part)
+            await stager.store(judged)
         finally:
             await asyncio.wait({following})
-        part = following.result()
+        judged = following.result()
     ending = await asyncio.to_thread(reading.finish)
     refused = reading.refusal or ending.refusal
     choosing = Choosing(duplicates, options.unit, options.max_award)
@@ -232,6 +249,11 @@ def _without_award(notices: Sequence[Notice]) -> list[LeftOut]:
 
 def _is_amount_of(row: Row, award: Award) -> bool:
     return row.amount == award.amount or len(award.lines) > 1
+
+
+async def _next_judged(stager: Stager, entries: Iterator[Row | Problem]) -> _Judged | None:
+    part = await asyncio.to_thread(_next_slice, entries)
+    return await stager.judge(part) if part else None
 
 
 def _next_slice(entries: Iterator[Row | Problem]) -> list[Row | Problem]:
