@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from tests.services.office import Door, Office
+from tests.services.office import HURRY, Door, Office
 
 CALLS = {
     "drip-credentials": {"method": "PATCH", "path": "/credentials/transaction"},
@@ -36,8 +36,9 @@ async def seed(office: Office, programme: str, ids: list[str]) -> None:
         await office.sandbox.seed(credentials=credentials)
 
 
-async def resumed(door: Door, **variables: str) -> tuple[Counter[str], list[str]]:
+async def resumed(door: Door, *, speed: float = HURRY, **variables: str) -> tuple[Counter[str], list[str]]:
     """What ``resume`` does; awards by state, and the kinds of what is in the history."""
+    door.calendar.speed = speed
     async with door.open(settling=True, **variables) as office:
         await office.app.services.dispatcher.until_quiet(settled=True)
         await office.check_books()

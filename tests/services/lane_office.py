@@ -16,6 +16,8 @@ from tests.services.office import Door, Office
 
 OWN, OTHER, THIRD = "a" * 24, "b" * 24, "e" * 24
 MEMBERS, CREDENTIALS = "drip-members", "drip-credentials"
+LONG_ENOUGH = {"BURSAR_SETTLE_AFTER": "20"}
+"""For the next start to look at a call before its quarantine is over, also where it was sent in a hurry."""
 PROVED = {
     MEMBERS: {
         "overdraft": "refused-whole",
@@ -82,6 +84,7 @@ async def opened(door: Door, kind: LaneKind, ids: list[str], lanes: int = 1, **m
     async with door.open(**variables(kind, door, lanes), **more) as office:
         await (credentials if kind is LaneKind.TWINS else people)(office, ids)
         assert await lay(office.app, programme_of(kind)) == [Health.OK] * lanes
+        door.calendar.let_pass(office.app.settings.settle_after)  # nothing leaves before its setting up is that old
         yield office
 
 
@@ -105,8 +108,9 @@ async def check(office: Office) -> None:
     assert not booked - claimed - doubted, "in the books, and not claimed"
 
 
-async def resumed(door: Door, kind: LaneKind, lanes: int = 1, **more: str) -> Counter[str]:
-    """What ``resume`` leaves."""
+async def resumed(door: Door, kind: LaneKind, lanes: int = 1, *, speed: float = 1.0, **more: str) -> Counter[str]:
+    """What ``resume`` leaves. ``speed`` of the clock: 1 where the quarantine may not be over at the first look."""
+    door.calendar.speed = speed
     async with door.open(settling=True, **variables(kind, door, lanes), **more) as office:
         await office.app.services.dispatcher.until_quiet(settled=True)
         await check(office)

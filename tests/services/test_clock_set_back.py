@@ -14,7 +14,7 @@ from bot.services.watching import Activity, Doing
 from tests.services import lane_office
 from tests.services.doubts import CALLS, resumed, seed
 from tests.services.lane_office import MEMBERS, check, opened, programme_of, variables
-from tests.services.office import Calendar, Door, members, paying
+from tests.services.office import HURRY, Calendar, Door, members, paying
 from tests.support.patience import eventually, until
 
 
@@ -61,6 +61,7 @@ async def test_a_lane_that_is_free_in_the_future_only_is_free_once_nobody_can_be
         await office.sandbox.faults({"match": {"method": "PATCH", "nth": 1}, "kind": "reset-after-apply"})
         assert await office.states(await office.send(paying(ids[:1]), MEMBERS)) == "A"
         door.calendar.days = 0
+        door.calendar.speed = HURRY
         assert await office.states(await office.send(paying(ids[1:]), MEMBERS)) == "A"
         await check(office)
 
@@ -100,7 +101,7 @@ async def test_a_doubt_on_a_lane_is_settled_although_its_sends_would_be_alive_in
         batch_id = await office.send(paying(ids), programme_of(kind))
         assert await office.states(batch_id) == "UUU"
     door.calendar.days = 0
-    assert await lane_office.resumed(door, kind) == {"applied": 3}
+    assert await lane_office.resumed(door, kind, speed=HURRY) == {"applied": 3}
 
 
 def test_what_was_written_down_before_a_look_is_not_over_because_the_clock_is_set_back_during_it() -> None:

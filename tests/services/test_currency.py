@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.services import currency_check
-from tests.services.office import MOD, Door, members, pauses, paying
+from tests.services.office import HURRY, MOD, Door, members, pauses, paying
 from tests.support.sandbox import Sandbox
 
 IDS = members(3)
@@ -54,6 +54,7 @@ async def test_an_archived_currency_pauses_too(door: Door, sandbox: Sandbox, pro
 
 async def test_a_list_that_cannot_be_read_proves_nothing(door: Door, sandbox: Sandbox) -> None:
     await sandbox.faults({"service": "drip", "path": "/currencies", "kind": "500"})
+    door.calendar.speed = HURRY  # it is asked for again and again
     async with door.open() as office:
         batch_id = await office.send(paying(IDS))
         assert (await office.state(batch_id), await office.states(batch_id)) == ("finished", "AAA")
@@ -104,6 +105,7 @@ async def test_what_was_paid_in_another_currency_is_not_paid_again_because_its_o
         batch_id = await office.send(paying(ids), programme, confirm={"again": True})
         assert (await office.states(batch_id), await office.state(batch_id)) == ("U" * 10 + "PP", "paused:currency")
         assert pauses(office.told) == [(batch_id, "currency")]
+    door.calendar.speed = HURRY
     async with door.open(settling=True, **gems) as office:
         await office.app.services.batches.stop(batch_id, MOD)
         await office.app.services.dispatcher.until_quiet(settled=True)

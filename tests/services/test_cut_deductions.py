@@ -7,7 +7,7 @@ import pytest
 from bot.domain.model import ProviderKind
 from bot.services.following import MAY_BE_LESS
 from tests.services.doubts import seed
-from tests.services.office import Door, Office, file_of, members
+from tests.services.office import HURRY, Door, Office, file_of, members
 
 LIST = {"method": "GET", "path": "/transactions"}
 WHOLE = "It landed: the list of transactions has its token."
@@ -54,6 +54,7 @@ async def test_where_the_list_cannot_be_read_it_is_said_that_less_may_have_been_
         await seed(office, "gameball", [one])
         await office.send(file_of([(one, 1)]), "gameball")  # from here on the list's end is known
         await office.sandbox.faults({"match": LIST, **fault})
+        door.calendar.speed = HURRY  # it is asked for again and again
         batch_id = await office.send(file_of([(one, -50)]), "gameball")
         assert await details(office, batch_id) == [MAY_BE_LESS]
 

@@ -12,6 +12,7 @@ from bot.providers.base import Health
 from bot.services.flying import REPEATED, TWICE
 from tests.services.lane_office import (
     CREDENTIALS,
+    LONG_ENOUGH,
     MEMBERS,
     OTHER,
     OWN,
@@ -24,7 +25,7 @@ from tests.services.lane_office import (
     resumed,
     variables,
 )
-from tests.services.office import MOD, Door, file_of, members, pauses, paying
+from tests.services.office import HURRY, MOD, Door, file_of, members, pauses, paying
 
 
 async def test_a_ring_that_somebody_moved_stops_the_batch_instead_of_paying(door: Door) -> None:
@@ -78,7 +79,7 @@ async def test_a_gateway_that_repeats_a_call_and_tells_the_refusal_of_the_second
 
 async def test_neither_does_one_whose_places_cannot_be_read_at_that_moment(door: Door) -> None:
     ids = members(3)
-    async with opened(door, LaneKind.RING, ids) as office:
+    async with opened(door, LaneKind.RING, ids, **LONG_ENOUGH) as office:
         preview = await office.draft(paying(ids), MEMBERS)
         await office.sandbox.faults(
             {"match": {"method": "PATCH", "path": PATHS[MEMBERS], "nth": 1}, "kind": "apply-twice"},
@@ -90,8 +91,7 @@ async def test_neither_does_one_whose_places_cannot_be_read_at_that_moment(door:
         assert await office.states(batch_id) == "UUU"
         await office.sandbox.faults()
         assert await lay(office.app, MEMBERS) == [Health.FAILED]
-    door.calendar.speed = 1.0
-    assert await resumed(door, LaneKind.RING) == {"unknown": 3}
+    assert await resumed(door, LaneKind.RING, **LONG_ENOUGH) == {"unknown": 3}
 
 
 async def test_a_ring_that_is_disturbed_after_a_lost_answer_leaves_the_call_to_a_person(door: Door) -> None:
@@ -135,7 +135,7 @@ async def test_a_doubt_of_a_restored_ledger_is_not_settled_by_where_the_ring_sta
     """The ring may be where it was because it was moved on twice: by the call in doubt, and by another one."""
     ids = members(4)
     ledger, copy = door.directory / "bursar.db", door.directory / "copy.db"
-    async with opened(door, LaneKind.RING, ids) as office:
+    async with opened(door, LaneKind.RING, ids, **LONG_ENOUGH) as office:
         await office.sandbox.faults({"match": {"method": "PATCH", "every": 1}, "kind": "reset-before-apply"})
         door.calendar.speed = 20.0
         batch_id = await office.send(paying(ids[:2]), MEMBERS)
@@ -143,7 +143,8 @@ async def test_a_doubt_of_a_restored_ledger_is_not_settled_by_where_the_ring_sta
         await office.sandbox.faults()
     door.calendar.speed = 1.0
     copying.copy(ledger, copy)
-    assert await resumed(door, LaneKind.RING) == {"applied": 2}
+    assert await resumed(door, LaneKind.RING, **LONG_ENOUGH) == {"applied": 2}
+    door.calendar.speed = HURRY
     async with door.open(**variables(LaneKind.RING, door)) as office:
         await office.send(paying(ids[2:]), MEMBERS)
         sent = len(await office.writes())
@@ -172,6 +173,7 @@ async def test_refusals_of_a_call_that_moved_its_twins_twice_are_no_proof(door: 
         await office.send(paying(ids, 1), CREDENTIALS)  # from here on their balances are known
         match = {"method": "PATCH", "path": PATHS[CREDENTIALS], "nth": 1}
         await office.sandbox.faults({"match": match, "kind": "apply-twice"})
+        door.calendar.speed = HURRY
         batch_id = await office.send(file_of(rows), CREDENTIALS, confirm={"again": True})
         assert (await office.states(batch_id), await office.state(batch_id)) == ("UUAA", "paused:disturbed")
         assert [award.detail for award in await office.awards(batch_id)] == [TWICE, TWICE, None, None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from bot.domain.model import Decision, Duplicates, ProviderKind
 from bot.domain.promises import TAKEN_ONCE
 from bot.ledger import copying
 from tests.services.doubts import FAULTS, resumed, seed
-from tests.services.office import MOD, Door, Office, members, paying
-from tests.support.patience import PATIENCE
+from tests.services.office import HURRY, IN_A_HURRY, MOD, Door, Office, members, paying, speed_beside
+from tests.support.patience import until
 
 ONE_BY_ONE = {"GAMEBALL_MANUAL_UP_TO": "5"}
 MANUAL = {"method": "POST", "path": "/transactions/manual"}
@@ -67,7 +66,7 @@ async def test_a_lost_answer_is_sent_again_and_nobody_is_paid_twice(name: str, d
         await office.sandbox.faults()
         doubted = (await office.states(batch_id)).count("U")
     # Whatever the settings say by now: what went under its id goes under its id again.
-    states, events = await resumed(door)
+    states, events = await resumed(door, speed=speed_beside(FAULTS[name]))
     assert states == {"applied": 4}
     async with door.open(dispatching=False) as office:
         assert set(await paths(office)) == {"transactions/manual"}
@@ -82,7 +81,7 @@ async def restored(door: Door, batch_id: int, before: Path, behind: float = 0.0)
     which the clock of the machine on which it is put back is slow."""
     ledger = door.directory / "bursar.db"
     copying.restore(before, ledger, milliseconds(door.calendar.now() - behind))
-    async with door.open(settling=True, BURSAR_JOB_WAIT="3") as office:
+    async with door.open(settling=True, BURSAR_JOB_WAIT="16") as office:
         await office.app.services.dispatcher.until_quiet(settled=True)
         in_force = await office.states(batch_id)
         assert set(in_force) <= {"U", "S"}, "nothing is decided before somebody has signed off"
@@ -144,15 +143,18 @@ async def test_a_job_of_a_restored_ledger_that_did_nothing_is_not_sent_again_by_
     """Its report is lost, and its token is not in the list. The lost ledger saw that, too, and sent the award anew."""
     (one,) = members(1)
     copy = door.directory / "copy.db"
-    async with door.open(settling=True, BURSAR_JOB_WAIT="3") as office:
+    door.calendar.speed = HURRY
+    async with door.open(settling=True, BURSAR_JOB_WAIT="16") as office:
         await seed(office, "gameball", [one])
         await office.sandbox.switches(gameball={"job_delay": 1.0})
         fault = {"match": {"method": "POST", "nth": 1}, "kind": "job-lost", "applied": False}
         await office.sandbox.faults(fault)
         batch_id = (await office.confirm(await office.draft(paying([one]), "gameball"))).batch_id
-        async with asyncio.timeout(PATIENCE):
-            while not await office.app.ledger.claims.jobs():
-                office.app.services.dispatcher.wake()
+
+        async def accepted() -> bool:
+            return bool(await office.app.ledger.claims.jobs())
+
+        await until(accepted)
         copying.copy(door.directory / "bursar.db", copy)
         await office.app.services.dispatcher.until_quiet(settled=True)
         assert await office.states(batch_id) == "A"
@@ -165,14 +167,14 @@ async def test_a_job_of_a_restored_ledger_that_did_nothing_is_not_sent_again_by_
 
 async def test_a_campaign_of_faults_and_one_resume_leave_no_doubt(door: Door) -> None:
     ids = members(40)
-    async with door.open(GAMEBALL_MANUAL_UP_TO="40") as office:
+    async with door.open(GAMEBALL_MANUAL_UP_TO="40", **IN_A_HURRY) as office:
         await seed(office, "gameball", ids)
         await proved(office)
         await office.sandbox.faults(campaign={"rate": 0.3})
-        door.calendar.speed = 4.0
+        door.calendar.speed = HURRY
         await office.send(paying(ids), "gameball")
         await office.sandbox.faults()
-    assert (await resumed(door))[0] == {"applied": 40}
+    assert (await resumed(door, **IN_A_HURRY))[0] == {"applied": 40}
 
 
 async def test_what_is_definitely_refused_is_rejected_and_a_capped_deduction_says_so(door: Door) -> None:

@@ -13,6 +13,7 @@ from bot.services.proving import plan_of
 from bot.services.watching import Doing
 from tests.services.lane_office import (
     CREDENTIALS,
+    LONG_ENOUGH,
     MEMBERS,
     OTHER,
     OWN,
@@ -28,7 +29,7 @@ from tests.services.lane_office import (
     rows_of,
     variables,
 )
-from tests.services.office import Door, members, paying
+from tests.services.office import HURRY, IN_A_HURRY, Door, members, paying, speed_beside
 from tests.support.patience import eventually
 
 # Not with those of ``doubts``: a call that is carried out in part leaves a doubt on a ring too, which a look settles.
@@ -64,6 +65,7 @@ async def test_on_a_ring_no_fault_leaves_a_doubt_and_nobody_waits_for_a_resume(n
     async with opened(door, LaneKind.RING, ids) as office:
         rule = {"match": {"method": "PATCH", "path": PATHS[MEMBERS], "nth": 1}, **FAULTS[name]}
         await office.sandbox.faults(rule)
+        door.calendar.speed = speed_beside(FAULTS[name])
         batch_id = await office.send(paying(ids), MEMBERS)
         assert await office.states(batch_id) == "A" * 14
         await check(office)
@@ -79,7 +81,8 @@ async def test_a_witness_settles_a_call_after_the_quarantine(kind: LaneKind, nam
         await office.sandbox.faults({"match": {"method": "PATCH", "path": PATHS[programme], "nth": 1}, **FAULTS[name]})
         await office.send(paying(ids), programme, confirm={"again": True})
         await office.sandbox.faults()
-    assert await resumed(door, kind) == {"applied": 14 * (1 if kind is LaneKind.WITNESS else 2)}
+    states = await resumed(door, kind, speed=speed_beside(FAULTS[name]))
+    assert states == {"applied": 14 * (1 if kind is LaneKind.WITNESS else 2)}
 
 
 async def test_a_call_carries_98_awards_and_passes_the_point_on(door: Door) -> None:
@@ -155,7 +158,7 @@ async def test_a_deduction_that_is_refused_alone_on_a_ring_is_the_awards_own_fau
 
 async def test_when_no_answer_comes_at_all_the_next_start_looks_at_once_and_sends_again(door: Door) -> None:
     ids = members(3)
-    async with opened(door, LaneKind.RING, ids) as office:
+    async with opened(door, LaneKind.RING, ids, **LONG_ENOUGH) as office:
         every = {"match": {"method": "PATCH", "every": 1}, "kind": "reset-before-apply"}
         await office.sandbox.faults(every)
         door.calendar.speed = 20.0
@@ -163,8 +166,7 @@ async def test_when_no_answer_comes_at_all_the_next_start_looks_at_once_and_send
         assert await office.states(batch_id) == "UUU"
         assert len(await office.writes()) == 6 + 1  # and the one that set the ring up
         await office.sandbox.faults()
-    door.calendar.speed = 1.0
-    assert await resumed(door, LaneKind.RING) == {"applied": 3}
+    assert await resumed(door, LaneKind.RING, **LONG_ENOUGH) == {"applied": 3}
     async with door.open(dispatching=False, **variables(LaneKind.RING, door)) as office:
         kinds = [event.kind for event in await office.app.ledger.queries.events(batch_id)]
         assert "evidence-applied" in kinds  # not planned again, but sent again as it was
@@ -173,14 +175,14 @@ async def test_when_no_answer_comes_at_all_the_next_start_looks_at_once_and_send
 
 async def test_a_call_in_doubt_that_is_sent_again_says_so_while_its_answer_is_waited_for(door: Door) -> None:
     ids = members(3)
-    async with opened(door, LaneKind.RING, ids) as office:
+    async with opened(door, LaneKind.RING, ids, **LONG_ENOUGH) as office:
         await office.sandbox.faults({"match": {"method": "PATCH", "every": 1}, "kind": "reset-before-apply"})
         door.calendar.speed = 20.0
         batch_id = await office.send(paying(ids), MEMBERS)
         assert await office.states(batch_id) == "UUU"
         await office.sandbox.faults({"match": {"method": "PATCH"}, "kind": "slow", "ms": 1000})
     door.calendar.speed = 1.0
-    async with door.open(settling=True, **variables(LaneKind.RING, door)) as office:
+    async with door.open(settling=True, **variables(LaneKind.RING, door), **LONG_ENOUGH) as office:
         dispatcher = office.app.services.dispatcher
 
         async def does() -> Doing:
@@ -223,30 +225,24 @@ async def test_a_call_that_waits_for_its_answer_is_never_judged_however_short_th
         await check(office)
 
 
-IN_A_HURRY = {"BURSAR_SETTLE_AFTER": "16"}
-
-
-"""At eight times the speed: longer than what the stand-ins carry out late."""
-
-
 @pytest.mark.parametrize("kind", [LaneKind.RING, LaneKind.WITNESS])
 async def test_with_30_percent_faults_one_resume_ends_every_member_row(kind: LaneKind, door: Door) -> None:
     """The faults stay while it is resumed."""
     ids = members(150)
-    door.calendar.speed = 8.0
+    door.calendar.speed = HURRY
     async with opened(door, kind, ids, **IN_A_HURRY) as office:
         await office.sandbox.faults(campaign={"rate": 0.3, "match": {"path": "/transaction"}})
         batch_id = await office.send(paying(ids), MEMBERS)
         await check(office)
         if kind is LaneKind.RING:
             assert (await office.states(batch_id)).count("A") >= 140  # nearly nothing is left for the resume
-    assert await resumed(door, kind, **IN_A_HURRY) == {"applied": 150}
+    assert await resumed(door, kind, speed=HURRY, **IN_A_HURRY) == {"applied": 150}
 
 
 async def test_with_30_percent_faults_one_resume_ends_the_rows_of_credentials_nobody_knew(door: Door) -> None:
     """Half of them belong to accounts, a few exist nowhere, and no balance is in the ledger. The faults stay."""
     ids = members(200)
-    door.calendar.speed = 8.0
+    door.calendar.speed = HURRY
     async with door.open(**IN_A_HURRY) as office:
         await office.sandbox.seed(
             members=[{"discord_id": one, "balance": 40} for one in ids[:100]],
@@ -255,6 +251,6 @@ async def test_with_30_percent_faults_one_resume_ends_the_rows_of_credentials_no
         await office.sandbox.switches(drip={"plan": "enterprise"})
         await office.sandbox.faults(campaign={"rate": 0.3, "match": {"path": "/transaction"}})
         await office.send(paying(ids), CREDENTIALS)
-    states = await resumed(door, LaneKind.TWINS, lanes=0, **IN_A_HURRY)
+    states = await resumed(door, LaneKind.TWINS, lanes=0, speed=HURRY, **IN_A_HURRY)
     assert states["unknown"] <= 2, states
     assert (states["applied"] + states["rejected"], states["rejected"]) == (200 - states["unknown"], 10)

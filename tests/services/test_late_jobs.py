@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.services.office import Door, members, paying
+from tests.services.office import HURRY, Door, members, paying
 from tests.services.rig import LETTERS
 from tests.support.patience import until
 
@@ -28,7 +28,8 @@ async def test_what_a_job_does_not_tell_is_in_doubt(fault: dict[str, object], st
     ids = members(10)
     await door.sandbox.seed(discord_ids=ids)
     await door.sandbox.faults({"match": {"path": "/balance-adjustment"}, **fault})
-    async with door.open(BURSAR_JOB_WAIT="2") as office:
+    door.calendar.speed = HURRY
+    async with door.open(BURSAR_JOB_WAIT="8") as office:
         batch_id = await office.send(paying(ids), GAMEBALL)
         assert (await office.states(batch_id), await office.state(batch_id)) == (states, "finished")
         await office.check_books()

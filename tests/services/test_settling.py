@@ -12,7 +12,7 @@ from bot.providers.base import Health
 from bot.services import foresight, settling
 from tests.services.doubts import CALLS, FAULTS, resumed, seed
 from tests.services.lane_office import CREDENTIALS, check, credentials, lay, variables
-from tests.services.office import MOD, Door, members, paying
+from tests.services.office import HURRY, IN_A_HURRY, MOD, Door, members, paying, speed_beside
 from tests.support.patience import until
 
 
@@ -29,7 +29,7 @@ async def test_after_one_resume_every_award_is_final_and_the_books_agree(program
         await office.sandbox.faults()
         doubted = (await office.states(batch_id)).count("U")
     assert doubted
-    states, events = await resumed(door)
+    states, events = await resumed(door, speed=speed_beside(FAULTS[name]))
     assert states == {"applied": len(all_of(programme, ids))}
     assert {"evidence-applied", "evidence-not-landed"} & set(events)
 
@@ -139,6 +139,7 @@ async def test_what_a_job_did_is_found_in_the_list_of_transactions(
 ) -> None:
     monkeypatch.setattr(settling, "LOOKS", 2)
     ids = members(8)
+    door.calendar.speed = HURRY
     async with door.open(BURSAR_JOB_WAIT="2") as office:
         await seed(office, "gameball", ids)
         await office.sandbox.outside(service="gameball", customer=ids[0], amount=5, reason="a purchase")
@@ -189,15 +190,15 @@ async def test_reads_that_fail_decide_nothing(door: Door, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("programme", CALLS)
 async def test_a_campaign_of_faults_and_resumes_leaves_no_doubt(programme: str, door: Door) -> None:
     ids = members(120)
-    async with door.open() as office:
+    async with door.open(**IN_A_HURRY) as office:
         await seed(office, programme, ids)
         if programme == "drip-credentials":
             await office.send(paying(ids, 7), programme)
         await office.sandbox.faults(campaign={"rate": 0.3})
-        door.calendar.speed = 4.0
+        door.calendar.speed = HURRY
         await office.send(paying(ids), programme, confirm={"again": True})
         await office.sandbox.faults()
-    states, _ = await resumed(door)
+    states, _ = await resumed(door, **IN_A_HURRY)
     assert states == {"applied": len(all_of(programme, ids))}
 
 
@@ -205,12 +206,12 @@ async def test_a_campaign_of_faults_and_resumes_leaves_no_doubt(programme: str, 
 async def test_neither_do_faults_that_reads_meet_as_well_and_that_last(programme: str, door: Door) -> None:
     """The look-up, the reads before calls, the calls, and what ``resume`` does; of people who were not paid before."""
     ids = members(120)
-    async with door.open() as office:
+    async with door.open(**IN_A_HURRY) as office:
         await seed(office, programme, ids)
         await office.sandbox.faults(campaign={"rate": 0.3, "seed": 5})
-        door.calendar.speed = 8.0
+        door.calendar.speed = HURRY
         await office.send(paying(ids), programme)
-    states, _ = await resumed(door)
+    states, _ = await resumed(door, **IN_A_HURRY)
     assert set(states) <= {"applied", "unknown"}
     assert states["applied"] >= (0.99 if programme == "drip-credentials" else 1) * len(ids)
 
@@ -226,6 +227,7 @@ async def test_of_a_credentials_call_that_is_refused_for_one_row_the_others_are_
     async with door.open(settling=True, **lanes) as office:
         await credentials(office, ids[:-1])
         assert not twins or await lay(office.app, CREDENTIALS) == [Health.OK]
+        door.calendar.speed = HURRY
         await office.sandbox.switches(drip={"unknown_credential": status})
         batch_id = await office.send(paying(ids), CREDENTIALS)
         await office.app.services.dispatcher.until_quiet(settled=True)
@@ -273,8 +275,7 @@ async def test_an_answer_to_a_look_that_cannot_be_read_is_asked_for_again(
         await office.send(paying(ids), programme)
         reads = {"method": "GET"}
         await office.sandbox.faults({"match": reads, "kind": kind})
-        door.calendar.speed = 8.0
-    assert (await resumed(door))[0] == {"unknown": 3}
+    assert (await resumed(door, speed=5 * HURRY))[0] == {"unknown": 3}
     async with door.open(dispatching=False) as office:
         await office.sandbox.faults({"match": {**reads, "nth": [1, 2, 3]}, "kind": kind})
     assert (await resumed(door))[0] == {"applied": 3}

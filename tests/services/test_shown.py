@@ -10,9 +10,9 @@ from bot.domain.lanes import LaneKind
 from bot.errors import SettingsError
 from bot.providers.base import Health
 from bot.services.proving import plan_of
-from tests.services.lane_office import OTHER, OWN, THIRD, check, lay, opened, rows_of, variables
+from tests.services.lane_office import LONG_ENOUGH, OTHER, OWN, THIRD, check, lay, opened, rows_of, variables
 from tests.services.lane_office import resumed as resumed_on_a_lane
-from tests.services.office import Door, Office, file_of, members, paying
+from tests.services.office import HURRY, Door, Office, file_of, members, paying
 
 MEMBERS, CREDENTIALS, GAMEBALL = "drip-members", "drip-credentials", "gameball"
 MEMBERS_CALL = {"method": "PATCH", "path": "/members/transaction"}
@@ -35,6 +35,7 @@ async def there_are(office: Office, *drip_ids: str, having: int = 40) -> None:
 
 async def resumed(door: Door, **variables: str) -> Counter[str]:
     """What ``resume`` leaves, by state; the books agree."""
+    door.calendar.speed = HURRY
     async with door.open(settling=True, **variables) as office:
         await office.app.services.dispatcher.until_quiet(settled=True)
         await office.check_books()
@@ -134,7 +135,7 @@ async def test_a_call_on_a_lane_from_before_the_probe_that_found_members_skipped
     """That its lane moved on tells that the call was carried out, and not for whom."""
     ids = members(2)
     rows = [(ids[0], "", 10), ("", NOBODY, 10), (ids[1], "", 10)]
-    async with opened(door, kind, ids) as office:
+    async with opened(door, kind, ids, **LONG_ENOUGH) as office:
         await office.sandbox.switches(drip={"unknown_member": "skip"})
         await office.sandbox.faults(
             {"match": {**MEMBERS_CALL, "nth": 1}, "kind": "reset-after-apply"},
@@ -146,15 +147,14 @@ async def test_a_call_on_a_lane_from_before_the_probe_that_found_members_skipped
         await show(office, MEMBERS, unknown_member="skipped")
         reads = {"match": {"path": "/members/search", "nth": [2, 3, 4, 5]}, "kind": "503", "applied": False}
         await office.sandbox.faults(*([] if read else [reads]))
-    door.calendar.speed = 1.0
-    assert await resumed_on_a_lane(door, kind) == {"applied": 2, "unknown": 1}
+    assert await resumed_on_a_lane(door, kind, speed=20.0, **LONG_ENOUGH) == {"applied": 2, "unknown": 1}
 
 
 @pytest.mark.parametrize("found", [{"unknown_member": "skipped"}, {"overdraft": "allowed"}], ids=str)
 async def test_a_call_is_not_sent_again_on_a_ring_that_the_probe_contradicts(door: Door, found: dict[str, str]) -> None:
     """It is sent anew, off the ring, once what was sent before can arrive no more."""
     ids = members(2)
-    async with opened(door, LaneKind.RING, ids) as office:
+    async with opened(door, LaneKind.RING, ids, **LONG_ENOUGH) as office:
         await office.sandbox.faults({"match": {**MEMBERS_CALL, "every": 1}, "kind": "reset-before-apply"})
         door.calendar.speed = 20.0
         batch = await office.send(paying(ids), MEMBERS)
@@ -162,8 +162,7 @@ async def test_a_call_is_not_sent_again_on_a_ring_that_the_probe_contradicts(doo
         await office.sandbox.faults()
         sent = len(await office.writes())
         await show(office, MEMBERS, **found)
-    door.calendar.speed = 1.0
-    async with door.open(settling=True, **variables(LaneKind.RING, door)) as office:
+    async with door.open(settling=True, **variables(LaneKind.RING, door), **LONG_ENOUGH) as office:
         await office.app.services.dispatcher.until_quiet(settled=True)
         assert await office.states(batch) == "AA"
         assert len(await office.writes()) == sent + 1
@@ -187,7 +186,7 @@ async def test_twins_from_before_the_probe_that_found_no_order_tell_nothing_of_t
         batch = await office.send(paying(ids), CREDENTIALS, confirm={"again": True})
         assert await office.states(batch) == "U" * 8
         await show(office, CREDENTIALS, order="not-given")
-    assert await resumed_on_a_lane(door, LaneKind.TWINS) == {"applied": 16}
+    assert await resumed_on_a_lane(door, LaneKind.TWINS, speed=HURRY) == {"applied": 16}
 
 
 # --- calls that can be half carried out -----------------------------------------------------------------------------

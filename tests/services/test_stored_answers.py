@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.services.doubts import CALLS, seed
-from tests.services.office import Door, members, paying
+from tests.services.office import HURRY, Door, members, paying
 from tests.services.store import store
 
 
@@ -22,11 +22,11 @@ async def test_an_old_answer_of_a_gateway_proves_nothing_about_a_call(
         given = {f"{service}_BASE_URL": gateway.url}
         async with door.open(settling=True, **given) as office:
             await seed(office, programme, ids)
+            door.calendar.speed = HURRY if obedient else 10 * HURRY  # where the old answer is asked for again and again
             first = await office.send(paying(ids), programme)
             await office.sandbox.faults({"match": {**CALLS[programme], "nth": 1}, "kind": fault})
             second = await office.send(paying(ids, 7), programme)
             await office.sandbox.faults()
-            door.calendar.speed = 30.0  # for what is asked again and again
             await office.app.services.dispatcher.until_quiet(settled=True)
             await office.check_books()
             assert await office.states(first) == "AAA"
@@ -47,6 +47,7 @@ async def test_an_old_answer_to_a_call_is_none(programme: str, door: Door) -> No
         await seed(office, programme, ids)
         first = await office.send(paying(ids), programme)
         gateway.answers_writes = True
+        door.calendar.speed = HURRY
         second = await office.send(paying(ids), programme, confirm={"again": True})
         await office.app.services.dispatcher.until_quiet(settled=True)
         assert gateway.given == 1
@@ -65,6 +66,7 @@ async def test_the_job_of_an_earlier_call_is_not_that_of_a_later_one(door: Door)
         await seed(office, "gameball", ids)
         first = await office.send(paying(ids), "gameball")
         gateway.answers_writes, gateway.says_age = True, False
+        door.calendar.speed = HURRY
         second = await office.send(paying(ids), "gameball", confirm={"again": True})
         await office.app.services.dispatcher.until_quiet(settled=True)
         assert gateway.given == 1
