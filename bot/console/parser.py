@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from bot.domain.model import Duplicates
 from bot.errors import UsageError
@@ -30,7 +30,13 @@ LONGEST: Final = 300
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises ``UsageError`` with one sentence in the place of printing a usage and leaving."""
+    """Raises ``UsageError`` with one sentence in the place of printing a usage and leaving.
+
+    Options are not abbreviated: ``--ag`` would mean ``--again`` only until there is another one that begins so.
+    """
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(

@@ -42,6 +42,7 @@ async def test_help_lists_every_command(tmp_path: Path):
         (("bulk",), "required: FILE, --programme"),
         (("bulk", "x.csv"), "--programme"),
         (("bulk", "x.csv", "--programme", "gameball", "--duplicates", "maybe"), "invalid choice: 'maybe'"),
+        (("bulk", "x.csv", "--programme", "gameball", "--ag"), "unrecognized arguments: --ag"),
         (("check",), "required: FILE"),
         (("check", "a.csv", "b.csv"), "unrecognized arguments: b.csv"),
         (("export", "--format", "xml"), "invalid choice: 'xml'"),
