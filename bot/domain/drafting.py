@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bot.domain.model import Recipient
+from bot.domain.model import Problem, Recipient
 
 
 class StagedRow(NamedTuple):
@@ -36,6 +36,17 @@ class LeftOut:
     """Why there is no award; the ledger tells how ``award_id`` stands instead, where there is one."""
     award_id: int | None = None
     """The award that was made of this line before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Lines with a problem of one kind in one column."""
+
+    first: Problem
+    lines: int
+    """How many there are, that one included."""
+    next: tuple[int, ...]
+    """The next few of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from bot.domain.drafting import DraftTotals, LeftOut, StagedRow
+from bot.domain.drafting import Alike, DraftTotals, LeftOut, StagedRow
 from bot.domain.model import Problem, ProviderKind, RecipientType
 from bot.errors import DraftGone, LimitExceeded, Refused
 from bot.ledger import _rows, _taking
 
 HASH_ROWS: Final = 2000
 """Rows that are hashed in one read: long enough to be quick, short enough to let others in between."""
+
+ALIKE_LINES: Final = 5
+"""Lines that are named beside the first one with a problem of their kind."""
 
 _ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_ROW: Final = f"INSERT INTO draft_rows VALUES {_ROW}"  # noqa: S608 # our words
@@ -147,6 +150,25 @@ def totals(connection: sqlite3.Connection, draft_id: int) -> DraftTotals:
         lines=lines,
         may_take_less=bool(deductions and cut),
     )
+
+
+def problems_alike(connection: sqlite3.Connection, draft_id: int, limit: int) -> tuple[list[Alike], int]:
+    """``Drafts.problems_alike``."""
+    kinds = connection.execute(
+        'SELECT kind, "column", count(DISTINCT line), min(line) FROM draft_problems WHERE draft_id = ?'
+        ' GROUP BY kind, "column" ORDER BY min(line), min(ordinal)',
+        (draft_id,),
+    ).fetchall()
+    shown = []
+    for kind, column, lines, first in kinds[:limit]:
+        found = connection.execute(
+            "SELECT line, message FROM draft_problems WHERE draft_id = ? AND line >= ? AND kind = ?"
+            ' AND "column" IS ? GROUP BY line ORDER BY line LIMIT ?',
+            (draft_id, first, kind, column, ALIKE_LINES + 1),
+        ).fetchall()
+        problem = Problem(first, column, kind, found[0][1])
+        shown.append(Alike(problem, lines, tuple(line for line, _ in found[1:])))
+    return shown, len(kinds)
 
 
 def types_paid(connection: sqlite3.Connection, draft_id: int) -> frozenset[RecipientType]:

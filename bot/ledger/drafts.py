@@ -11,7 +11,7 @@ from typing import Final
 
 from bot.clock import Clock, milliseconds
 from bot.domain.budgets import BudgetUse
-from bot.domain.drafting import AddedUp, CampaignPaid, DraftTotals, LeftOut, Matches, StagedRow, TakenBack
+from bot.domain.drafting import AddedUp, Alike, CampaignPaid, DraftTotals, LeftOut, Matches, StagedRow, TakenBack
 from bot.domain.intake import Content, sha256_of
 from bot.domain.model import Actor, Problem, Recipient, RecipientType
 from bot.errors import NotFound
@@ -230,6 +230,11 @@ class Drafts:
             return [Problem(*row) for row in found]
 
         return await self._database.read(work)
+
+    async def problems_alike(self, draft_id: int, limit: int) -> tuple[Sequence[Alike], int]:
+        """The first so many kinds of problems with their lines, by the first line of each; and how many kinds there
+        are."""
+        return await self._database.read(lambda c: _staging.problems_alike(c, draft_id, limit))
 
     async def unresolved(self, draft_id: int, limit: int) -> Sequence[StagedRow]:
         """Rows that would become rejected awards, by line."""

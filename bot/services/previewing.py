@@ -9,9 +9,9 @@ from typing import Final
 from bot.domain.amounts import display
 from bot.domain.approving import Approval
 from bot.domain.budgets import BudgetUse
-from bot.domain.drafting import NO_MATCHES, NOBODY_PAID, CampaignPaid, DraftTotals, Matches, StagedRow
+from bot.domain.drafting import NO_MATCHES, NOBODY_PAID, Alike, CampaignPaid, DraftTotals, Matches, StagedRow
 from bot.domain.intake import FileFacts
-from bot.domain.model import Actor, Batch, Notice, PauseKind, Problem, Programme, RecipientType, Refusal
+from bot.domain.model import Actor, Batch, Notice, PauseKind, Programme, RecipientType, Refusal
 from bot.domain.planning import Schedule, calls_for, matches_are_harmless, month_begins, schedule
 from bot.errors import LimitExceeded
 from bot.ledger.approvals import Standing
@@ -50,8 +50,9 @@ class Preview:
     """At most three."""
     sample: tuple[StagedRow, ...]
     """The first five."""
-    problems: tuple[Problem, ...]
-    """The first ten; ``totals.problems`` counts the lines."""
+    problems: tuple[Alike, ...]
+    """The first five kinds, each once; ``totals.problems`` counts the lines."""
+    kinds_of_problems: int
     unresolved: tuple[StagedRow, ...]
     """The first ten."""
     matches: Matches
@@ -118,6 +119,7 @@ async def make_preview(
         *(await _about_doubts(ledger, draft, actor) if asked else ()),
         *await _about_the_month(ledger, programme, plan, now_ms),
     )
+    alike, kinds = await drafts.problems_alike(draft.id, 5)
     return Preview(
         draft=draft,
         programme=programme,
@@ -128,7 +130,8 @@ async def make_preview(
         warnings=warnings,
         largest=largest,
         sample=tuple(await drafts.sample(draft.id, 5)),
-        problems=tuple(await drafts.problems(draft.id, 10)),
+        problems=tuple(alike),
+        kinds_of_problems=kinds,
         unresolved=tuple(await drafts.unresolved(draft.id, 10)),
         matches=found.matches,
         matches_harmless=found.harmless,

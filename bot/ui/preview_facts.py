@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from bot.domain.budgets import Period
-from bot.domain.drafting import EarlierBatch, Matches, StagedRow
+from bot.domain.drafting import Alike, EarlierBatch, Matches, StagedRow
 from bot.domain.intake import DELIMITER_NAMES, ENCODING_NAMES
-from bot.domain.model import Duplicates, Notice, Problem, RecipientType
+from bot.domain.model import Duplicates, Notice, RecipientType
 from bot.services.approving import ApprovalState
 from bot.services.previewing import matched_words
 from bot.services.submitting import Preview
 from bot.ui.text import count, duration, escape, listing, plain, points, sentence, when, who
 
-SHOWN_PROBLEMS: Final = 5
 UNRESOLVED_SHOWN: Final = 5
 SHOWN_WARNINGS: Final = 6
 
@@ -157,19 +156,24 @@ def problem_lines(preview: Preview) -> list[str]:
     if not bad:
         return []
     of_file = preview.draft.source != "award"
-    shown = [problem_line(problem, "Row" if of_file else "Member") for problem in preview.problems[:SHOWN_PROBLEMS]]
-    lines_shown = len({problem.line for problem in preview.problems[:SHOWN_PROBLEMS]})
+    shown = [_alike(problems, "row" if of_file else "member") for problems in preview.problems]
     if of_file:
         head = f"**{count(bad, 'row is bad and stops', 'rows are bad and stop')} the send**"
     else:
         head = f"**{count(bad, 'member is', 'members are')} left out**"
-    return [head, *listing(shown, len(shown) + bad - lines_shown)]
+    return [head, *listing(shown, preview.kinds_of_problems, noun="other kinds of problems")]
 
 
-def problem_line(problem: Problem, noun: str = "Row") -> str:
-    """``Row 17, `amount`: …``."""
-    column = f", `{_code(problem.column)}`" if problem.column else ""
-    return f"{noun} {problem.line:,}{column}: {escape(problem.message, 160)}"
+def _alike(problems: Alike, noun: str) -> str:
+    """``Row 17, `amount`: …; likewise rows 18, 19 and 7 more``."""
+    first = problems.first
+    column = f", `{_code(first.column)}`" if first.column else ""
+    line = f"{noun.capitalize()} {first.line:,}{column}: {escape(first.message, 160)}"
+    if not problems.next:
+        return line
+    more = problems.lines - 1 - len(problems.next)
+    others = ", ".join(f"{one:,}" for one in problems.next)
+    return f"{line}; likewise {noun}{'s' if problems.lines > 2 else ''} {others}{f' and {more:,} more' if more else ''}"
 
 
 def limit_lines(preview: Preview) -> list[str]:

@@ -14,6 +14,7 @@ from bot.domain.states import AwardState
 from bot.errors import BursarError
 from bot.services.batches import BatchView
 from bot.services.submitting import Recorded
+from bot.services.watching import Doing
 from bot.ui import batch_text
 from bot.ui.answers import Interaction, has_expired, show
 from bot.ui.award_card import FEW, award_receipt, receipt_buttons
@@ -29,6 +30,8 @@ OUTCOME_SECONDS: Final = 4.0
 """How long the answer to a confirmation waits for the outcome of a few awards."""
 STEP_SECONDS: Final = 15.0
 """How often a receipt under way is looked at again."""
+START_SECONDS: Final = 0.5
+"""How long after the start of a batch its receipt is looked at."""
 TOKEN_SECONDS: Final = 14 * 60.0
 """How long a private answer can be edited: Discord allows 15 minutes from the press."""
 
@@ -57,9 +60,9 @@ async def _follow(interaction: Interaction, seen: Look, view: BatchView, recorde
     until = services.clock.monotonic() + TOKEN_SECONDS
     try:
         while not batch_text.is_over(view) and services.clock.monotonic() < until:
-            await services.clock.sleep(STEP_SECONDS)
+            await services.clock.sleep(_until_next_look(view, services.clock.now()))
             now = await services.batches.view(recorded.batch_id, seen.actor)
-            if (now.counts, now.batch.state) != (view.counts, view.batch.state):
+            if _state(now) != _state(view):
                 await show(interaction, await _receipt(interaction, seen, now, recorded), files=[])
             view = now
     except discord.HTTPException as error:
@@ -67,6 +70,19 @@ async def _follow(interaction: Interaction, seen: Look, view: BatchView, recorde
             _log.warning("the receipt of batch %s could not be edited: %s", recorded.batch_id, error)
     except BursarError as error:
         _log.warning("the receipt of batch %s could not be kept up to date: %s", recorded.batch_id, error)
+
+
+def _state(view: BatchView) -> tuple[object, ...]:
+    """What a receipt is written anew for."""
+    return view.counts, view.batch.state, view.activity.doing
+
+
+def _until_next_look(view: BatchView, now: float) -> float:
+    """Seconds: what says that nothing is sent yet says so no longer than it is true."""
+    activity = view.activity
+    if activity.doing is not Doing.WAITING_TO_START or activity.until is None:
+        return STEP_SECONDS
+    return min(STEP_SECONDS, max(0.0, activity.until - now) + START_SECONDS)
 
 
 async def _receipt(interaction: Interaction, seen: Look, view: BatchView, recorded: Recorded) -> discord.ui.LayoutView:

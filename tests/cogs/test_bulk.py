@@ -235,6 +235,17 @@ async def test_duplicates_are_summed_unless_the_menu_says_otherwise(tmp_path: Pa
         assert refuse.buttons[0] == "Send the 1 good row only"
 
 
+async def test_the_receipt_says_that_nothing_is_sent_no_longer_than_that_is_true(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with discord_world(tmp_path) as world:
+        monkeypatch.setattr(receipts, "START_SECONDS", 0.5)
+        await world.setting("start_delay_seconds", 1)
+        card = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world))))
+        receipt = await world.press(world.mod, card, "Send 8 awards")  # SimCord waits for the look after the start
+        assert "Nothing sent yet" not in receipt.text
+
+
 async def test_the_receipt_is_brought_up_to_date_when_the_batch_is_over(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         await world.setting("start_delay_seconds", 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.drafting import DraftTotals, StagedRow
+from bot.domain.drafting import Alike, DraftTotals, StagedRow
 from bot.domain.model import Problem, Recipient, RecipientType
 from bot.errors import LimitExceeded
 from bot.ledger import _staging
@@ -125,6 +125,25 @@ async def test_problems_keep_the_order_of_the_file(ledger: Ledger):
     await ledger.drafts.stage(draft_id, (), told[2:])
     assert await ledger.drafts.problems(draft_id) == [told[1], told[0], told[2]]
     assert await ledger.drafts.problems(draft_id, 2) == [told[1], told[0]]
+
+
+async def test_problems_of_one_kind_are_told_with_their_lines(ledger: Ledger):
+    draft_id = await ledger.drafts.create(new_draft())
+    assert await ledger.drafts.problems_alike(draft_id, 5) == ([], 0)
+    fractions = [Problem(line, "points", "fraction", f"{line}.5 is a fraction") for line in range(20, 3, -1)]
+    others = [
+        Problem(5, None, "two-recipients", "two"),
+        Problem(3, "who", "fraction", "odd"),
+        Problem(30, None, "x", "y"),
+    ]
+    await ledger.drafts.stage(draft_id, (), [*fractions, *others, Problem(5, "points", "fraction", "once more")])
+    alike, kinds = await ledger.drafts.problems_alike(draft_id, 3)
+    assert kinds == 4
+    assert alike == [
+        Alike(others[1], 1, ()),
+        Alike(Problem(4, "points", "fraction", "4.5 is a fraction"), 17, (5, 6, 7, 8, 9)),
+        Alike(others[0], 1, ()),
+    ]
 
 
 async def test_rows_of_one_recipient_are_grouped_by_their_lines(ledger: Ledger):

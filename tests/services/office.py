@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.app import App, opened
 from bot.clock import SystemClock
-from bot.domain.model import Actor, Award, Batch, ProviderKind, RecipientType
+from bot.domain.model import Actor, Award, Batch, Problem, ProviderKind, RecipientType
 from bot.ledger.recording import Recorded
 from bot.services.previewing import Preview
 from bot.services.rules import Limits
@@ -101,6 +101,10 @@ class Office:
     app: App
     sandbox: Sandbox
     told: Told
+
+    async def problems(self, preview: Preview) -> Sequence[Problem]:
+        """Every problem of a draft, row by row."""
+        return await self.app.ledger.drafts.problems(preview.draft.id)
 
     async def draft(
         self,

@@ -82,7 +82,7 @@ async def test_rows_that_are_planned_or_in_doubt_are_never_sent_from_a_result_fi
         assert await office.states(first) == "WWWWWCCCCC"
         preview = await office.draft(content)
         assert (preview.totals.rows, preview.totals.problems) == (5, 5)
-        assert {one.kind for one in preview.problems} == {"written-off"}
+        assert {one.kind for one in await office.problems(preview)} == {"written-off"}
 
 
 async def test_an_award_of_another_server_or_of_nowhere_is_a_problem_of_its_row(door: Door) -> None:
@@ -91,9 +91,11 @@ async def test_an_award_of_another_server_or_of_nowhere_is_a_problem_of_its_row(
         content = await office.result_bytes(first)
         elsewhere = Actor(OTHER.id, OTHER.name, "700000000000000002")
         preview = await office.draft(content, actor=elsewhere)
-        assert [one.kind for one in preview.problems] == ["unknown-award", "unknown-award"]
+        assert [one.kind for one in await office.problems(preview)] == ["unknown-award", "unknown-award"]
         preview = await office.draft(file_of([(IDS[0], 5, 99999999)], "discord_id,amount,award_id"))
-        assert [(one.line, one.column, one.kind) for one in preview.problems] == [(2, "award_id", "unknown-award")]
+        assert [(one.line, one.column, one.kind) for one in await office.problems(preview)] == [
+            (2, "award_id", "unknown-award")
+        ]
 
 
 async def test_one_award_is_continued_for_one_recipient_only(door: Door) -> None:
@@ -102,7 +104,7 @@ async def test_one_award_is_continued_for_one_recipient_only(door: Door) -> None
         (refused,) = await office.awards(first)
         rows = [(STRANGERS[0], 10, refused.id), (IDS[0], 10, refused.id)]
         preview = await office.draft(file_of(rows, "discord_id,amount,award_id"))
-        assert [(one.line, one.kind) for one in preview.problems] == [(3, "repeated-award")]
+        assert [(one.line, one.kind) for one in await office.problems(preview)] == [(3, "repeated-award")]
         recorded = await office.confirm(preview, good_rows=True)
         assert recorded.awards == 1
 
@@ -203,7 +205,10 @@ async def test_a_retry_is_judged_like_new_rows(door: Door) -> None:
         first = await office.send(file_of([(STRANGERS[0], 10), (STRANGERS[1], 500), (MOD.id, 10)]))
         assert await office.states(first) == "RRR"
         preview = await retry(office, first, limits=Limits(max_award=100, may_award_self=False))
-        assert {(one.line, one.kind) for one in preview.problems} == {(3, "over-limit"), (4, "self-award")}
+        assert {(one.line, one.kind) for one in await office.problems(preview)} == {
+            (3, "over-limit"),
+            (4, "self-award"),
+        }
         assert preview.totals.rows == 1
 
 

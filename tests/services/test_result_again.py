@@ -53,7 +53,7 @@ async def test_what_was_left_out_in_doubt_is_told_as_it_stands_now(door: Door) -
         (row, _) = await office.result(second)
         assert (row["status"], row["detail"]) == ("written-off", "written off as award 1 in batch 1")
         preview = await office.draft(await office.result_bytes(second))
-        assert [one.kind for one in preview.problems] == ["written-off"]
+        assert [one.kind for one in await office.problems(preview)] == ["written-off"]
 
 
 async def test_left_out_rows_are_told_after_the_draft_is_gone(door: Door) -> None:
@@ -120,7 +120,7 @@ async def test_a_row_with_an_award_id_that_is_not_its_own_is_a_problem(who: str,
     async with door.open() as office:
         await office.send(paying(IDS[:1]))
         preview = await office.draft(file_of([(who, amount, 1)], KNOWN))
-        (problem,) = preview.problems
+        (problem,) = await office.problems(preview)
         assert (problem.line, problem.column, problem.kind) == (2, "award_id", "other-award")
         assert "clear the award_id cell to send this row as a new award" in problem.message
         assert (await office.draft(file_of([(IDS[0], 10, 1)], KNOWN))).totals.problems == 0
@@ -137,10 +137,10 @@ async def test_a_row_whose_award_was_taken_back_is_not_called_paid(door: Door) -
         recorded = await office.confirm(undo)
         await office.quiet()
         preview = await office.draft(content)
-        assert [(one.line, one.column, one.kind) for one in preview.problems] == [
+        assert [(one.line, one.column, one.kind) for one in await office.problems(preview)] == [
             (line, "award_id", "taken-back") for line in (2, 3)
         ]
-        assert f"award 1 was taken back in batch {recorded.batch_id}" in preview.problems[0].message
+        assert f"award 1 was taken back in batch {recorded.batch_id}" in (await office.problems(preview))[0].message
         assert not any(one.kind == "already-awarded" for one in preview.warnings)
         again = await office.send(paying(IDS[:2]))
         assert await office.states(again) == "AA"

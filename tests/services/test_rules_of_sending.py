@@ -62,7 +62,7 @@ async def test_a_limit_on_one_award_holds_for_rows_and_for_sums(door: Door) -> N
     rows = [(IDS[0], 101), (IDS[1], 60), (IDS[2], 50), (IDS[1], 60), (IDS[3], -101)]
     async with door.open() as office:
         preview = await office.draft(file_of(rows), limits=limits)
-        assert [(one.line, one.kind) for one in preview.problems] == [
+        assert [(one.line, one.kind) for one in await office.problems(preview)] == [
             (2, "over-limit"),
             (3, "over-limit"),
             (5, "over-limit"),
@@ -101,7 +101,10 @@ async def test_a_limit_of_members_and_an_amount_of_nothing_are_problems(door: Do
         wish = Wish(office.app.services.programmes.get("drip-credentials"), reason="Quest")
         members_named = [(IDS[0], 50), (IDS[1], 101), (IDS[2], 0), (IDS[0], 25)]
         preview = await submitting.draft_members(members_named, wish, MOD, Limits(max_award=100))
-        assert {(one.line, one.kind) for one in preview.problems} == {(2, "over-limit"), (3, "nothing-to-pay")}
+        assert {(one.line, one.kind) for one in await office.problems(preview)} == {
+            (2, "over-limit"),
+            (3, "nothing-to-pay"),
+        }
         assert (preview.totals.rows, preview.totals.total) == (1, 75)
         recorded = await office.confirm(preview, good_rows=True)
         await office.quiet()
@@ -119,7 +122,7 @@ async def test_nobody_awards_themselves_unless_they_may(door: Door) -> None:
     rows = [(MOD.id, 10), (IDS[0], 10), (OTHER.id, -10)]
     async with door.open() as office:
         preview = await office.draft(file_of(rows), limits=STRICT)
-        assert [(one.line, one.kind) for one in preview.problems] == [(2, "self-award")]
+        assert [(one.line, one.kind) for one in await office.problems(preview)] == [(2, "self-award")]
         assert (await office.draft(file_of(rows))).totals.problems == 0
         own_loss = await office.draft(file_of([(MOD.id, -10)]), limits=STRICT)
         assert own_loss.totals.problems == 0
@@ -421,7 +424,7 @@ async def test_a_customer_map_pays_whom_it_names_and_says_whom_it_does_not(door:
     (door.directory / "map.csv").write_text(f"discord_id,customer_id\n{IDS[0]},shop-1\n", encoding="utf-8")
     async with door.open(GAMEBALL_CUSTOMER_MAP="map.csv") as office:
         preview = await office.draft(paying(IDS[:2]), "gameball", limits=STRICT)
-        assert [(one.line, one.kind) for one in preview.problems] == [(3, "wrong-type")]
+        assert [(one.line, one.kind) for one in await office.problems(preview)] == [(3, "wrong-type")]
         await office.confirm(preview, limits=STRICT, good_rows=True)
         await office.quiet()
         assert await office.states(1) == "A"

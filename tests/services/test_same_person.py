@@ -118,7 +118,7 @@ async def test_a_corrected_name_that_is_another_person_does_not_continue_the_awa
         assert await office.states(first) == "R"
         corrected = [("", drip_ids[0], -600, 1), (IDS[1], "", -600, 1)]
         preview = await office.draft(file_of(corrected, known), "drip-members")
-        assert [(one.line, one.kind) for one in preview.problems] == [(3, "repeated-award")]
+        assert [(one.line, one.kind) for one in await office.problems(preview)] == [(3, "repeated-award")]
         assert preview.totals.rows == 1
         await office.confirm(preview, good_rows=True)
 

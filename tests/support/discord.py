@@ -274,7 +274,7 @@ async def discord_world(
     # SimCord waits for timers that are due within its patience: every idle connection of a provider has one, and every
     # receipt of a batch that is not over.
     idle = mock.patch.object(http, "KEEP_ALIVE", 3600.0)
-    following = mock.patch.object(receipts, "STEP_SECONDS", 600.0)
+    following = mock.patch.multiple(receipts, STEP_SECONDS=600.0, START_SECONDS=600.0)
     with idle, following:
         async with running_sandbox("--drip-plan", plan) as sandbox:
             values = {**sandbox.environ(), "DRIP_RATE_PLAN": plan, "BURSAR_SERVER_IDS": str(SERVER_ID), **environ}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.domain.drafting import NO_MATCHES, DraftTotals, EarlierBatch, Matches, StagedRow
+from bot.domain.drafting import NO_MATCHES, Alike, DraftTotals, EarlierBatch, Matches, StagedRow
 from bot.domain.intake import FileFacts
 from bot.domain.model import (
     Actor,
@@ -106,6 +106,7 @@ def preview(**changes: Any) -> Preview:
         "largest": (member(1, 500), member(2, 250), member(3, 250)),
         "sample": tuple(member(number) for number in range(1, 6)),
         "problems": (),
+        "kinds_of_problems": len(changes.get("problems", ())),
         "unresolved": (),
         "matches": NO_MATCHES,
         "matches_harmless": False,
@@ -116,13 +117,13 @@ def preview(**changes: Any) -> Preview:
     return Preview(**{**values, **changes})
 
 
-BAD_ROWS = (
+BAD_ROWS = tuple(Alike(problem, 1, ()) for problem in (
     Problem(17, "discord_id", "damaged-id", "1.23457E+17 was rounded by a spreadsheet; format the column as text"),
     Problem(40, "points", "bad-amount", "12.5 is a fraction, and this programme counts whole points"),
     Problem(41, "discord_id", "bad-id", "@everyone is no Discord id"),
     Problem(212, None, "two-recipients", "the row names two recipients"),
     Problem(980, "points", "over-limit", "50,000 is above the limit of 10,000 for one award"),
-)
+))  # fmt: skip
 
 DUPLICATES = Notice("duplicate", "3 recipients are in the file more than once; their rows are added up", (12, 80, 411))
 

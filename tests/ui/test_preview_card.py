@@ -8,7 +8,7 @@ import discord
 import pytest
 
 from bot.domain.approving import Approval, ApprovalState
-from bot.domain.drafting import EarlierBatch, Matches
+from bot.domain.drafting import Alike, EarlierBatch, Matches
 from bot.domain.model import Actor, Notice, Problem, Recipient, RecipientType, Refusal
 from bot.services.rules import Limits, ServerRules
 from bot.services.submitting import Preview
@@ -169,11 +169,23 @@ def test_a_repeat_under_another_period_is_one_line_and_no_question() -> None:
 
 
 def test_problems_name_the_spreadsheet_row_the_column_and_the_reason() -> None:
-    text = text_of(preview_card(preview(problems=BAD_ROWS, totals=totals(1198, problems=7)), FRAME))
+    shown = preview(problems=BAD_ROWS, kinds_of_problems=7, totals=totals(1198, problems=7))
+    text = text_of(preview_card(shown, FRAME))
     assert "**7 rows are bad and stop the send**" in text
     assert "- Row 17, `discord_id`: 1.23457E+17 was rounded by a spreadsheet; format the column as text" in text
     assert "- Row 212: the row names two recipients" in text
-    assert "- … and 2 more" in text
+    assert "- … and 2 other kinds of problems" in text
+
+
+def test_rows_with_one_kind_of_problem_are_one_line() -> None:
+    first = Problem(2, "amount", "bad-amount", "“7,5” is a fraction, and this programme counts whole points")
+    two, many = replace(first, line=4, column=None), replace(first, line=9, column="who")
+    alike = (Alike(first, 1, ()), Alike(two, 2, (1005,)), Alike(many, 1207, (10, 11, 12, 13, 14)))
+    text = text_of(preview_card(preview(problems=alike, totals=totals(0, problems=1210)), FRAME))
+    said = "“7,5” is a fraction, and this programme counts whole points"
+    assert f"- Row 2, `amount`: {said}\n- Row 4: {said}; likewise row 1,005\n" in text
+    assert f"- Row 9, `who`: {said}; likewise rows 10, 11, 12, 13, 14 and 1,201 more" in text
+    assert "other kinds" not in text
 
 
 def test_an_ambiguous_file_asks_with_a_menu() -> None:
@@ -218,7 +230,10 @@ def worst() -> Preview:
         sample=people[:5],
         largest=people[:3],
         unresolved=people,
-        problems=tuple(Problem(10**5 + n, long, "kind", long) for n in range(10)),
+        problems=tuple(
+            Alike(Problem(10**5 + n, long, "kind", long), 10**6, tuple(range(10**6, 10**6 + 5))) for n in range(5)
+        ),
+        kinds_of_problems=99,
         warnings=tuple(Notice("kind", long, tuple(range(50))) for _ in range(20)),
         matches=Matches(500, 5, tuple(EarlierBatch(10**6 + n, long, NOW_MS, long, 5) for n in range(10))),
     )
