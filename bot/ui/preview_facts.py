@@ -161,11 +161,13 @@ def problem_lines(preview: Preview) -> list[str]:
         head = f"**{count(bad, 'row is bad and stops', 'rows are bad and stop')} the send**"
     else:
         head = f"**{count(bad, 'member is', 'members are')} left out**"
-    return [head, *listing(shown, preview.kinds_of_problems, noun="other kinds of problems")]
+    one_more = preview.kinds_of_problems - len(shown) == 1
+    noun = "other kind of problem" if one_more else "other kinds of problems"
+    return [head, *listing(shown, preview.kinds_of_problems, noun=noun)]
 
 
 def _alike(problems: Alike, noun: str) -> str:
-    """``Row 17, `amount`: …; likewise rows 18, 19 and 7 more``."""
+    """``Row 17, `amount`: … · the same kind in rows 18, 19 and 7 more``."""
     first = problems.first
     column = f", `{_code(first.column)}`" if first.column else ""
     line = f"{noun.capitalize()} {first.line:,}{column}: {escape(first.message, 160)}"
@@ -173,7 +175,8 @@ def _alike(problems: Alike, noun: str) -> str:
         return line
     more = problems.lines - 1 - len(problems.next)
     others = ", ".join(f"{one:,}" for one in problems.next)
-    return f"{line}; likewise {noun}{'s' if problems.lines > 2 else ''} {others}{f' and {more:,} more' if more else ''}"
+    rows = f"{noun}{'s' if problems.lines > 2 else ''} {others}{f' and {more:,} more' if more else ''}"
+    return f"{line} · the same kind in {rows}"
 
 
 def limit_lines(preview: Preview) -> list[str]:

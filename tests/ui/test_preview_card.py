@@ -183,9 +183,11 @@ def test_rows_with_one_kind_of_problem_are_one_line() -> None:
     alike = (Alike(first, 1, ()), Alike(two, 2, (1005,)), Alike(many, 1207, (10, 11, 12, 13, 14)))
     text = text_of(preview_card(preview(problems=alike, totals=totals(0, problems=1210)), FRAME))
     said = "“7,5” is a fraction, and this programme counts whole points"
-    assert f"- Row 2, `amount`: {said}\n- Row 4: {said}; likewise row 1,005\n" in text
-    assert f"- Row 9, `who`: {said}; likewise rows 10, 11, 12, 13, 14 and 1,201 more" in text
-    assert "other kinds" not in text
+    assert f"- Row 2, `amount`: {said}\n- Row 4: {said} · the same kind in row 1,005\n" in text
+    assert f"- Row 9, `who`: {said} · the same kind in rows 10, 11, 12, 13, 14 and 1,201 more" in text
+    assert "other kind" not in text
+    text = text_of(preview_card(preview(problems=alike, kinds_of_problems=4, totals=totals(0, problems=1210)), FRAME))
+    assert "- … and 1 other kind of problem\n" in text
 
 
 def test_an_ambiguous_file_asks_with_a_menu() -> None:
