@@ -207,8 +207,9 @@ def campaign_lines(preview: Preview) -> list[str]:
     rows = preview.campaign.rows
     if not rows:
         return []
-    paid = count(rows, "recipient was", "recipients were")
-    return [f"{paid} already paid for “{escape(preview.draft.label or '', 60)}”, whatever the amount."]
+    noun = counted(preview)
+    what = f"1 {noun} is for a recipient" if rows == 1 else f"{rows:,} {noun}s are for recipients"
+    return [f"{what} already paid for “{escape(preview.draft.label or '', 60)}”, whatever the amount."]
 
 
 def budget_lines(preview: Preview) -> list[str]:

@@ -17,7 +17,7 @@ async def test_a_corrected_list_pays_only_who_was_not_yet_paid_for_the_week(tmp_
         await world.press(world.mod, first, "Send 5 awards")
         await world.quiet()
         second = await world.bulk(world.mod, file=(name, csv_of(world, rows(world, 70))))
-        assert "5 recipients were already paid for “Week 31”, whatever the amount." in second.text
+        assert "5 rows are for recipients already paid for “Week 31”, whatever the amount." in second.text
         assert "Send 8 awards" in second.buttons
         (label,) = [one for one in second.buttons if "not yet paid for" in one]
         assert label == "Send only 3 not yet paid for “Week 31”"
@@ -29,7 +29,7 @@ async def test_a_corrected_list_pays_only_who_was_not_yet_paid_for_the_week(tmp_
         lines = world.file(result, "batch-2-result.csv").splitlines()
         assert sum("not sent: batch 1 has an award for this campaign already" in line for line in lines) == 5
         third = await world.bulk(world.mod, file=(name, csv_of(world, rows(world, 90))))
-        assert "8 recipients were already paid" in third.text
+        assert "8 rows are for recipients already paid" in third.text
         assert not [one for one in third.buttons if "not yet paid for" in one]
 
 

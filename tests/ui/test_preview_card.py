@@ -8,7 +8,7 @@ import discord
 import pytest
 
 from bot.domain.approving import Approval, ApprovalState
-from bot.domain.drafting import Alike, EarlierBatch, Matches
+from bot.domain.drafting import Alike, CampaignPaid, EarlierBatch, Matches
 from bot.domain.model import Actor, Notice, Problem, Recipient, RecipientType, Refusal
 from bot.services.rules import Limits, ServerRules
 from bot.services.submitting import Preview
@@ -175,6 +175,19 @@ def test_problems_name_the_spreadsheet_row_the_column_and_the_reason() -> None:
     assert "- Row 17, `discord_id`: 1.23457E+17 was rounded by a spreadsheet; format the column as text" in text
     assert "- Row 212: the row names two recipients" in text
     assert "- … and 2 other kinds of problems" in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines", "said"),
+    [
+        (7, 8, "7 rows are for recipients already paid for “Week 31”, whatever the amount."),
+        (7, 15, "7 awards are for recipients already paid for “Week 31”, whatever the amount."),
+        (1, 8, "1 row is for a recipient already paid for “Week 31”, whatever the amount."),
+    ],
+)
+def test_who_was_paid_for_the_period_is_counted_in_rows(rows: int, lines: int, said: str) -> None:
+    shown = preview(campaign=CampaignPaid(rows, 70), totals=totals(8, recipients=6, lines=lines))
+    assert said in text_of(preview_card(shown, FRAME)).splitlines()
 
 
 def test_rows_with_one_kind_of_problem_are_one_line() -> None:
