@@ -49,6 +49,7 @@ async def test_a_role_gets_a_weekly_budget_and_the_preview_tells_what_is_left(tm
 async def test_two_previews_that_fit_alone_do_not_both_fit(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         await set_budget(world, world.mod, week="500")
+        await world.setting("start_delay_seconds", 0)
         one = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world, 50))))
         two = await world.bulk(world.mod, file=("b.csv", csv_of(world, rows(world, 40))))
         await world.press(world.mod, one, send(one))
