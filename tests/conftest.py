@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import hypothesis
@@ -23,10 +22,18 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Tell pytest-cov which tests are not traced, for tracing doubles a test's time: those that see the same code from
+LONGEST = ("crash/test_random_kills.py", "simulation/test_campaign.py")
+"""The files with tests of half a minute."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest tests begin first: whoever runs tests then has short ones left for the end, and what needs a
+    processor all the time runs beside what waits for neighbours.
+
+    Tell pytest-cov which tests are not traced, for tracing doubles a test's time: those that see the same code from
     farther away, and those that Hypothesis repeats a hundred times."""
     here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(here).as_posix() not in LONGEST)
     for item in items:
         is_repeated = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         if is_repeated or item.path.relative_to(here).parts[0] not in TRACED:
