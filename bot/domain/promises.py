@@ -75,7 +75,7 @@ _LANES: Final[Mapping[LaneKind, str]] = {
 
 _DISTURBED: Final = (
     "No call is made for now: the operator's check accounts do not hold what this ledger expects"
-    " (`bursar doctor` says what they hold)."
+    " (bursar doctor says what they hold)."
 )
 """What takes its place where it is not as it should be."""
 
@@ -190,7 +190,7 @@ def _of_nobody(kind: ProviderKind, known: Mapping[str, Known]) -> str:
         return ""
     return (
         "Doubts about wallets, e-mail addresses and Twitter ids that seem to be nobody's may go to a person: no probe "
-        "has shown that Drip would tell whose they are (`linked-login`)."
+        "has shown that Drip would tell whose they are (linked-login)."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bot.domain.budgets import Period
-from bot.domain.drafting import Alike, EarlierBatch, Matches, StagedRow
+from bot.domain.drafting import Alike, DraftTotals, EarlierBatch, Matches, StagedRow
 from bot.domain.intake import DELIMITER_NAMES, ENCODING_NAMES
 from bot.domain.model import Duplicates, Notice, RecipientType
 from bot.services.approving import ApprovalState
@@ -60,10 +60,16 @@ def totals_line(preview: Preview) -> str:
     if totals.lines > totals.rows:
         line += f" · from {count(totals.lines, 'row')}"
     if totals.deductions:
-        line += f"\n**{count(totals.deductions, 'of them takes', 'of them take')} points away**"
+        line += f"\n**{_takers(totals)} points away**"
         if totals.may_take_less:
             line += " · no more than there is: the result says where it was less"
     return line
+
+
+def _takers(totals: DraftTotals) -> str:
+    if totals.deductions < totals.rows:
+        return count(totals.deductions, "of them takes", "of them take")
+    return "It takes" if totals.rows == 1 else "All of them take"
 
 
 def wish_lines(preview: Preview, title: str) -> list[str]:

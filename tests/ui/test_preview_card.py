@@ -190,6 +190,20 @@ def test_who_was_paid_for_the_period_is_counted_in_rows(rows: int, lines: int, s
     assert said in text_of(preview_card(shown, FRAME)).splitlines()
 
 
+@pytest.mark.parametrize(
+    ("rows", "deductions", "said"),
+    [
+        (3, 1, "**1 of them takes points away**"),
+        (3, 2, "**2 of them take points away**"),
+        (3, 3, "**All of them take points away**"),
+        (1, 1, "**It takes points away**"),
+    ],
+)
+def test_what_takes_points_away_is_said_apart(rows: int, deductions: int, said: str) -> None:
+    shown = preview(totals=totals(rows, deductions=deductions, total=-50 * deductions))
+    assert said in text_of(preview_card(shown, FRAME)).splitlines()
+
+
 def test_rows_with_one_kind_of_problem_are_one_line() -> None:
     first = Problem(2, "amount", "bad-amount", "“7,5” is a fraction, and this programme counts whole points")
     two, many = replace(first, line=4, column=None), replace(first, line=9, column="who")
