@@ -28,6 +28,12 @@ SLOW = {"service": "drip", "path": "/transaction", "kind": "slow", "ms": 150}
 BAD_KEY = {"service": "drip", "path": "/transaction", "kind": "401"}
 
 
+@pytest.fixture
+def edited_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is under way is shown soon, so that it need not be under way for long."""
+    monkeypatch.setattr(board_module, "EDIT_EVERY_SECONDS", 0.3)
+
+
 async def test_a_batch_has_one_message_from_its_recording_to_its_result(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         batch_id = await record_file(world, [(member.id, 50) for member in world.members[:3]], delay=0.6)
@@ -177,10 +183,11 @@ async def test_a_refusal_of_discord_disturbs_no_award_and_is_tried_again(tmp_pat
         assert await world.paid() != {}
 
 
+@pytest.mark.usefixtures("edited_often")
 async def test_a_board_goes_on_after_a_restart_with_the_same_message(tmp_path: Path) -> None:
     async with discord_world(tmp_path, DRIP_MEMBERS_BATCH_SIZE="1") as world:
         await without_board()
-        await world.sandbox.faults({**SLOW, "ms": 4000})
+        await world.sandbox.faults({**SLOW, "ms": 2000})
         first = StaffBoard(world.app.services, lambda: world.client)
         world.app.watchers.add(first)
         async with running(first):
@@ -215,6 +222,7 @@ async def test_a_message_under_way_is_edited_every_few_seconds_at_most(tmp_path:
         assert await world.calls() == 8
 
 
+@pytest.mark.usefixtures("edited_often")
 async def test_a_batch_whose_ring_is_not_free_yet_says_when_it_goes_on_and_then_that_it_did(tmp_path: Path) -> None:
     async with discord_world(tmp_path, DRIP_RING=f"{OWN},{OTHER}", BURSAR_SETTLE_AFTER="3") as world:
         await world.sandbox.seed(members=[{"drip_id": place, "balance": 0} for place in (OWN, OTHER)])
@@ -222,17 +230,18 @@ async def test_a_batch_whose_ring_is_not_free_yet_says_when_it_goes_on_and_then_
         batch_id = await record(world, [50, 20])
         board = await board_says(world, batch_id, "Next call <t:")
         assert "the operator's check accounts take one at a time. Nothing has to be done.\n1 call to go" in board.text
-        await world.sandbox.faults({**SLOW, "ms": 4000})
+        await world.sandbox.faults({**SLOW, "ms": 2000})
         board = await board_says(world, batch_id, "2 on the way")
         assert "Next call" not in board.text
         await board_says(world, batch_id, "Done")
 
 
+@pytest.mark.usefixtures("edited_often")
 async def test_a_call_whose_answers_are_lost_is_said_to_be_sent_again(tmp_path: Path) -> None:
     async with discord_world(tmp_path, DRIP_RING=f"{OWN},{OTHER}", BURSAR_SETTLE_AFTER="1") as world:
         await world.sandbox.seed(members=[{"drip_id": place, "balance": 0} for place in (OWN, OTHER)])
         assert await lay(world.app, MEMBERS) == [Health.OK]
-        lost = {"path": "/members/transaction", "nth": [1, 2, 3, 4]}
+        lost = {"path": "/members/transaction", "nth": [1, 2, 3]}
         await world.sandbox.faults({"match": lost, "kind": "reset-before-apply"})
         batch_id = await record(world, [50, 20])
         board = await board_says(world, batch_id, "so the same call is sent again until there is one")
