@@ -175,7 +175,7 @@ class _Job:
                 hint="Take those rows out of the file, or say --again to pay them a second time.",
             )
         if not summary["rows"]:
-            raise Refused("there is no good row to send", hint="What is said of the file above tells why.")
+            raise Refused("nothing in this file is to be sent", hint="What is said of the file above tells why.")
         if not self.options.yes and not questions.can_ask():
             raise Refused("nobody can be asked here, because this is no terminal", hint="Say --yes to send.")
 
