@@ -25,6 +25,8 @@ class StagedRow(NamedTuple):
     """Why there is nobody to send to: becomes a rejected award."""
     reverses: int | None = None
     """The award that this row takes back."""
+    amounts: tuple[int, ...] | None = None
+    """What each of ``lines`` says; ``None``: ``amount`` is all that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +82,6 @@ class DraftTotals:
     def taken(self) -> int:
         """Sum of what would be deducted, as a positive number."""
         return (self.total_absolute - self.total) // 2
-
-
-class AddedUp(NamedTuple):
-    """An earlier award that several rows were added up to."""
-
-    award_id: int
-    amount: int
-    rows: int
-    """How many there were."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -341,6 +341,8 @@ class Award:
     continues: int | None
     reverses: int | None = None
     """The award that this one takes back."""
+    amounts: tuple[int, ...] | None = None
+    """What each of ``lines`` says, where there are several and that is known."""
 
 
 @dataclass(frozen=True, slots=True)

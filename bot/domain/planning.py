@@ -12,6 +12,7 @@ from typing import Final
 from bot.domain.amounts import LARGEST, display
 from bot.domain.drafting import DraftTotals, LeftOut, Matches, StagedRow
 from bot.domain.model import Duplicates, Notice, Problem, Unit
+from bot.domain.repeats import rows_of
 
 REASON_MAX: Final = 200
 """Characters of a reason that merged rows have together."""
@@ -133,7 +134,10 @@ def _once(rows: Sequence[StagedRow], unit: Unit, outcome: _Outcome) -> None:
 
 def _merged(rows: Sequence[StagedRow], amount: int) -> StagedRow:
     reasons = "; ".join(dict.fromkeys(row.reason for row in rows if row.reason))
-    return rows[0]._replace(lines=tuple(_lines(rows)), amount=amount, reason=reasons[:REASON_MAX].rstrip() or None)
+    lines, reason = tuple(_lines(rows)), reasons[:REASON_MAX].rstrip() or None
+    each = {line: said for row in rows for line, said in rows_of(row).items()}
+    amounts = tuple(each[line] for line in lines) if len(each) == len(lines) else None
+    return rows[0]._replace(lines=lines, amounts=amounts, amount=amount, reason=reason)
 
 
 def _lines(rows: Iterable[StagedRow]) -> list[int]:
@@ -143,7 +147,8 @@ def _lines(rows: Iterable[StagedRow]) -> list[int]:
 def _about_duplicates(groups: Sequence[Sequence[StagedRow]], policy: Duplicates) -> Sequence[Notice]:
     if not groups or policy is Duplicates.REFUSE:
         return ()
-    who = "1 recipient appears" if len(groups) == 1 else f"{len(groups):,} recipients appear"
+    recipients = len({group[0].target or group[0].recipient.key for group in groups})
+    who = "1 recipient appears" if recipients == 1 else f"{recipients:,} recipients appear"
     what = {
         Duplicates.SUM: "their amounts are added up",
         Duplicates.APART: "each row is sent as an award of its own",

@@ -19,7 +19,6 @@ _COLUMNS: Final = (
     "id, state, created_at, expires_at, source, server_id, actor_id, actor_name, programme, kind, account, currency,"
     " unit, template, reason, label, file_name, file_sha256, parent_id, request, summary, content_hash, batch_id"
 )
-NEWEST_AWARD: Final = "(SELECT coalesce(max(id), 0) FROM awards)"
 _OVER: Final = "(state IN ('cancelled', 'recorded') OR expires_at <= ?)"
 
 
@@ -31,9 +30,9 @@ def create(connection: sqlite3.Connection, new: NewDraft, packed: Spool | None, 
         _files.store(connection, new.file_sha256, new.file_content.size, content)
     to = new.destination
     (draft_id,) = connection.execute(
-        "INSERT INTO drafts (state, created_at, expires_at, source, server_id, actor_id, actor_name, programme, kind,"  # noqa: S608 # our words
-        " account, currency, unit, template, reason, label, file_name, file_sha256, parent_id, request, awards_seen)"
-        f" VALUES ('reading', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {NEWEST_AWARD}) RETURNING id",
+        "INSERT INTO drafts (state, created_at, expires_at, source, server_id, actor_id, actor_name, programme, kind,"
+        " account, currency, unit, template, reason, label, file_name, file_sha256, parent_id, request)"
+        " VALUES ('reading', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         (
             *(now, expires, new.source, new.actor.server_id, new.actor.id, new.actor.name, new.programme),
             *(to.kind.value, to.account, to.currency, to.unit.value, to.template, new.reason, new.label),

@@ -14,6 +14,7 @@ from bot.errors import DraftGone, LimitExceeded, Refused
 from bot.ledger import _drafts, _recording, _rows, _staging, budgets, difference, halts, matching, server_settings, undo
 from bot.ledger._draft_values import Draft, DraftState
 from bot.ledger._recording import Sums
+from bot.ledger.comparing import Comparison, compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,7 @@ class StaleMatches(Exception):  # named for what it carries
 
 
 class StaleSums(Exception):  # named for what it tells
-    """Rows of the draft's file were added up before an award to their recipient was recorded: the file has to be read
-    again to see which of them that award was."""
+    """Rows that were added up were paid since, not all of them by one award: they have to be parted first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,10 @@ def judge(connection: sqlite3.Connection, draft_id: int, confirmation: Confirmat
     halts.refuse(connection, draft.actor.server_id)
     _check_rules(connection, confirmation)
     undo.check(connection, draft)
-    if draft.file_sha256 is not None and matching.has_old_sums(
-        connection, matching.scope(connection, draft_id, now, matching.DAYS)
-    ):
+    lately = compare(connection, draft_id, now)
+    if lately.hides_paid_rows():
         raise StaleSums
-    skipped = _skipped(connection, draft, confirmation, now)
+    skipped = _skipped(connection, draft, confirmation, lately)
     sums = _recording.sums(connection, draft_id, _rows.as_json(list(skipped)))
     _check_sums(sums, draft, confirmation, len(skipped))
     _check_budgets(connection, sums, draft, confirmation, now)
@@ -142,24 +141,27 @@ def _check_draft(connection: sqlite3.Connection, draft: Draft, confirmation: Con
         )
 
 
-def _skipped(connection: sqlite3.Connection, draft: Draft, confirmation: Confirmation, now: int) -> dict[int, str]:
+def _skipped(
+    connection: sqlite3.Connection, draft: Draft, confirmation: Confirmation, lately: Comparison
+) -> dict[int, str]:
     """The rows to leave out because they were paid before: by line, the reason."""
     if confirmation.difference or confirmation.skip_matched:
-        return left_out(connection, draft, now, difference_only=confirmation.difference)
-    matches = matching.find(connection, matching.scope(connection, draft.id, now, matching.DAYS))
+        return left_out(connection, draft, lately, difference_only=confirmation.difference)
+    matches = lately.matches()
     decided = confirmation.again or confirmation.matches_are_harmless
     if matches.rows and not (decided and matches.mark == confirmation.matches_seen):
         raise StaleMatches(matches)
     return {}
 
 
-def left_out(connection: sqlite3.Connection, draft: Draft, now: int, *, difference_only: bool) -> dict[int, str]:
+def left_out(
+    connection: sqlite3.Connection, draft: Draft, lately: Comparison, *, difference_only: bool
+) -> dict[int, str]:
     """The rows that are left out now by such a choice, with the reason: who was paid for the campaign
     (``difference_only``), or what was paid lately."""
     if difference_only:
-        return difference.skipped(connection, draft, now)
-    paid = matching.lines(connection, matching.scope(connection, draft.id, now, matching.DAYS))
-    return {line: matching.LEFT_OUT.format(batch=by) for line, by in paid.items()}
+        return difference.skipped(connection, draft, lately)
+    return {line: matching.LEFT_OUT.format(batch=by) for line, by in lately.lines().items()}
 
 
 def left_out_mark(lines: Iterable[int]) -> str:

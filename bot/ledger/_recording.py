@@ -96,10 +96,10 @@ def insert_awards(connection: sqlite3.Connection, draft_id: int, batch_id: int, 
     try:
         # Awards are never deleted, so SQLite's next ids are those that the batch was promised.
         connection.execute(
-            "INSERT INTO awards (batch_id, line, lines, recipient_type, recipient_value, recipient_source, key, target,"  # noqa: S608 # our words
-            " amount, reason, continues, reverses, state, lot, detail, changed_at)"
-            " SELECT ?3, line, lines, recipient_type, recipient_value, recipient_source, key, target, amount, reason,"
-            " continues, reverses, iif(unresolved IS NULL, 'planned', 'rejected'),"
+            "INSERT INTO awards (batch_id, line, lines, amounts, recipient_type, recipient_value, recipient_source,"  # noqa: S608 # our words
+            " key, target, amount, reason, continues, reverses, state, lot, detail, changed_at)"
+            " SELECT ?3, line, lines, amounts, recipient_type, recipient_value, recipient_source, key, target, amount,"
+            " reason, continues, reverses, iif(unresolved IS NULL, 'planned', 'rejected'),"
             f" unresolved IS NULL AND target GLOB '{CREDENTIAL_TARGET}*', unresolved, ?4"
             f" FROM draft_rows WHERE {_KEPT} ORDER BY line",
             (draft_id, skipped, batch_id, now),

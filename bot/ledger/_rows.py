@@ -32,12 +32,13 @@ BATCH: Final = (
 )
 AWARD: Final = (
     "a.id, a.batch_id, a.line, a.lines, a.recipient_type, a.recipient_value, a.recipient_source, a.target, a.amount,"
-    " a.reason, a.state, a.attempts, a.attempt_id, a.detail, a.balance, a.changed_at, a.continues, a.reverses"
+    " a.reason, a.state, a.attempts, a.attempt_id, a.detail, a.balance, a.changed_at, a.continues, a.reverses,"
+    " a.amounts"
 )
 ITEM: Final = "a.id, a.recipient_type, a.recipient_value, a.recipient_source, a.target, a.amount, a.reason"
 STAGED: Final = (
     "d.line, d.lines, d.recipient_type, d.recipient_value, d.recipient_source, d.target, d.amount, d.reason,"
-    " d.continues, d.unresolved, d.reverses"
+    " d.continues, d.unresolved, d.reverses, d.amounts"
 )
 
 _TYPES: Final = {kind.value: kind for kind in RecipientType}
@@ -73,7 +74,7 @@ def batch(row: Row) -> Batch:
 def award(row: Row) -> Award:
     """From the columns ``AWARD``."""
     id_, batch_id, line, lines, type_, value, source, target, amount, reason, state, *rest = row
-    attempts, attempt_id, detail, balance, changed_at, continues, reverses = rest
+    attempts, attempt_id, detail, balance, changed_at, continues, reverses, amounts = rest
     return Award(
         id=id_,
         batch_id=batch_id,
@@ -91,6 +92,7 @@ def award(row: Row) -> Award:
         changed_at=changed_at,
         continues=continues,
         reverses=reverses,
+        amounts=amounts_of(amounts),
     )
 
 
@@ -102,7 +104,7 @@ def item(row: Row) -> Item:
 
 def staged(row: Row) -> StagedRow:
     """From the columns ``STAGED``."""
-    line, lines, type_, value, source, target, amount, reason, continues, unresolved, reverses = row
+    line, lines, type_, value, source, target, amount, reason, continues, unresolved, reverses, amounts = row
     return StagedRow(
         line,
         tuple(json.loads(lines)) if lines is not None else None,
@@ -113,32 +115,39 @@ def staged(row: Row) -> StagedRow:
         continues,
         unresolved,
         reverses,
+        amounts_of(amounts),
     )
 
 
 def draft_row(draft_id: int, row: StagedRow) -> Row:
     """The values of a whole ``draft_rows`` row, in the order of its columns."""
-    who = row.recipient
+    line, lines, who, target, amount, reason, continues, unresolved, reverses, amounts = row
     return (
         draft_id,
-        row.line,
-        as_json(row.lines) if row.lines is not None and len(row.lines) > 1 else None,
+        line,
+        as_json(lines) if lines is not None and len(lines) > 1 else None,
+        None if amounts is None else as_json(amounts),
         who.type.value,
         who.value,
         who.source,
         who.key,
-        row.target,
-        row.amount,
-        row.reason,
-        row.continues,
-        row.unresolved,
-        row.reverses,
+        target,
+        amount,
+        reason,
+        continues,
+        unresolved,
+        reverses,
     )
 
 
 def lines_of(line: int, lines: str | None) -> tuple[int, ...]:
     """Every original line behind a row."""
     return tuple(json.loads(lines)) if lines is not None else (line,)
+
+
+def amounts_of(amounts: str | None) -> tuple[int, ...] | None:
+    """What each of them says, where that is known."""
+    return None if amounts is None else tuple(json.loads(amounts))
 
 
 def as_json(value: object) -> str:

@@ -25,8 +25,8 @@ ATTEMPT: Final = (
 )
 # What never changes. An award without an attempt that is rejected began so, with the reason in its detail.
 AWARD: Final = (
-    "json_array(id, batch_id, line, lines, recipient_type, recipient_value, recipient_source, key, target, amount,"
-    " continues, reverses, CASE WHEN state = 'rejected' AND attempt_id IS NULL THEN coalesce(detail, '') END)"
+    "json_array(id, batch_id, line, lines, amounts, recipient_type, recipient_value, recipient_source, key, target,"
+    " amount, continues, reverses, CASE WHEN state = 'rejected' AND attempt_id IS NULL THEN coalesce(detail, '') END)"
 )
 
 

@@ -19,7 +19,7 @@ HASH_ROWS: Final = 2000
 ALIKE_LINES: Final = 5
 """Lines that are named beside the first one with a problem of their kind."""
 
-_ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_ROW: Final = f"INSERT INTO draft_rows VALUES {_ROW}"  # noqa: S608 # our words
 _TOGETHER: Final = 100
 _INSERT_ROWS: Final = f"INSERT INTO draft_rows VALUES {', '.join([_ROW] * _TOGETHER)}"  # noqa: S608 # our words
@@ -91,8 +91,8 @@ def duplicate_groups(connection: sqlite3.Connection, draft_id: int) -> Sequence[
     """Rows for one recipient, as ``Drafts.duplicate_groups`` gives them."""
     who = _who(connection, draft_id)
     found = connection.execute(
-        f"SELECT {who}, {_rows.STAGED} FROM draft_rows d WHERE d.draft_id = ?1 AND {who} IN"  # noqa: S608 # our words
-        f" (SELECT {who} FROM draft_rows WHERE draft_id = ?1 GROUP BY 1 HAVING count(*) > 1) ORDER BY d.line",
+        f"SELECT {who}, {_rows.STAGED} FROM draft_rows d WHERE d.draft_id = ?1 AND (d.amounts IS NOT NULL OR {who} IN"  # noqa: S608 # our words
+        f" (SELECT {who} FROM draft_rows WHERE draft_id = ?1 GROUP BY 1 HAVING count(*) > 1)) ORDER BY d.line",
         (draft_id,),
     )
     groups: dict[str, list[StagedRow]] = {}
@@ -218,8 +218,9 @@ SUMS: Final = f"{sums_of('amount')}, {sums_of('abs(amount)')}"
 def hash_part(draft_id: int, after_line: int, connection: sqlite3.Connection) -> tuple[int | None, str | None]:
     """The next rows as the text that is hashed, and the line they end with; ``(None, None)`` after the last."""
     end, text = connection.execute(
-        "SELECT max(line), group_concat(row, char(10)) FROM (SELECT line, json_array(line, lines, recipient_type,"
-        " recipient_value, recipient_source, key, target, amount, reason, continues, unresolved, reverses) AS row"
+        "SELECT max(line), group_concat(row, char(10)) FROM (SELECT line, json_array(line, lines, amounts,"
+        " recipient_type, recipient_value, recipient_source, key, target, amount, reason, continues, unresolved,"
+        " reverses) AS row"
         " FROM draft_rows WHERE draft_id = ? AND line > ? ORDER BY line LIMIT ?)",
         (draft_id, after_line, HASH_ROWS),
     ).fetchone()

@@ -15,6 +15,7 @@ from bot.ledger import _drafts, _names, _recording, _rows, events, matching, und
 from bot.ledger._draft_values import Draft, DraftState
 from bot.ledger._judging import Confirmation, Judged, judge, left_out, left_out_mark
 from bot.ledger._recording import Sums
+from bot.ledger.comparing import compare
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
 
@@ -89,8 +90,8 @@ class Approvals:
             draft = _drafts.get(connection, draft_id, actor.server_id, now)
             if draft.actor.server_id is None:
                 return Standing(None, None)  # it is a server that asks for a second person
-            where = matching.scope(connection, draft_id, now, matching.DAYS) if skip_matched else None
-            skipped = _rows.as_json(list(matching.lines(connection, where)))
+            paid = compare(connection, draft_id, now).lines() if skip_matched else ()
+            skipped = _rows.as_json(list(paid))
             why = _why(connection, draft, _recording.sums(connection, draft_id, skipped), actor, now)
             latest = _find(
                 connection,
@@ -256,10 +257,11 @@ def _means_the_same(connection: sqlite3.Connection, approval: Approval, draft: D
     """Whether its decisions still mean the same: those rows are left out, or paid again, for which leave was asked."""
     _, earlier = _bound_to(connection, approval)
     if {"s", "d"} & set(approval.flags):
-        return left_out_mark(left_out(connection, draft, now, difference_only="d" in approval.flags)) == earlier
+        lately = compare(connection, draft.id, now)
+        return left_out_mark(left_out(connection, draft, lately, difference_only="d" in approval.flags)) == earlier
     if not earlier:
         return True
-    return matching.find(connection, matching.scope(connection, approval.draft_id, now, matching.DAYS)).mark == earlier
+    return compare(connection, approval.draft_id, now).matches().mark == earlier
 
 
 def _bound_to(connection: sqlite3.Connection, approval: Approval) -> tuple[str | None, str]:

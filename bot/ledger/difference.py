@@ -10,6 +10,7 @@ from bot.domain.planning import same_label
 from bot.errors import Refused
 from bot.ledger import _rows, _staging, matching
 from bot.ledger._draft_values import Draft
+from bot.ledger.comparing import Comparison
 
 LEFT_OUT: Final = "not sent: batch {batch} has an award for this campaign already"
 
@@ -33,7 +34,7 @@ def paid(connection: sqlite3.Connection, draft: Draft) -> CampaignPaid:
     return CampaignPaid(rows, total)
 
 
-def skipped(connection: sqlite3.Connection, draft: Draft, now: int) -> dict[int, str]:
+def skipped(connection: sqlite3.Connection, draft: Draft, lately: Comparison) -> dict[int, str]:
     """The rows to leave out, with the reason: paid for this campaign; or the same paid lately by a batch without a
     label, which may well have been for it. Raises ``Refused`` for a draft without a label."""
     if not draft.label:
@@ -41,9 +42,7 @@ def skipped(connection: sqlite3.Connection, draft: Draft, now: int) -> dict[int,
             "this draft has no period or campaign, so nobody can tell who was paid for it; nothing was sent",
             hint="Give it one with Change…",
         )
-    found: dict[int, str] = {}
-    lately = matching.lines(connection, matching.scope(connection, draft.id, now, matching.DAYS), unlabelled=True)
-    found |= {line: matching.LEFT_OUT.format(batch=by) for line, by in lately.items()}
+    found = {line: matching.LEFT_OUT.format(batch=by) for line, by in lately.lines(unlabelled=True).items()}
     rows = connection.execute(
         f"SELECT d.line, max(a.batch_id) FROM draft_rows d CROSS JOIN {_paid(draft)}"  # noqa: S608 # our words
         " AND d.draft_id = ?1 GROUP BY d.line",

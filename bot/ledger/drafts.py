@@ -11,12 +11,26 @@ from typing import Final
 
 from bot.clock import Clock, milliseconds
 from bot.domain.budgets import BudgetUse
-from bot.domain.drafting import AddedUp, Alike, CampaignPaid, DraftTotals, LeftOut, Matches, StagedRow, TakenBack
+from bot.domain.drafting import Alike, CampaignPaid, DraftTotals, LeftOut, Matches, StagedRow, TakenBack
 from bot.domain.intake import Content, sha256_of
 from bot.domain.model import Actor, Problem, Recipient, RecipientType
+from bot.domain.repeats import Earlier
 from bot.errors import NotFound
-from bot.ledger import _drafts, _files, _recording, _rows, _staging, budgets, difference, events, matching, undo
+from bot.ledger import (
+    _drafts,
+    _files,
+    _recording,
+    _rows,
+    _staging,
+    budgets,
+    comparing,
+    difference,
+    events,
+    matching,
+    undo,
+)
 from bot.ledger._draft_values import Draft, DraftState, NewDraft
+from bot.ledger.comparing import compare
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
 
@@ -81,7 +95,8 @@ class Drafts:
         return await self._database.write(work)
 
     async def duplicate_groups(self, draft_id: int) -> Sequence[Sequence[StagedRow]]:
-        """Rows for one recipient, group by group, in the order of their lines. Only groups of two or more.
+        """Rows for one recipient, group by group, in the order of their lines. Only groups of two or more, and rows of
+        several lines.
 
         One recipient is one target, where that is known and names a person (not a bare credential), else one key.
         """
@@ -120,9 +135,7 @@ class Drafts:
             _staging.change(connection, draft_id, _CHANGEABLE)
             _staging.clear(connection, draft_id)
             connection.execute(
-                "UPDATE drafts SET state = 'reading', content_hash = NULL, summary = '{}',"  # noqa: S608 # our words
-                f" awards_seen = {_drafts.NEWEST_AWARD} WHERE id = ?",
-                (draft_id,),
+                "UPDATE drafts SET state = 'reading', content_hash = NULL, summary = '{}' WHERE id = ?", (draft_id,)
             )
 
         await self._database.write(work)
@@ -250,19 +263,23 @@ class Drafts:
     async def matches(self, draft_id: int, *, days: int = matching.DAYS) -> Matches:
         """Compare row by row with what was paid lately."""
         now = self._now()
-        return await self._database.read(lambda c: matching.find(c, matching.scope(c, draft_id, now, days)))
+        return await self._database.read(lambda c: compare(c, draft_id, now, days=days).matches())
 
     async def paid_lately(self, draft_id: int) -> frozenset[int]:
         """Lines of the rows that ``matches`` counts."""
         now = self._now()
-        found = await self._database.read(lambda c: matching.lines(c, matching.scope(c, draft_id, now, matching.DAYS)))
-        return frozenset(found)
+        return frozenset(await self._database.read(lambda c: compare(c, draft_id, now).lines()))
 
-    async def added_up_lately(self, draft_id: int, of_lines: Sequence[int]) -> Mapping[int, Sequence[AddedUp]]:
-        """For these rows, by line: the awards of several rows that their recipients got lately."""
+    async def hides_paid_rows(self, draft_id: int) -> bool:
+        """Whether recording it would raise ``StaleSums`` now."""
+        now = self._now()
+        return await self._database.read(lambda c: compare(c, draft_id, now).hides_paid_rows())
+
+    async def earlier(self, draft_id: int, groups: Sequence[Sequence[StagedRow]]) -> Sequence[Sequence[Earlier]]:
+        """For each of these groups of the draft's rows for one recipient: the awards that went there lately."""
         now = self._now()
         return await self._database.read(
-            lambda c: matching.added_up(c, matching.scope(c, draft_id, now, matching.DAYS), of_lines)
+            lambda c: comparing.earlier(c, matching.scope(c, draft_id, now, matching.DAYS), groups)
         )
 
     async def budget_uses(
@@ -278,9 +295,8 @@ class Drafts:
             draft = _drafts.get(connection, draft_id, actor.server_id, now)
             if draft.source == undo.SOURCE or actor.server_id is None:
                 return []  # budgets are a server's
-            where = matching.scope(connection, draft_id, now, matching.DAYS) if skip_matched else None
-            skipped = _rows.as_json(list(matching.lines(connection, where)))
-            given = _recording.sums(connection, draft_id, skipped).given
+            paid = compare(connection, draft_id, now).lines() if skip_matched else ()
+            given = _recording.sums(connection, draft_id, _rows.as_json(list(paid))).given
             return budgets.uses(connection, actor, roles, draft, given, now)
 
         return await self._database.read(work)

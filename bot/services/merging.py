@@ -4,13 +4,15 @@ who."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
-from bot.domain.drafting import AddedUp, StagedRow
+from bot.domain.amounts import LARGEST
+from bot.domain.drafting import StagedRow
 from bot.domain.model import Award, Duplicates, Notice, Problem, Unit
-from bot.domain.planning import merge_duplicates
+from bot.domain.planning import Merged, merge_duplicates
+from bot.domain.repeats import Earlier, award_of, covered, is_once, rows_of
 from bot.ledger.drafts import Draft
 from bot.ledger.ledger import Ledger
 from bot.services import records
@@ -29,12 +31,13 @@ class Choosing:
 
 
 async def merge_staged(ledger: Ledger, draft_id: int, choosing: Choosing) -> tuple[Notice, ...]:
-    """Apply the choice about duplicates to what is staged.
+    """Apply the choice about duplicates to what is staged. A second call changes nothing, unless somebody was looked up
+    or something was paid in between.
 
     Rows that continue one award are that award again, whatever the choice. Rows that continue different awards, or
     none, are never merged: once such a file is partly paid, the rows that are left have to be known again. Nor are
-    rows added up that were paid lately, for in a sum nobody would find them: last week's rows with this week's below.
-    Rows that were one award lately become that award again, for the same reason.
+    rows added up that were paid lately, for in a sum they could not be left out: last week's rows with this week's
+    below. Those that were one award become that award again.
 
     Sums can be made in two steps; *once* and *refuse* judge a group as a whole, and wait until everybody is looked up.
     """
@@ -45,123 +48,118 @@ async def merge_staged(ledger: Ledger, draft_id: int, choosing: Choosing) -> tup
     # Every row of a file may be among them: nothing walks through them on the event loop.
     award_ids = await asyncio.to_thread(_continues, groups)
     continued = await ledger.queries.awards_by_id(award_ids) if award_ids else {}
-    paid = await _paid_lately(ledger, draft_id, groups) if choosing.duplicates is Duplicates.SUM else _Paid()
-    plan = await asyncio.to_thread(_planned, groups, choosing.duplicates, continued, paid)
-    warnings: list[Notice] = []
-    for policy, together in plan.together.items():
-        merged = await asyncio.to_thread(merge_duplicates, together, policy, choosing.unit, choosing.max_award)
-        if merged.removed_lines:
-            await ledger.drafts.replace(draft_id, merged.removed_lines, merged.rows, merged.problems, merged.left_out)
-        warnings.extend(merged.warnings)
-    return (*warnings, *_kept_apart(plan.apart), *_not_added_up(plan.left))
-
-
-@dataclass(frozen=True, slots=True)
-class _Paid:
-    """What the recipients of several rows got lately."""
-
-    lines: Collection[int] = frozenset()
-    """Rows that an award is the same as."""
-    added_up: Mapping[int, Sequence[AddedUp]] = field(default_factory=dict)
-    """Awards of several rows, by a row of their recipient."""
-
-    def parted(self, group: Sequence[StagedRow], rows: Sequence[StagedRow]) -> _Parted:
-        """``rows``: of the group, by line, what may be put together."""
-        awards = {one.award_id: one for row in group for one in self.added_up.get(row.line, ())}
-        left = sorted(awards.values(), key=lambda one: (-one.rows, one.award_id))
-        rest = list(rows)
-        runs = _take_runs(rest, left)
-        alone = [row for row in rest if row.line in self.lines]
-        rest = [row for row in rest if row.line not in self.lines]
-        # Rows that were added up may have had others between them that are known by themselves.
-        return _Parted([*runs, *_take_runs(rest, left)], alone, rest)
-
-
-class _Parted(NamedTuple):
-    """Rows of one recipient, by what was paid lately."""
-
-    runs: Sequence[Sequence[StagedRow]]
-    """Neighbours that were one award."""
-    alone: Sequence[StagedRow]
-    """Rows that an award is the same as."""
-    rest: Sequence[StagedRow]
-
-
-def _take_runs(rest: list[StagedRow], awards: list[AddedUp]) -> list[Sequence[StagedRow]]:
-    """Take the rows that were one award out of the rest, and those awards out of the list."""
-    runs: list[Sequence[StagedRow]] = []
-    for award in list(awards):
-        run = _run_of(rest, award)
-        if run is not None:
-            runs.append(rest[run])
-            del rest[run]
-            awards.remove(award)
-    return runs
-
-
-def _run_of(rows: Sequence[StagedRow], award: AddedUp) -> slice | None:
-    """Where as many neighbouring rows as the award had are worth what it was."""
-    start = lines = amount = 0
-    for end, row in enumerate(rows, start=1):
-        lines += len(row.lines or (row.line,))
-        amount += row.amount
-        while lines > award.rows:
-            lines -= len(rows[start].lines or (rows[start].line,))
-            amount -= rows[start].amount
-            start += 1
-        if (lines, amount) == (award.rows, award.amount):
-            return slice(start, end)
-    return None
-
-
-async def _paid_lately(ledger: Ledger, draft_id: int, groups: Sequence[Sequence[StagedRow]]) -> _Paid:
-    first = await asyncio.to_thread(_first_of_each_name, groups)
-    return _Paid(await ledger.drafts.paid_lately(draft_id), await ledger.drafts.added_up_lately(draft_id, first))
-
-
-def _first_of_each_name(groups: Sequence[Sequence[StagedRow]]) -> list[int]:
-    """One line for each way in which a recipient is named."""
-    return [line for group in groups for line in {row.recipient.key: row.line for row in group}.values()]
+    earlier = await ledger.drafts.earlier(draft_id, groups)
+    plan = await asyncio.to_thread(_planned, groups, earlier, choosing, continued)
+    merged = await asyncio.to_thread(_carried_out, plan, choosing)
+    if merged.removed_lines:
+        await ledger.drafts.replace(draft_id, merged.removed_lines, merged.rows, merged.problems, merged.left_out)
+    return (*merged.warnings, *_kept_apart(plan.apart), *_not_added_up(plan.left))
 
 
 @dataclass(slots=True)
 class _Plan:
     """What is put together."""
 
+    largest: int
+    """Of one award."""
     together: dict[Duplicates, list[Sequence[StagedRow]]] = field(default_factory=dict)
-    """Rows of one recipient, by how."""
+    """Rows of one recipient, by how. A single one is a sum that stays as it is."""
+    alone: list[StagedRow] = field(default_factory=list)
+    """Rows that are staged otherwise: as a part of a sum, or of an award that others continue."""
     apart: list[int] = field(default_factory=list)
     """Lines of recipients whose rows continue different awards, or none."""
     left: list[int] = field(default_factory=list)
     """Lines that were paid lately."""
 
     def put_together(self, policy: Duplicates, rows: Sequence[StagedRow]) -> None:
-        if len(rows) > 1:
-            self.together.setdefault(policy, []).append(rows)
+        self.together.setdefault(policy, []).append(rows)
 
 
 def _planned(
     groups: Sequence[Sequence[StagedRow]],
-    duplicates: Duplicates,
+    earlier: Sequence[Sequence[Earlier]],
+    choosing: Choosing,
     continued: Mapping[int, Award],
-    paid: _Paid,
 ) -> _Plan:
-    plan = _Plan()
-    for group in groups:
+    plan, duplicates = _Plan(choosing.max_award or LARGEST), choosing.duplicates
+    for group, awards in zip(groups, earlier, strict=True):
         parts = {None: group} if duplicates is Duplicates.REFUSE else _by_continued(group)
         if len(parts) > 1:
             plan.apart.extend(row.line for row in group)
+        sums: list[tuple[int | None, Sequence[StagedRow]]] = []
+        kept: list[StagedRow] = []
         for continues, part in parts.items():
-            if continues is not None:
-                plan.put_together(_as_it_was(continued[continues], part), part)
-                continue
-            parted = paid.parted(group, part)
-            for run in parted.runs:
-                plan.put_together(duplicates, run)
-                plan.left.extend(row.line for row in run if len(run) < len(part))
-            plan.left.extend(row.line for row in parted.alone)
-            plan.put_together(duplicates, parted.rest)
+            how = duplicates if continues is None else _as_it_was(continued[continues], part)
+            if how is Duplicates.SUM:
+                sums.append((continues, part))
+                kept.extend(part)
+            elif len(part) > 1:
+                plan.put_together(how, part)
+                # Rows that become problems stand for nothing.
+                kept.extend(part if how is Duplicates.APART else _merged(choosing, how, [part]).rows)
+            else:
+                kept.extend(part)
+        paid = covered({line: said for row in kept for line, said in rows_of(row).items()}, awards) if sums else {}
+        # What is found by a name has to be found by it again, so what names people differently is not put together.
+        by_name = any(award.by_name for award in awards)
+        for continues, part in sums:
+            _plan_sums(plan, part, paid, by_name=by_name and continues is None)
     return plan
+
+
+def _plan_sums(plan: _Plan, part: Sequence[StagedRow], paid: Mapping[int, Sequence[Earlier]], *, by_name: bool) -> None:
+    """Add up what was not paid, and what was one award."""
+    sums: dict[tuple[int | None, str], list[StagedRow]] = {}
+    for row in part:
+        for award_id, piece in _by_award(row, paid):
+            sums.setdefault((award_id, row.recipient.key if by_name else ""), []).append(piece)
+    is_parted = len({award_id for award_id, _ in sums}) > 1
+    staged = {row.line: row for row in part}
+    for (award_id, _), found in sums.items():
+        rows = found
+        if is_parted and award_id is not None:
+            plan.left.extend(line for row in found for line in rows_of(row))
+            # The award that they were to continue is continued by what is left of it.
+            rows = [row._replace(continues=None) for row in found]
+        # What was paid stays in the draft in any case, for without it another row would look like it. So does who is to
+        # be looked up, of whom it is not known yet what was paid.
+        may_go = award_id is None and not any(row.target is None and row.unresolved is None for row in rows)
+        is_one = may_go or 0 < abs(sum(row.amount for row in rows)) <= plan.largest
+        for some in [rows] if is_one else [[row] for row in rows]:
+            is_staged = staged.get(some[0].line) == some[0]
+            if len(some) > 1 or (is_staged and some[0].lines is not None):
+                plan.put_together(Duplicates.SUM, some)
+            elif not is_staged:
+                plan.alone.append(some[0])
+
+
+def _by_award(row: StagedRow, paid: Mapping[int, Sequence[Earlier]]) -> list[tuple[int | None, StagedRow]]:
+    """The row, by the award that has it; line by line where that differs between the lines of a sum."""
+    by_line = {line: award_of(paid, line) for line in rows_of(row)}
+    by = set(by_line.values())
+    if len(by) == 1 or is_once(row):
+        return [(max(by, key=lambda one: one or 0), row)]
+    said = rows_of(row)
+    return [
+        (award_id, row._replace(line=line, lines=None, amounts=None, amount=said[line]))
+        for line, award_id in by_line.items()
+    ]
+
+
+def _merged(choosing: Choosing, how: Duplicates, groups: Sequence[Sequence[StagedRow]]) -> Merged:
+    return merge_duplicates(groups, how, choosing.unit, choosing.max_award)
+
+
+def _carried_out(plan: _Plan, choosing: Choosing) -> Merged:
+    every = [_merged(choosing, how, together) for how, together in plan.together.items()]
+    removed = {line for one in every for line in one.removed_lines} | {row.line for row in plan.alone}
+    return Merged(
+        tuple(sorted(removed)),
+        (*plan.alone, *(row for one in every for row in one.rows)),
+        tuple(problem for one in every for problem in one.problems),
+        tuple(notice for one in every for notice in one.warnings),
+        tuple(line for one in every for line in one.left_out),
+    )
 
 
 async def merge_resolved(ledger: Ledger, draft: Draft, limits: Limits) -> None:
@@ -217,7 +215,9 @@ def _by_continued(group: Sequence[StagedRow]) -> Mapping[int | None, Sequence[St
 
 def _as_it_was(award: Award, part: Sequence[StagedRow]) -> Duplicates:
     """How the lines of one award became it: paid once where each of them says the award's amount, else their sum."""
-    return Duplicates.ONCE if all(row.amount == award.amount for row in part) else Duplicates.SUM
+    was_sum = award.amounts is not None and sum(award.amounts) == award.amount
+    is_single = len(part) == 1 or was_sum
+    return Duplicates.ONCE if not is_single and all(row.amount == award.amount for row in part) else Duplicates.SUM
 
 
 def _not_added_up(lines: Sequence[int]) -> tuple[Notice, ...]:

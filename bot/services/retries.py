@@ -32,6 +32,6 @@ async def stage_retry(ledger: Ledger, stager: Stager, batch: Batch) -> None:
     async for awards in ledger.queries.awards(batch.id, states=(AwardState.REJECTED,)):
         newest = await ledger.queries.continued([award.id for award in awards], stager.actor.server_id)
         again = [award for award in awards if newest[award.id].id == award.id]
-        stager.lines = {award.line: award.lines for award in again if len(award.lines) > 1}
+        stager.again = {award.line: award for award in again if len(award.lines) > 1}
         rows = [Row(award.line, award.recipient, award.amount, award.reason, award.id) for award in again]
         await stager.stage(within_limit(rows, stager.provider.programme, stager.limits))

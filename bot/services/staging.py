@@ -73,8 +73,8 @@ class Stager:
     actor: Actor
     limits: Limits
     draft_id: int
-    lines: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
-    """Every original line behind a row, by its line, where that is more than one."""
+    again: Mapping[int, Award] = field(default_factory=dict)
+    """Awards of several lines that are staged once more, by the line of their row."""
     paid_lines: list[LeftOut] = field(default_factory=list)
     """Lines that continue an award which is paid or under way; they are never sent from here."""
     continued: dict[int, str] = field(default_factory=dict)
@@ -151,8 +151,9 @@ class Stager:
             target = self.provider.target(row.recipient)
         except ValueError as error:
             return Problem(row.line, None, "wrong-type", str(error))
-        lines = self.lines.get(row.line)
-        return StagedRow(row.line, lines, row.recipient, target, row.amount, row.reason, continues)
+        staged = StagedRow(row.line, None, row.recipient, target, row.amount, row.reason, continues)
+        again = self.again.get(row.line)
+        return staged if again is None else staged._replace(lines=again.lines, amounts=again.amounts)
 
     def _is_of(self, row: Row, award: Award) -> bool:
         """Whether the row names the award's recipient, in whatever way. The rows of a merged award may each have named
@@ -200,9 +201,7 @@ class Stager:
 
 
 def _with_target(row: StagedRow, known: Mapping[str, str]) -> StagedRow:
-    return StagedRow(
-        row.line, row.lines, row.recipient, known[row.recipient.key], row.amount, row.reason, row.continues
-    )
+    return row._replace(target=known[row.recipient.key])
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +247,10 @@ def _without_award(notices: Sequence[Notice]) -> list[LeftOut]:
 
 
 def _is_amount_of(row: Row, award: Award) -> bool:
-    return row.amount == award.amount or len(award.lines) > 1
+    """An export has what the award is worth, a result file what each of its rows says."""
+    if row.amount == award.amount:
+        return True
+    return len(award.lines) > 1 if award.amounts is None else row.amount in award.amounts
 
 
 async def _next_judged(stager: Stager, entries: Iterator[Row | Problem]) -> _Judged | None:

@@ -138,6 +138,7 @@ class Submitting:
         wish = Wish(programme, reason=batch.reason, label=batch.label)
         draft_id = await self._create_bare("retry", wish, actor, self._options(wish, limits), batch_id)
         await stage_retry(self._ledger, self._stager(draft_id, programme, actor, limits), batch)
+        await merge_staged(self._ledger, draft_id, Choosing(Duplicates.SUM, programme.unit, limits.max_award))
         await self._ledger.drafts.finish(draft_id, refused=False, summary=records.summary_json(None, None, ()))
         return await self._saved(draft_id, actor, limits)
 
@@ -244,12 +245,14 @@ class Submitting:
             provider = self._programmes.provider(await self._programme_of(draft))
             once_up_to = provider.programme.once_up_to
             if provider.needs_lookup:
+                if await self._ledger.drafts.hides_paid_rows(draft_id):
+                    raise await self._part(draft, actor, limits)
                 await self._merge_if_missed(draft, limits)
             await self._confirmer.check(draft, provider, actor, limits)
         try:
             recorded = await self._confirmer.record(draft, choice, actor, limits, once_up_to=once_up_to)
         except StaleSums:
-            raise await self._read_again(draft, actor, limits) from None
+            raise await self._part(draft, actor, limits) from None
         self._recorded(recorded.batch_id)
         return recorded
 
@@ -265,7 +268,7 @@ class Submitting:
         try:
             return await self._confirmer.ask(draft, choice, actor, limits)
         except StaleSums:
-            raise await self._read_again(draft, actor, limits) from None
+            raise await self._part(draft, actor, limits) from None
 
     async def check_second(self, draft_id: int, actor: Actor, limits: Limits) -> None:
         """Whether this person may be the second one: leave for an award to oneself is no leave.
@@ -285,12 +288,17 @@ class Submitting:
             async with self._change_of(draft.id):
                 await merge_resolved(self._ledger, draft, limits)
 
-    async def _read_again(self, draft: Draft, actor: Actor, limits: Limits) -> MatchedEarlier:
-        """Read the file anew, so that rows paid meanwhile are not hidden in a sum; what to tell who confirmed it."""
-        await self.reread(draft.id, await self.wish_of(draft), actor, limits)
+    async def _part(self, draft: Draft, actor: Actor, limits: Limits) -> MatchedEarlier:
+        """Part rows that were paid meanwhile from those that they were added up with; what to tell who confirmed it."""
+        if draft.file_sha256 is not None:
+            # So that each part has its own reason and names the recipient as its rows do.
+            await self.reread(draft.id, await self.wish_of(draft), actor, limits)
+        else:
+            async with self._change_of(draft.id):
+                await merge_resolved(self._ledger, draft, limits)
         return MatchedEarlier(
-            "recipients of several rows were awarded points after the file was read, so nothing was sent, and it was"
-            " read again",
+            "some of the rows that were added up were paid after that, so nothing was sent, and they are shown by"
+            " themselves now",
             hint="Look at what it is now, then confirm that.",
         )
 

@@ -113,8 +113,8 @@ async def confirm(interaction: Interaction, seen: Look, choice: Choice) -> None:
 
 
 async def _brought_back(interaction: Interaction, seen: Look, error: MatchedEarlier | ApprovalNeeded) -> None:
-    """The card as it is now says which rows were paid lately. Where none was, nothing on it says why nothing was sent:
-    awards came after its file was read that turned out to be none of its rows."""
+    """The card as it is now says which rows were paid lately. Where none is any more, since what had paid them was
+    taken back or refused in between, nothing on it says why nothing was sent."""
     now = await look(interaction, seen.preview.draft.id)
     await show_look(interaction, now)
     if isinstance(error, MatchedEarlier) and not now.preview.blocking_matches:

@@ -77,10 +77,10 @@ FILES_AND_LABELS: Final = {
 PROGRAM: Final = {
     "ledger": "id",
     "drafts": "state source server_id actor_id programme kind account currency unit template content_hash",
-    "draft_rows": "lines recipient_type recipient_value recipient_source key target unresolved",
+    "draft_rows": "lines amounts recipient_type recipient_value recipient_source key target unresolved",
     "batches": "source state pause_kind server_id actor_id programme kind account currency unit template content_hash",
     "attempts": "state token awards body_sha256 verdict request_id detail evidence expectation job_id",
-    "awards": "lines recipient_type recipient_value recipient_source key target state",
+    "awards": "lines amounts recipient_type recipient_value recipient_source key target state",
     "events": "kind server_id actor_id facts words hash salt",
     "server_settings": "server_id name value changed_by",
     "boards": "channel_id message_id",

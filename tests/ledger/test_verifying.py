@@ -52,7 +52,7 @@ async def busy(ledger: Ledger, clock: HandClock) -> None:
     staged += [
         row(10, 3, 4),
         row(11, 99, 5, target=None, unresolved="nobody has this id"),
-        row(12, 50, -7, lines=(12, 14)),
+        row(12, 50, -7, lines=(12, 14), amounts=(-3, -4)),
     ]
     file = {"file_content": Held(CONTENT), "file_sha256": hashlib.sha256(CONTENT).hexdigest()}
     first = await record(
@@ -247,6 +247,7 @@ def each_row(template: bytes, table: str) -> list[str]:
 
 TAMPERED = [
     ("UPDATE awards SET amount = 1000 WHERE id = 3", r"batch 1", "awards are not those"),
+    ("UPDATE awards SET amounts = '[-7,0]' WHERE amounts IS NOT NULL", r"batch 1", "awards are not those"),
     ("UPDATE awards SET state = 'applied' WHERE id = 2", r"award 2", "it is applied; its history says rejected"),
     ("UPDATE awards SET attempts = 0 WHERE id = 1", r"award 1", "calls"),
     ("UPDATE awards SET detail = 'paid' WHERE id = 2", r"award 2", "what is said of it"),

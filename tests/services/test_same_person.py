@@ -152,6 +152,36 @@ async def test_a_customer_who_was_paid_under_another_name_was_paid(drip_ids: lis
         assert again.blocking_matches == 3
 
 
+async def test_rows_of_one_member_by_two_names_are_found_in_a_sum_that_was_paid_by_one_of_them_elsewhere(
+    drip_ids: list[str], door: Door
+) -> None:
+    """Paid by credentials, which know only that name; now in a members programme. Whatever is put together there, the
+    name that tells of the earlier award stays."""
+    async with door.open() as office:
+        await office.send(file_of([(IDS[0], 10), (IDS[0], 20)]))
+        rows = [("", drip_ids[0], 5), ("", drip_ids[0], 20), (IDS[0], "", 10), (IDS[0], "", 7)]
+        preview = await office.draft(file_of(rows, BOTH), "drip-members")
+        assert (preview.totals.rows, preview.matches.rows, preview.matches.total) == (4, 2, 30)
+        recorded = await office.confirm(preview, skip_matched=True)
+        assert (recorded.awards, recorded.total) == (2, 12)
+        again = await office.draft(file_of(rows, BOTH), "drip-members")
+        with pytest.raises(Refused, match="an earlier batch has every row"):
+            await office.confirm(again, skip_matched=True)
+
+
+async def test_rows_that_add_up_to_nothing_are_judged_when_it_is_known_who_got_one_of_them(
+    drip_ids: list[str], door: Door
+) -> None:
+    async with door.open() as office:
+        await office.send(file_of([(drip_ids[0], -10)], "drip_id,amount"), "drip-members")
+        preview = await office.draft(file_of([(IDS[0], 10), (IDS[0], -10)]), "drip-members")
+        assert (preview.totals.rows, preview.matches.rows, preview.matches.total) == (2, 1, -10)
+        assert (await office.confirm(preview, skip_matched=True)).total == 10
+        nothing = await office.draft(file_of([(IDS[1], 10), (IDS[1], -10), (IDS[2], 1)]), "drip-members")
+        assert (nothing.totals.rows, nothing.totals.total) == (1, 1)
+        assert [one.lines for one in nothing.warnings if one.kind == "nothing-to-pay"] == [(2, 3)]
+
+
 # --- oneself ----------------------------------------------------------------------------------------------------------
 
 

@@ -39,7 +39,6 @@ CREATE TABLE drafts (
   request      TEXT NOT NULL DEFAULT '{}',  -- JSON: how the file was read, so that it can be read the same way again
   summary      TEXT NOT NULL DEFAULT '{}',  -- JSON: facts, totals, warnings, refusal as shown
   content_hash TEXT,                        -- of what would be recorded; a confirmation is bound to it
-  awards_seen  INTEGER NOT NULL,            -- the newest award when its file was about to be read: sums hide later ones
   revision     INTEGER NOT NULL DEFAULT 0,  -- counts changes of the rows: a hash is stored only for the rows it was made of
   batch_id     INTEGER REFERENCES batches (id),
   CHECK ((state = 'recorded') = (batch_id IS NOT NULL)),
@@ -52,6 +51,7 @@ CREATE TABLE draft_rows (
   draft_id         INTEGER NOT NULL REFERENCES drafts (id) ON DELETE CASCADE,
   line             INTEGER NOT NULL,
   lines            TEXT,              -- JSON array; NULL means this line alone
+  amounts          TEXT,              -- JSON array: what each of the lines says; NULL: no more than amount
   recipient_type   TEXT NOT NULL,
   recipient_value  TEXT NOT NULL,
   recipient_source TEXT,
@@ -173,6 +173,7 @@ CREATE TABLE awards (
   batch_id         INTEGER NOT NULL REFERENCES batches (id),
   line             INTEGER NOT NULL,
   lines            TEXT,
+  amounts          TEXT,                            -- of each row that became it, so that each is known when it comes again
   recipient_type   TEXT NOT NULL,
   recipient_value  TEXT NOT NULL,
   recipient_source TEXT,
@@ -233,7 +234,8 @@ BEGIN
 END;
 
 CREATE TRIGGER awards_fixed BEFORE UPDATE OF
-  id, batch_id, line, lines, recipient_type, recipient_value, recipient_source, key, target, amount, continues, reverses
+  id, batch_id, line, lines, amounts, recipient_type, recipient_value, recipient_source, key, target, amount, continues,
+  reverses
 ON awards
 BEGIN
   SELECT RAISE(ABORT, 'an award is never edited');
