@@ -43,6 +43,7 @@ COLUMNS: Final = (
     "recorded_at",
     "by",
     "label",
+    "line_amounts",
 )
 Record = Mapping[str, Any]
 
@@ -142,5 +143,6 @@ def _record(award: Award, batch: Batch) -> Record:
         time_json(batch.recorded_at),
         batch.actor.name,
         batch.label,
+        None if award.amounts is None else [canonical(one, unit) for one in award.amounts],
     )
     return dict(zip(COLUMNS, values, strict=True))

@@ -27,6 +27,8 @@ class Exported:
     """They as a result file, one physical line an award."""
     recorded: Mapping[int, int]
     """When the batch of each line's award was recorded, Unix milliseconds."""
+    amounts: Mapping[int, Sequence[str]]
+    """What each row said that became a line's award, as written, where there were several."""
 
 
 def of_programme(content: bytes, programme: str) -> Exported | None:
@@ -41,18 +43,22 @@ def of_programme(content: bytes, programme: str) -> Exported | None:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([*(one.replace("-", "_") for one in _TYPES), "source", "amount", "reason", *RESULT_COLUMNS])
     recorded: dict[int, int] = {}
+    amounts: dict[int, Sequence[str]] = {}
     for number, record in records:
         if not record["programme"]:
             raise ValueError(f"line {number} cannot be read: it names no programme")
         if record["programme"] != programme:
             continue
         try:
-            recorded[len(recorded) + 2] = _milliseconds(record["recorded_at"])
+            line = len(recorded) + 2
+            recorded[line] = _milliseconds(record["recorded_at"])
+            if each := record.get("line_amounts", "").split():
+                amounts[line] = each
             cells = _cells(record)
         except ValueError as error:
             raise ValueError(f"line {number} cannot be read: {error}") from None
         writer.writerow([safe_cell(" ".join(cell.split())) for cell in cells])
-    return Exported(text.getvalue().encode(), recorded)
+    return Exported(text.getvalue().encode(), recorded, amounts)
 
 
 def _records(content: bytes) -> Iterator[tuple[int, dict[str, str]]] | None:

@@ -77,6 +77,8 @@ class Told:
     """Every name by which its rows call the recipient."""
     amounts: frozenset[int] = frozenset()
     """What it may have been worth: how rows for one recipient were made one award is not in the file."""
+    each: tuple[int, ...] = ()
+    """What each of its rows says."""
     elsewhere: bool = False
     """The row stands for an award of another batch, whose own file tells more of it."""
     at: int | None = None
@@ -117,15 +119,20 @@ def told_of(
     duplicates: Duplicates,
     times: Mapping[int, int] = MappingProxyType({}),
     recorded: Mapping[int, int] = MappingProxyType({}),
+    each: Mapping[int, tuple[int, ...]] = MappingProxyType({}),
 ) -> list[Told]:
     """Awards from rows, each with its state and the file's words: rows of one award id are one award, added up, or with
-    ``Duplicates.ONCE`` counted once. ``targets`` by recipient key, ``times`` and ``recorded`` (as ``Told``) by line."""
+    ``Duplicates.ONCE`` counted once. ``targets`` by recipient key, ``times``, ``recorded`` and ``each`` (as ``Told``)
+    by line."""
     groups: dict[object, list[tuple[Row, AwardState, str]]] = {}
     for row, state, said in rows:
         own = row.award_id is None or is_elsewhere(said, row.award_id)
         groups.setdefault(("line", row.line) if own else row.award_id, []).append((row, state, said))
     told = (_told(group, targets, duplicates) for group in groups.values())
-    return [replace(one, at=times.get(one.line), recorded_at=recorded.get(one.line)) for one in told]
+    return [
+        replace(one, at=times.get(one.line), recorded_at=recorded.get(one.line), each=each.get(one.line, one.each))
+        for one in told
+    ]
 
 
 def _told(group: Sequence[tuple[Row, AwardState, str]], targets: Mapping[str, str], duplicates: Duplicates) -> Told:
@@ -144,5 +151,6 @@ def _told(group: Sequence[tuple[Row, AwardState, str]], targets: Mapping[str, st
         award_id=row.award_id,
         keys=frozenset(one.recipient.key for one, _, _ in group),
         amounts=frozenset({sum(amounts), *amounts}),
+        each=tuple(amounts),
         elsewhere=is_elsewhere(said, row.award_id),
     )

@@ -363,4 +363,5 @@ class _Work:
 
 def _staged(one: Told) -> StagedRow:
     lines = one.lines if len(one.lines) > 1 else None
-    return StagedRow(one.line, lines, one.recipient, one.target, one.amount, one.reason)
+    amounts = one.each if len(one.each) > 1 else None
+    return StagedRow(one.line, lines, one.recipient, one.target, one.amount, one.reason, amounts=amounts)

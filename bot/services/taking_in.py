@@ -16,7 +16,7 @@ from bot.clock import Clock, milliseconds
 from bot.domain.amounts import parse_amount
 from bot.domain.exported import Exported, of_programme
 from bot.domain.intake import FileFacts, Held, ReadingOptions, original_records, read
-from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Problem, Programme, Row
+from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Problem, Programme, Row, Unit
 from bot.domain.quoting import quoted
 from bot.domain.reporting import time_of
 from bot.domain.states import COUNTS_AS_PAID, TAKEN_IN, AwardState
@@ -68,11 +68,13 @@ class TakingIn:
         content = await asyncio.to_thread(_unpacked, file)
         exported = await asyncio.to_thread(_exported, file, content, self._provider.programme.name)
         recorded: Mapping[int, int] = {}
+        each: Mapping[int, tuple[int, ...]] = {}
         if exported is not None:
             content, recorded = exported.content, exported.recorded
+            each = _amounts(file, exported, self._provider.programme.unit)
         rows, not_sent, times = await asyncio.to_thread(self._read, file, content)
         targets = await self._targets([row for row, _, _ in rows])
-        told = FileTold(told_of(rows, targets, file.duplicates, times, recorded), not_sent)
+        told = FileTold(told_of(rows, targets, file.duplicates, times, recorded, each), not_sent)
         programme = self._provider.programme
         new = NewDraft(
             source=TAKEN_IN,
@@ -148,6 +150,13 @@ def _unpacked(file: HistoryFile) -> bytes:
     if len(content) > FILE_MAX_BYTES:
         raise UsageError(f"{file.name} is too large once it is unpacked")
     return content
+
+
+def _amounts(file: HistoryFile, exported: Exported, unit: Unit) -> Mapping[int, tuple[int, ...]]:
+    try:
+        return {line: tuple(parse_amount(one, unit) for one in each) for line, each in sorted(exported.amounts.items())}
+    except ValueError as error:
+        raise UsageError(f"{file.name} is an export, and what it says of rows cannot be read: {error}") from None
 
 
 def _exported(file: HistoryFile, content: bytes, programme: str) -> Exported | None:

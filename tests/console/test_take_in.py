@@ -126,6 +126,25 @@ async def test_the_csv_of_an_export_closes_the_gap_like_result_files(shell: Shel
     assert (none.status, "without awards of drip-members" in none.err) == (1, True)
 
 
+async def test_rows_that_were_added_up_are_known_one_by_one_by_an_export_too(shell: Shell):
+    one, other = members(2)
+    await paid(shell, write_csv(shell.directory / "p.csv", "discord_id,amount", f"{one},15", f"{one},-5", f"{other},7"))
+    export = shell.directory / "all.csv"
+    export.write_text((await shell("export")).out, encoding="utf-8")
+    (shell.directory / "bursar.db").unlink()
+    spoiled = shell.directory / "spoiled.csv"
+    spoiled.write_text(export.read_text(encoding="utf-8").replace("15 -5", "15 five"), encoding="utf-8")
+    refused = await shell("restore", "--take-in", spoiled, "--programme", "drip-credentials")
+    assert (refused.status, "what it says of rows cannot be read" in refused.err) == (1, True)
+    assert (await shell("restore", "--take-in", export, "--programme", "drip-credentials")).status == 0
+    assert [award["line_amounts"] for award in await shell.awards()] == [["15", "-5"], None]
+    grown = write_csv(
+        shell.directory / "q.csv", "discord_id,amount", f"{one},15", f"{one},3", f"{one},-5", f"{other},7"
+    )
+    again = await shell("bulk", grown, "--programme", "drip-credentials", "--yes", "--json")
+    assert (again.status, again.json["matched"]["rows"], again.json["rows"]) == (5, 2, 3)
+
+
 async def test_a_batch_that_was_open_in_the_copy_is_brought_up_to_date(shell: Shell, sandbox: Sandbox):
     """The copy was made while a batch was under way: some were paid by then, and the lost ledger paid the rest."""
     file = payout(shell.directory / "p.csv", 200)

@@ -38,6 +38,12 @@ def test_awards_of_the_programme_are_taken_with_the_time_of_their_batch() -> Non
     }
 
 
+def test_what_each_row_of_an_award_said_is_taken_with_it() -> None:
+    line = LINE.format(award=1, programme="gameball", at=AT)
+    found = of_programme(export(line + ",'-5 15", line + ",", head=HEAD + ",line_amounts"), "gameball")
+    assert found is not None and found.amounts == {2: ["-5", "15"]}
+
+
 @pytest.mark.parametrize("mark", [";", "\t"])
 def test_a_spreadsheets_own_separators_are_read(mark: str) -> None:
     line = LINE.format(award=1, programme="gameball", at=AT).replace(",", mark)

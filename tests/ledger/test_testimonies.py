@@ -154,6 +154,16 @@ async def test_unknown_awards_become_a_batch_that_counts_and_is_never_claimed(re
     assert (await verify(restored.database)).bad is None
 
 
+async def test_each_row_of_what_was_added_up_there_counts_as_paid_here(restored: Ledger):
+    both = {"lines": (2, 3), "each": (10, 20), "amounts": frozenset({10, 20, 30})}
+    await take_in(restored, told(2, 9, S.APPLIED, 7, amount=30, **both))
+    (award,) = (await awards(restored))[4:]
+    assert (award.amount, award.lines, award.amounts) == (30, (2, 3), (10, 20))
+    ready = await draft(restored, [row(2, 9, 10), row(3, 9, 20), row(4, 9, 20), row(5, 9, 5)])
+    matches = await restored.drafts.matches(ready.id)
+    assert (matches.rows, matches.total) == (2, 30)
+
+
 @pytest.mark.parametrize(
     ("state", "amount", "staged"), [(S.APPLIED, -10, 0), (S.UNKNOWN, -10, 0), (S.REJECTED, -10, 1), (S.APPLIED, -9, 1)]
 )

@@ -37,7 +37,7 @@ EXPORTED_AWARD: Final = "award"
 EXPORTED: Final = frozenset(
     ("batch", "award", "line", "lines", "programme", "recipient_type", "recipient_value", "recipient_source", "amount",
      "state", "attempts", "detail", "target", "reason", "balance", "continues", "changed_at", "recorded_at", "by",
-     "label")
+     "label", "line_amounts")
 )  # fmt: skip
 """Columns of an export; those that are not read there are no news."""
 
