@@ -120,13 +120,12 @@ def staged(row: Row) -> StagedRow:
 
 
 def draft_row(draft_id: int, row: StagedRow) -> Row:
-    """The values of a whole ``draft_rows`` row, in the order of its columns."""
-    line, lines, who, target, amount, reason, continues, unresolved, reverses, amounts = row
+    """The values of a ``draft_rows`` row, in the order of its columns, without ``amounts``."""
+    line, lines, who, target, amount, reason, continues, unresolved, reverses, _ = row
     return (
         draft_id,
         line,
         as_json(lines) if lines is not None and len(lines) > 1 else None,
-        None if amounts is None else as_json(amounts),
         who.type.value,
         who.value,
         who.source,

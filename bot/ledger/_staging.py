@@ -19,8 +19,10 @@ HASH_ROWS: Final = 2000
 ALIKE_LINES: Final = 5
 """Lines that are named beside the first one with a problem of their kind."""
 
-_ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ROW: Final = "(?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_ROW: Final = f"INSERT INTO draft_rows VALUES {_ROW}"  # noqa: S608 # our words
+_INSERT_SUM: Final = "INSERT INTO draft_rows VALUES (?1, ?2, ?3, ?14, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+"""Of several lines; most rows are of one, and spared a value that is NULL."""
 _TOGETHER: Final = 100
 _INSERT_ROWS: Final = f"INSERT INTO draft_rows VALUES {', '.join([_ROW] * _TOGETHER)}"  # noqa: S608 # our words
 """Python's lock is given back for the time of a statement: with many rows in one, the next slice of a file is read
@@ -50,11 +52,16 @@ def insert(
 ) -> None:
     """Add rows and problems; several problems of one line keep their order."""
     try:
-        whole = len(rows) - len(rows) % _TOGETHER
+        single = [row for row in rows if row.amounts is None]
+        whole = len(single) - len(single) % _TOGETHER
         for start in range(0, whole, _TOGETHER):
-            together = (_rows.draft_row(draft_id, row) for row in rows[start : start + _TOGETHER])
+            together = (_rows.draft_row(draft_id, row) for row in single[start : start + _TOGETHER])
             connection.execute(_INSERT_ROWS, tuple(chain.from_iterable(together)))
-        connection.executemany(_INSERT_ROW, [_rows.draft_row(draft_id, row) for row in rows[whole:]])
+        connection.executemany(_INSERT_ROW, [_rows.draft_row(draft_id, row) for row in single[whole:]])
+        sums = (row for row in rows if row.amounts is not None)
+        connection.executemany(
+            _INSERT_SUM, [(*_rows.draft_row(draft_id, row), _rows.as_json(row.amounts)) for row in sums]
+        )
     except OverflowError:
         raise LimitExceeded("an amount of this draft is larger than any ledger can hold") from None
     except sqlite3.IntegrityError as error:
