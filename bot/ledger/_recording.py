@@ -149,8 +149,10 @@ def insert_left_out(connection: sqlite3.Connection, draft_id: int, batch_id: int
     connection.execute(
         "INSERT OR IGNORE INTO left_out (batch_id, line, detail)"
         " SELECT ?2, one.value, matched.value"
-        " FROM json_each(?3) matched JOIN draft_rows d ON d.draft_id = ?1 AND d.line = CAST(matched.key AS INTEGER),"
-        " json_each(coalesce(d.lines, json_array(d.line))) one",
+        # In this order: a draft row after the other would each walk through everything that is left out.
+        " FROM json_each(?3) matched CROSS JOIN draft_rows d ON d.draft_id = ?1"
+        " AND d.line = CAST(matched.key AS INTEGER)"
+        " CROSS JOIN json_each(coalesce(d.lines, json_array(d.line))) one",
         (draft_id, batch_id, _rows.as_json({str(line): why for line, why in skipped.items()})),
     )
 

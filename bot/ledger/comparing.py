@@ -54,7 +54,7 @@ class Comparison:
     def matches(self) -> Matches:
         """The rows that were paid, summed up for a card."""
         where = self._where
-        if where is None or not _has(self._connection, where, where.maybe_paid):
+        if where is None:
             return NO_MATCHES
         several = self._several
         rows, *halves = self._connection.execute(
@@ -88,9 +88,6 @@ class Comparison:
 
     def hides_paid_rows(self) -> bool:
         """Whether rows of a sum were paid, not all of them by one award: it can neither be sent nor left out."""
-        where = self._where
-        if where is None or not _has(self._connection, where, f"{where.earlier()} AND d.amounts IS NOT NULL"):
-            return False
         return self._several.hidden
 
     @cached_property
@@ -170,14 +167,6 @@ def _together(found: Sequence[Sequence[Earlier]]) -> Sequence[Earlier]:
         known = awards.get(one.award_id, one)
         awards[one.award_id] = one._replace(by_name=one.by_name and known.by_name)
     return list(awards.values())
-
-
-def _has(connection: sqlite3.Connection, where: Scope, which: str) -> bool:
-    (found,) = connection.execute(
-        f"SELECT EXISTS (SELECT 1 FROM draft_rows d CROSS JOIN {which} AND d.draft_id = ?1)",  # noqa: S608 # our words
-        where.values,
-    ).fetchone()
-    return bool(found)
 
 
 def _facts(connection: sqlite3.Connection, batch_id: int) -> tuple[int, str, int, str | None]:

@@ -84,11 +84,6 @@ class Scope:
         """SQL of the awards that have the draft's row ``d``. It is the only row of its recipient: see ``comparing``."""
         return self.earlier("(a.amount = d.amount OR d.amount IN (SELECT value FROM json_each(a.amounts)))")
 
-    @property
-    def maybe_paid(self) -> str:
-        """SQL of awards that may have the draft's row ``d``, or a part of it; all of them that do are among these."""
-        return self.earlier("(a.amount = d.amount OR a.amounts IS NOT NULL OR d.amounts IS NOT NULL)")
-
     def earlier(self, which: str = "true") -> str:
         """SQL of the awards ``a`` that went to the recipient of the draft's row ``d``."""
         return _PAID.format(who=same_recipient(self.kind), which=which)

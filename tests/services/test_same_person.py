@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.drafting import StagedRow
 from bot.domain.model import Duplicates, Recipient, RecipientType
-from bot.errors import DraftGone, NotAllowed, Refused
+from bot.errors import DraftGone, MatchedEarlier, NotAllowed, Refused
 from bot.services.oneself import FAILED_FOR_SECONDS, NOBODY_FOR_SECONDS
 from bot.services.rules import Limits
 from tests.services.office import MOD, OTHER, Calendar, Door, file_of, members
@@ -333,3 +333,21 @@ async def test_the_card_says_that_it_cannot_be_told_where_oneself_is_not_in_the_
                 await office.confirm(own, limits=STRICT)
         by_id = await office.draft(file_of([(IDS[0], 10)]), "gameball", limits=STRICT)
         assert [one.kind for one in by_id.warnings] == []
+
+
+@pytest.mark.parametrize("policy", [Duplicates.SUM, Duplicates.APART])
+@pytest.mark.parametrize("paid_first", [True, False])
+async def test_a_row_that_was_paid_by_a_login_is_asked_about_whichever_row_of_the_member_it_is(
+    policy: Duplicates, paid_first: bool, drip_ids: list[str], door: Door
+) -> None:
+    async with door.open() as office:
+        await office.send(file_of([(IDS[0], 10)]), "drip-credentials")
+        rows = [("", drip_ids[0], 10 if paid_first else 20), (IDS[0], "", 20 if paid_first else 10)]
+        preview = await office.draft(file_of(rows, BOTH), "drip-members", duplicates=policy)
+        assert (preview.matches.rows, preview.matches.total) == (1, 10)
+        with pytest.raises(MatchedEarlier):
+            await office.confirm(preview)
+        recorded = await office.confirm(preview, skip_matched=True)
+        assert [award.amount for award in await office.awards(recorded.batch_id)] == [20]
+        await office.quiet()
+        await office.check_books()
