@@ -226,6 +226,8 @@ async def stage_file(stager: Stager, content: Content, options: ReadingOptions, 
             await stager.store(judged)
         finally:
             await asyncio.wait({following})
+            if not following.cancelled():
+                following.exception()  # seen, also where storing has failed: a ledger that is gone fails both
         judged = following.result()
     ending = await asyncio.to_thread(reading.finish)
     refused = reading.refusal or ending.refusal
