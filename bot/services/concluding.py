@@ -150,12 +150,13 @@ class Concluder:
 
     async def suspect_a_stranger(self) -> None:
         """Another ledger seems to pay from here: this one is marked, and nothing of any account is sent."""
+        heard = [(work, work.news) for work in self._work.values()]
         pause = Pause(PauseKind.RESTORED, (await self._ledger.restorations.suspect(Why.STRANGER)).message)
-        for one in self._work.values():
-            self.rest(one, one.news)
         for batch in await self._ledger.queries.batches_at_work():
             if batch.pause is not None and batch.pause.kind is PauseKind.RESTORED:
                 self.tell_pause(batch, pause)
+        for work, news in heard:  # after it is told: whoever waits for the end of the work wants to know why it ended
+            self.rest(work, news)
 
     def tell_pause(self, batch: Batch, pause: Pause) -> None:
         """Tell a pause that is recorded."""
