@@ -116,6 +116,10 @@ GUESSES = [
     ([table.E_MAIL], None, "email"),
     ([table.WALLET, "7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV"], None, "wallet"),
     (["C1", "C2"], None, "customer-id"),
+    ([table.E_MAIL, "none", "ada@example.org"], None, "email"),
+    ([f"<@{table.A}>", f"<@{table.B}>", "n/a"], {RecipientType.CUSTOMER_ID, RecipientType.DISCORD_ID}, "discord-id"),
+    (["n/a", table.A], {RecipientType.CUSTOMER_ID, RecipientType.DISCORD_ID}, "discord-id"),
+    (["C1", "C2", table.A], {RecipientType.CUSTOMER_ID, RecipientType.DISCORD_ID}, "customer-id"),
     (["C1"], {RecipientType.DISCORD_ID}, "discord-id"),
     ([table.E_MAIL], {RecipientType.CUSTOMER_ID, RecipientType.DISCORD_ID}, "customer-id"),
 ]

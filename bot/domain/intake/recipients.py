@@ -82,19 +82,14 @@ def is_surely(type_: RecipientType, text: str) -> bool:
 
 
 def guess_type(cells: list[str], accepts: frozenset[RecipientType]) -> RecipientType:
-    """The type of a column that was chosen by hand and whose name says nothing, from its first cells."""
+    """The type of a column that was chosen by hand and whose name says nothing, from its first cells.
+
+    It is that of half of them: one cell of another kind is a problem of its row, and must not make customer ids of the
+    others, who would then be paid as somebody else.
+    """
     texts = [visible(cell) for cell in cells if visible(cell)]
-    if not texts or all(_is_discord_id(text) or damage_of(text) for text in texts):
-        order = [RecipientType.DISCORD_ID]
-    elif all(_DRIP_ID.fullmatch(text) for text in texts):
-        order = [RecipientType.DRIP_ID]
-    elif all(_is_email(text) for text in texts):
-        order = [RecipientType.EMAIL]
-    elif all(_EVM_WALLET.fullmatch(text) or _OTHER_WALLET.fullmatch(text) for text in texts):
-        order = [RecipientType.WALLET]
-    else:
-        order = []
-    return next((one for one in (*order, RecipientType.CUSTOMER_ID) if one in accepts), RecipientType.DISCORD_ID)
+    looks = [type_ for type_, is_one in _LOOKS if 2 * sum(bool(is_one(text)) for text in texts) >= len(texts)]
+    return next((one for one in (*looks[:1], RecipientType.CUSTOMER_ID) if one in accepts), RecipientType.DISCORD_ID)
 
 
 def _is_discord_id(text: str) -> bool:
@@ -193,3 +188,11 @@ _READERS: Final[Mapping[RecipientType, Callable[[str, int], str]]] = {
     RecipientType.CUSTOM: _custom,
     RecipientType.CUSTOMER_ID: _customer_id,
 }
+
+_LOOKS: Final[tuple[tuple[RecipientType, Callable[[str], object]], ...]] = (
+    (RecipientType.DISCORD_ID, lambda text: _is_discord_id(text) or damage_of(text)),
+    (RecipientType.DRIP_ID, _DRIP_ID.fullmatch),
+    (RecipientType.EMAIL, _is_email),
+    (RecipientType.WALLET, _is_wallet),
+)
+"""How a cell looks that is of a type; the first that fits counts."""
