@@ -167,7 +167,7 @@ class Judge:
 
     def _of_another_table(self, line: int, cells: list[str]) -> Problem | None:
         """A row below a second header that has its columns in other places: a number there may be an id here."""
-        if _is_header(cells) and not self._has_these_columns(cells):
+        if self._is_header(cells) and not self._has_these_columns(cells):
             self._other_header = line
             self._plain = False  # what looks like nearly every row may have its columns in other places from here on
         if self._other_header is None or not any(map(visible, cells)):
@@ -176,6 +176,18 @@ class Judge:
             f"the row is of another table, with the header in row {self._other_header}; make a file of its own of it"
         )
         return Problem(line, None, "other-table", message)
+
+    def _is_header(self, cells: Sequence[str]) -> bool:
+        """Whether a row is made of names of columns and says with them who, and how much: by a name that is known, or
+        below other rows by any word in the place of the amount, such as the levels of a second table."""
+        texts = [visible(one) for one in cells]
+        if any(text.lstrip("+-\u2212")[:1].isdecimal() or looks_like_recipient(text) for text in texts):
+            return False
+        known = {names.known(one) for one in cells}
+        if not known.isdisjoint(names.RECIPIENTS) and not known.isdisjoint(names.AMOUNTS):
+            return True
+        below = self.tally.rows or self.tally.problems  # right below the header it would say more about the same rows
+        return bool(below and cell(cells, self._amount_index)) and names.is_about_ids(cell(cells, self._who_index))
 
     def _has_these_columns(self, cells: Sequence[str]) -> bool:
         header = self._settled.layout.header
@@ -278,15 +290,6 @@ def _following(index: int, among: Sequence[int]) -> frozenset[int]:
     while index >= 0 and (index := index + 1) in among:
         found.append(index)
     return frozenset(found)
-
-
-def _is_header(cells: Sequence[str]) -> bool:
-    """Whether a row is made of names of columns and says with them who and how much."""
-    texts = [visible(one) for one in cells]
-    if any(text.lstrip("+-\u2212")[:1].isdecimal() or looks_like_recipient(text) for text in texts):
-        return False
-    known = {names.known(one) for one in cells}
-    return not known.isdisjoint(names.RECIPIENTS) and not known.isdisjoint(names.AMOUNTS)
 
 
 def _is_award(cells: Sequence[str]) -> bool:

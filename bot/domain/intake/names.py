@@ -44,6 +44,9 @@ EXPORTED: Final = frozenset(
 _MEANT: Final = (*RECIPIENTS, *AMOUNTS, *REASONS, SOURCE, AWARD_ID)
 """Names that a misspelling of would change what is paid; a column that is nearly ``status`` harms nobody."""
 
+_OF_IDS: Final = frozenset(("id", "discord", "user", "member", "player", "author", "winner", "account", "recipient"))
+"""Words of which names of columns of Discord's ids are made, beyond those that are known."""
+
 _INVISIBLE: Final = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _SEPARATORS: Final = re.compile(r"[\s_\-\u2010-\u2015]+")
 _SHORT_NAME: Final = 4
@@ -71,6 +74,12 @@ _KNOWN: Final = {name.replace("_", ""): name for name in (*_MEANT, *OURS)}
 def known(header: str) -> str | None:
     """The name Bursar knows it by, in the spelling of this module; ``None`` for any other column."""
     return _KNOWN.get(squeezed(header))
+
+
+def is_about_ids(header: str) -> bool:
+    """Whether this reads like the name of a column that says who, known or not: ``Member ID``, but not ``no ID``."""
+    words = set(normalised(header).split("_"))
+    return known(header) in RECIPIENTS or (words <= _OF_IDS and not words.isdisjoint(("id", "discord")))
 
 
 def is_about_twitter(header: str) -> bool:
