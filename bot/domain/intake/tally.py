@@ -12,6 +12,7 @@ from bot.domain.intake.options import Ending
 from bot.domain.intake.settled import Settled
 from bot.domain.model import Notice, Refusal, Unit
 from bot.domain.quoting import listed
+from bot.domain.reporting import RESULT_COLUMNS
 
 
 @dataclass(slots=True)
@@ -44,7 +45,8 @@ def ending_of(tally: Tally, settled: Settled, unit: Unit, unreadable_text: bool)
     """Once every record was seen."""
     refusal = _wrong_total(tally, unit) or _nothing_to_send(tally)
     # First what may change every amount: a card does not have room for all.
-    warnings = [*_about_parted(tally), *_about_recipients(settled), *_about_columns(settled), *_about_rows(tally, unit)]
+    columns = (*_about_columns(settled), *_about_replaced(settled))
+    warnings = [*_about_parted(tally), *_about_recipients(settled), *columns, *_about_rows(tally, unit)]
     if unreadable_text:
         encoding = settled.layout.encoding
         warnings.append(
@@ -111,6 +113,20 @@ def _about_columns(settled: Settled) -> Sequence[Notice]:
         return ()
     columns = "the column" if len(unknown) == 1 else "the columns"
     message = f"{columns} {listed(unknown)} will not be used, only kept for the result file; rename what should count"
+    return (Notice("unknown-column", message, (settled.layout.header_line,)),)
+
+
+def _about_replaced(settled: Settled) -> Sequence[Notice]:
+    """Columns called as Bursar's own are, in a file that is no result: a status there may be somebody's decision."""
+    header = settled.layout.header
+    replaced = tuple(name for name in header if names.known(name) in RESULT_COLUMNS)
+    if settled.award_id is not None or not replaced:
+        return ()
+    columns, say, it = ("column", "says", "it") if len(replaced) == 1 else ("columns", "say", "them")
+    message = (
+        f"rows are sent whatever the {columns} {listed(replaced)} {say}, and the result file has Bursar's own instead;"
+        f" remove rows that should not be paid, and rename {it} to keep {it}"
+    )
     return (Notice("unknown-column", message, (settled.layout.header_line,)),)
 
 
