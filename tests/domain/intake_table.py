@@ -360,6 +360,13 @@ ROWS = [
     case("a title that is one column's name", f"member\nas of today\ndiscord_id,amount\n{B},7\n", [d(4, B, 7)]),
     case("a long reason is shortened", f"discord_id,amount,reason\n{A},5,{'x' * 201}\n{B},5,{'x' * 200}\n",
          [d(2, A, 5), d(3, B, 5)], warnings={"reason-shortened": (2,)}),
+    case("amounts that stand in one cell with who, behind other marks than the header's",
+         f"discord_id,amount\n{A},5\n{B};7\n<@{C}>\t8\n{D} - 9\n{D}: +10\nas of July: 12\n", [d(2, A, 5)],
+         [(line, "discord_id", "bad-recipient") for line in (3, 4, 5, 6)], warnings={"nothing-to-pay": (7,)}),
+    case("the same with ids in free text", "customer_id,amount\nC1,5\nC2;7\nC 3\n", [(2, "customer-id", "C1", 5)],
+         [(3, "customer_id", "bad-recipient")], warnings={"nothing-to-pay": (4,)}),
+    case("a zero is nothing to pay whatever stands before it", f"discord_id,amount\n{A} 7,0\n{B},5\n", [d(3, B, 5)],
+         warnings={"nothing-to-pay": (2,)}),
     case("nothing but nothing to pay", f"discord_id,amount\n{A},0\n", refused="no-rows", warnings={"nothing-to-pay": (2,)}),
 ]  # fmt: skip
 

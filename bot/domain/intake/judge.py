@@ -15,7 +15,7 @@ from bot.domain.intake.options import ReadingOptions
 from bot.domain.intake.recipients import is_surely, looks_like_recipient
 from bot.domain.intake.records import LINE_MAX, Broken, Spanning, TooLong
 from bot.domain.intake.rounding import mark_of
-from bot.domain.intake.settled import Settled
+from bot.domain.intake.settled import Settled, Who
 from bot.domain.intake.survey import is_total_label
 from bot.domain.intake.tally import Tally
 from bot.domain.model import Problem, Recipient, RecipientType, Row, Unit
@@ -26,6 +26,8 @@ _PLAIN_AMOUNT_MAX: Final = 9
 _NUMBER: Final = re.compile(r"[+-]?[0-9][0-9 .,']*", re.ASCII)
 _GROUPS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}", re.ASCII)
 _HEAD: Final = re.compile(r"[+-]?[1-9][0-9]{0,2}", re.ASCII)
+_DELIMITERS: Final = re.compile(r"[,;|\t]")
+_MARKS: Final = re.compile(r"[\s,;|:=]+")
 _DELIMITER_WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
@@ -115,6 +117,10 @@ class Judge:
             yield from self._without_recipient(line, cells)
             return
         amount = self._behind_it(line, cells) or self._reader.amount(line, cells)
+        if amount is None and (together := self._together(line, cells, named)) is not None:
+            self.tally.unreadable += 1
+            yield together
+            return
         if amount is None:
             self.tally.nothing.append(line)
             return
@@ -131,6 +137,21 @@ class Judge:
         if suspected(recipient.value, named[0].rounding):
             self.tally.suspected.append(line)
         yield Row(line, recipient, amount, self._reason(line, cells), award_id)
+
+    def _together(self, line: int, cells: Sequence[str], named: Sequence[Who]) -> Problem | None:
+        """That the amount is not missing, but stands in one cell with who, behind another mark than the header has."""
+        if len(named) > 1 or cell(cells, self._amount_index):
+            return None
+        who = named[0]
+        text = cell(cells, who.index)
+        words = _MARKS.split(text)
+        surely = any(map(looks_like_recipient, words))
+        parts = words if surely else _DELIMITERS.split(text)
+        if not any(_NUMBER.fullmatch(part) and not looks_like_recipient(part) for part in parts[1:]):
+            return None
+        mark = _DELIMITER_WORDS[self._settled.layout.delimiter]
+        message = f"{quoted(text)} has more than who in it; put the amount into a cell of its own, between {mark}"
+        return Problem(line, who.name, "bad-recipient", message)
 
     def _behind_it(self, line: int, cells: Sequence[str]) -> Problem | None:
         """That a number stands behind the amount, under no name: the amount was parted by its own comma, or the
