@@ -291,16 +291,14 @@ def test_every_button_and_menu_is_one_that_survives_a_restart(shown: Preview) ->
                 assert any(pattern.fullmatch(str(item.custom_id)) for pattern in patterns), item.custom_id
 
 
-PARTED = Notice(
-    "parted-amount", "the reasons are numbers of three digits behind a short amount, as 250 behind 1", (2, 3)
-)
+PARTED = Notice("parted-amount", "the reasons are numbers that may be parts of the amounts, as 250 behind 1", (2, 3))
 
 
 def test_amounts_that_a_comma_may_have_parted_are_seen_before_they_are_sent() -> None:
     shown = preview(warnings=(PARTED, *(Notice(f"other-{number}", "another warning") for number in range(9))))
     view = preview_card(shown, FRAME)
     assert "### Preview" in text_of(view) and PARTED_WORD in text_of(view)
-    assert "⚠ The reasons are numbers of three digits behind a short amount" in text_of(view)
+    assert "⚠ The reasons are numbers that may be parts of the amounts" in text_of(view)
     assert buttons(view)["Send 1,203 awards"].style is discord.ButtonStyle.danger
 
 
@@ -310,4 +308,4 @@ def test_who_approves_reads_that_amounts_may_be_parted() -> None:
     approval = Approval(
         1, 7, ApprovalState.ASKED, "0" * 64, "", "it has many awards", 0, 1, "Ada", None, None, None, None
     )
-    assert "behind a short amount" in text_of(request_card(seen, approval, practice=False))
+    assert "parts of the amounts" in text_of(request_card(seen, approval, practice=False))

@@ -25,7 +25,7 @@ _PLAIN_ID_MAX: Final = 19
 _PLAIN_AMOUNT_MAX: Final = 9
 _NUMBER: Final = re.compile(r"[+-]?[0-9][0-9 .,']*", re.ASCII)
 _GROUPS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}", re.ASCII)
-_HEAD: Final = re.compile(r"[+-]?[1-9][0-9]{0,2}", re.ASCII)
+_DECIMALS: Final = re.compile(r"[+-]?[0-9]+,[0-9]{1,2}", re.ASCII)
 _DELIMITERS: Final = re.compile(r"[,;|\t]")
 _MARKS: Final = re.compile(r"[\s,;|:=]+")
 _DELIMITER_WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -52,7 +52,8 @@ class Judge:
         self._may_part = (
             reason is not None and reason.index == self._amount_index + 1 and settled.layout.delimiter == ","
         )
-        self._factor = 1 if options.unit is Unit.POINTS else 100
+        self._money = options.unit is Unit.MONEY
+        self._factor = 100 if self._money else 1
         self._other_header: int | None = None
         self._plain = (
             len(settled.who) == 1
@@ -176,15 +177,23 @@ class Judge:
             self.tally.shortened.append(line)
         if self._may_part and reason is not None:
             self.tally.reasons += 1
-            if len(reason) == 3 and reason.isdigit() and reason.isascii():
+            if len(reason) <= 3 and reason.isdigit():
                 self._note_parted(line, cell(cells, self._amount_index), reason)
         return reason
 
     def _note_parted(self, line: int, amount: str, reason: str) -> None:
         """A row that a comma between the digits of its amount may have parted, without a cell too many."""
-        if _HEAD.fullmatch(amount):
+        whole = self._whole(amount, reason)
+        if whole is not None:
             self.tally.parted.append(line)
-            self.tally.example = self.tally.example or (amount, reason)
+            self.tally.example = self.tally.example or (amount, reason, whole)
+
+    def _whole(self, amount: str, behind: str) -> str | None:
+        """``1250`` of 1 and 250, or of money ``5.50`` of 5 and 50, where a comma may have parted them."""
+        together = f"{amount},{behind}"
+        if _GROUPS.fullmatch(together):
+            return together.replace(",", "")
+        return together.replace(",", ".") if self._money and _DECIMALS.fullmatch(together) else None
 
     def _of_another_table(self, line: int, cells: list[str]) -> Problem | None:
         """A row below a second header that has its columns in other places: a number there may be an id here."""
@@ -255,13 +264,12 @@ class Judge:
         return any(map(looks_like_recipient, pieces)) or cell(pieces, self._amount_index).lstrip("-").isdecimal()
 
     def _parted_amount(self, cells: list[str]) -> str | None:
-        """``1250`` where it may have been written with a comma and no quotation marks, so that it became two cells and
-        shifted the others behind the header's."""
+        """The amount where it may have been written with a comma and no quotation marks, so that it became two cells
+        and shifted the others behind the header's."""
         index = self._amount_index
         if self._settled.layout.delimiter != "," or index < 0:
             return None
-        together = f"{cell(cells, index)},{cell(cells, index + 1)}"
-        return together.replace(",", "") if _GROUPS.fullmatch(together) else None
+        return self._whole(cell(cells, index), cell(cells, index + 1))
 
     def _swallows_rows(self, cells: list[str]) -> bool:
         delimiter = self._settled.layout.delimiter

@@ -35,8 +35,8 @@ class Tally:
     """Good rows with a reason right behind their amount."""
     parted: list[int] = field(default_factory=list)
     """Of these, the ones that may be one number which a comma parted."""
-    example: tuple[str, str] | None = None
-    """The two parts of the first of them."""
+    example: tuple[str, str, str] | None = None
+    """The two parts of the first of them, and how the whole would be written."""
     totals: list[tuple[int, int | None]] = field(default_factory=list)
     """The file's own totals: line, amount (``None``: it cannot be read)."""
 
@@ -82,15 +82,14 @@ def _nothing_to_send(tally: Tally) -> Refusal | None:
 
 
 def _about_parted(tally: Tally) -> Sequence[Notice]:
-    """Among reasons in words, one of three digits is a reason. Where there are hardly others, it may be a part of the
+    """Among reasons in words, one that is a number is a reason. Where there are hardly others, it may be a part of the
     amount."""
     if tally.example is None or len(tally.parted) * 10 < tally.reasons * 9:
         return ()
-    amount, reason = tally.example
+    amount, reason, whole = tally.example
     message = (
-        f"the reasons are numbers of three digits behind a short amount, as {reason} behind {amount}: if"
-        f" {amount},{reason} is meant, only {amount} would be paid; write such amounts without the comma,"
-        f" {amount}{reason}"
+        f"the reasons are numbers that may be parts of the amounts, as {reason} behind {amount}: if {amount},{reason}"
+        f" is meant, only {amount} would be paid; write such amounts without the comma, {whole}"
     )
     return (Notice("parted-amount", message, tuple(tally.parted)),)
 
