@@ -45,7 +45,7 @@ NOTICE_KINDS: Final[Mapping[str, str]] = {
     "control-total": "rows that were read as the file's own total, with the result of the comparison",
     "suspected-rounding": "ids that look rounded, too few of them to be sure",
     "reason-shortened": "reasons that were too long and were cut",
-    "unreadable-text": "bytes that are no text in the file's encoding",
+    "unreadable-text": "bytes that are no text in the file's encoding, or recipients that depend on a guessed one",
     "duplicate": "recipients that appear in several rows, and what becomes of them",
     "already-awarded": "rows that continue an award which is paid, under way or in doubt; they are not sent",
     "self-award": "rows that cannot be compared with whoever confirms, who may not award themselves",

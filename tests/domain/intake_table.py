@@ -99,6 +99,11 @@ SHAPES = [
         PLAIN_ROWS,
         warnings={"unknown-column": (1,)},
     ),
+    case("a recipient in another encoding", "customer_id;amount\nMüller;5\nC2;7\n".encode("cp850"),
+         [(3, "customer-id", "C2", 7)], [(2, "customer_id", "bad-recipient")], warnings={"unreadable-text": ()}),
+    case("recipients in an encoding that was guessed", "customer_id;amount\nŁukasz;5\nC2;7\n".encode("cp1250"),
+         [(2, "customer-id", "£ukasz", 5), (3, "customer-id", "C2", 7)], warnings={"unreadable-text": (2,)}),
+    case("recipients in an encoding that is known", "customer_id;amount\nŁukasz;5\n", [(2, "customer-id", "Łukasz", 5)]),
     case("bytes that are no text", b"discord_id,amount,reason\n" + A.encode() + b",5,\x81\xff\n", [d(2, A, 5)],
          warnings={"unreadable-text": ()}),
 ]  # fmt: skip
@@ -258,6 +263,8 @@ RECIPIENTS = [
     ("customer_id", "2.01235E+17", "damaged-id"),
     ("customer_id", f"{A}.0", "damaged-id"),
     ("customer_id", "1.0", ("customer-id", "1.0")),
+    ("customer_id", "Nan", ("customer-id", "Nan")),
+    *(("customer_id", nothing, "bad-recipient") for nothing in ("nan", "NULL", "None", "#N/A", "#REF!")),
 ]  # fmt: skip
 
 ROWS = [
@@ -387,6 +394,11 @@ TOTALS = [
          [(3, "discord_id", "bad-recipient")], warnings={"control-total": (4,)}),
     case("cannot be checked", f"discord_id,amount\n{A},5\n{B},x\n,12\n", [d(2, A, 5)], [(3, "amount", "bad-amount")],
          warnings={"control-total": (4,)}),
+    *(case(f"labelled {label!r}", f"customer_id;amount\nC1;5\nC2;7\n{label};12\n",
+           [(2, "customer-id", "C1", 5), (3, "customer-id", "C2", 7)], warnings={"control-total": (4,)})
+      for label in ("Summe", "Gesamtergebnis", "Total général", "Suma końcowa:", "TOTAL (2)", " Razem ")),
+    case("subtotals among customers", "customer_id,amount\nC1,5\nSubtotal,5\nC2,7\nSubtotal,7\n",
+         [(2, "customer-id", "C1", 5), (4, "customer-id", "C2", 7)], refused="control-total"),
     case("a label without an amount", f"discord_id,amount\n{A},5\nTotal,\n", [d(2, A, 5)]),
     case("a member called Total", f"discord_id,name,amount\n{A},Total,5\n", [d(2, A, 5)], warnings={"unknown-column": (1,)}),
     case("in its own notation", f"discord_id;amount\n{A};1.234.567\nsum;1.234.567\n", [d(2, A, 1234567)],

@@ -26,6 +26,8 @@ _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 _MARKUP: Final = re.compile(r"<(?:!doctype|html|head|body|table|meta|\?xml|!--)[\s>/-]?", re.IGNORECASE)
 _JSON: Final = re.compile(r"""\{\s*(?:["}]|\Z)|\[\s*(?:[{\["\]]|-?[0-9]+\s*[,\]]|true|false|null)""")
 _CONTROL: Final = re.compile(rb"[\x01-\x08\x0e-\x19\x1b-\x1f]")
+GUESSED: Final = "windows-1252"
+"""What is taken where nothing proves an encoding: Excel writes it in the west, and other ones elsewhere."""
 _UNDEFINED_1252: Final = (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")
 """Bytes without a meaning in Windows-1252 (unicode.org/Public/MAPPINGS/VENDORS/MICSFT/WINDOWS/CP1252.TXT)."""
 
@@ -94,12 +96,12 @@ def encoding_of(content: Content) -> str:
         return "utf-16-le"
     if high * 10 > len(begins) * 3 and low * 10 < len(begins):
         return "utf-16-be"
-    return "utf-8" if _decodes(content, "utf-8") else "windows-1252"
+    return "utf-8" if _decodes(content, "utf-8") else GUESSED
 
 
 def has_unreadable(content: Content, encoding: str) -> bool:
     """Whether some bytes are no text in this encoding (they are then read as U+FFFD)."""
-    if encoding == "windows-1252":
+    if encoding == GUESSED:
         return holds(content, *_UNDEFINED_1252)
     return not _decodes(content, encoding)
 

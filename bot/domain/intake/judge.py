@@ -10,6 +10,7 @@ from bot.domain.amounts import LARGEST
 from bot.domain.discord_ids import SHORTEST, youngest
 from bot.domain.intake import names
 from bot.domain.intake.cells import CellReader, cell, suspected
+from bot.domain.intake.content import GUESSED
 from bot.domain.intake.names import visible
 from bot.domain.intake.options import ReadingOptions
 from bot.domain.intake.recipients import is_surely, looks_like_recipient
@@ -135,6 +136,8 @@ class Judge:
         if isinstance(recipient, Problem) or isinstance(amount, Problem) or isinstance(award_id, Problem):
             yield from (found for found in (recipient, amount, award_id) if isinstance(found, Problem))
             return
+        if not recipient.value.isascii() and self._settled.layout.encoding == GUESSED:
+            self.tally.guessed.append(line)
         if suspected(recipient.value, named[0].rounding):
             self.tally.suspected.append(line)
         yield Row(line, recipient, amount, self._reason(line, cells), award_id)

@@ -30,6 +30,12 @@ _LONG_WITH_FRACTION: Final = re.compile(r"[0-9]{11,}[.,]0+", re.ASCII)
 _GROUPED: Final = re.compile(r"[0-9]{1,3}(?:[ ,.'\u00a0\u202f\u2019][0-9]{3}){4,}(?:[.,]0+)?", re.ASCII)
 _BETWEEN: Final = re.compile(r"[\s,;]+")
 
+_NOTHING: Final = frozenset(
+    ("NULL", "null", "None", "nan", "NaN", "undefined", "#N/A", "#NV", "#N/D", "#REF!", "#BEZUG!", "#VALUE!", "#WERT!",
+     "#VALEUR!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#ERROR!")
+)  # fmt: skip
+"""What programs and spreadsheets write where there is nothing, or where a formula failed."""
+
 _FREE_TEXT: Final = frozenset({RecipientType.CUSTOM, RecipientType.CUSTOMER_ID})
 
 AS_TEXT: Final = "format the column as text before pasting, or take the ids from the source again"
@@ -50,6 +56,11 @@ def read_recipient(type_: RecipientType, cell: str, now_ms: int) -> str:
     damage = damage_of(text)
     if damage is not None and type_ is not RecipientType.CUSTOM:
         raise RecipientError("damaged-id", damage)
+    if "\ufffd" in text:
+        message = (
+            f"{quoted(text)} has characters that could not be read; write it out again, and save the file as UTF-8"
+        )
+        raise RecipientError("bad-recipient", message)
     return _READERS[type_](text, now_ms)
 
 
@@ -159,6 +170,10 @@ def _customer_id(text: str, _now_ms: int) -> str:
 
 
 def _bounded(text: str, longest: int, what: str) -> str:
+    if text in _NOTHING:
+        raise RecipientError(
+            "bad-recipient", f"{quoted(text)} stands where there is no value; write {what} or remove the row"
+        )
     if len(text) > longest:
         raise RecipientError(
             "bad-recipient", f"{quoted(text)} has {len(text)} characters, {what} has at most {longest}; check the cell"

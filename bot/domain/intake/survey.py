@@ -3,6 +3,7 @@ rounded. Counters only, no row is kept."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,13 +18,21 @@ from bot.domain.model import RecipientType, Unit
 
 _SAMPLE: Final = 20
 _TOTAL_LABELS: Final = frozenset(
-    {"total", "totals", "sum", "sums", "grand total", "total amount", "total points", "sum total"}
-)
+    ("total", "totals", "sum", "sums", "grand total", "total amount", "total points", "sum total", "subtotal",
+     "subtotals", "sub total", "sub-total", "summe", "gesamt", "gesamtsumme", "gesamtergebnis", "zwischensumme",
+     "insgesamt", "total général", "somme", "sous-total", "suma", "suma końcowa", "suma częściowa", "razem", "łącznie",
+     "suma total", "total general", "total geral", "totale", "subtotale", "totaal", "eindtotaal", "subtotaal")
+)  # fmt: skip
+"""As spreadsheets and people write it, in the languages of most of them."""
+_COUNT: Final = re.compile(r"\s*\([^()]*\)$")
+"""``(12 rows)`` behind the label."""
 
 
 def is_total_label(text: str) -> bool:
     """Whether a cell says that its row is the total of the others."""
-    return not text.isdigit() and len(text) < 20 and visible(text).rstrip(" :=").casefold() in _TOTAL_LABELS
+    if text.isdigit() or len(text) > 30:
+        return False
+    return _COUNT.sub("", visible(text).rstrip(" :=")).casefold() in _TOTAL_LABELS
 
 
 @dataclass(slots=True)

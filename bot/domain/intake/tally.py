@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bot.domain.amounts import display
 from bot.domain.intake import names
 from bot.domain.intake.cells import REASON_MAX
-from bot.domain.intake.options import Ending
+from bot.domain.intake.options import ENCODING_NAMES, Ending
 from bot.domain.intake.settled import Settled
 from bot.domain.model import Notice, Refusal, Unit
 from bot.domain.quoting import listed
@@ -29,6 +29,8 @@ class Tally:
     nothing: list[int] = field(default_factory=list)
     shortened: list[int] = field(default_factory=list)
     suspected: list[int] = field(default_factory=list)
+    guessed: list[int] = field(default_factory=list)
+    """Rows whose recipient is another one if the file's encoding was guessed wrong."""
     nameless: list[int] = field(default_factory=list)
     """Rows with something in a column without a name."""
     reasons: int = 0
@@ -47,8 +49,14 @@ def ending_of(tally: Tally, settled: Settled, unit: Unit, unreadable_text: bool)
     # First what may change every amount: a card does not have room for all.
     columns = (*_about_columns(settled), *_about_replaced(settled))
     warnings = [*_about_parted(tally), *_about_recipients(settled), *columns, *_about_rows(tally, unit)]
+    if tally.guessed:
+        message = (
+            "recipients with letters beyond a to z were read as Windows-1252, which is a guess; compare them, and save"
+            " the file as UTF-8 if they are wrong"
+        )
+        warnings.append(Notice("unreadable-text", message, tuple(tally.guessed)))
     if unreadable_text:
-        encoding = settled.layout.encoding
+        encoding = ENCODING_NAMES[settled.layout.encoding]
         warnings.append(
             Notice(
                 "unreadable-text", f"some characters are no {encoding} text and were replaced; check names and reasons"
