@@ -272,5 +272,5 @@ async def test_a_file_with_two_signs_between_its_cells_is_told_what_to_look_at(t
     (one,) = members(1)
     file = write_csv(tmp_path / "p.csv", "discord_id;amount", f"{one},10")
     done = await bursar("check", str(file), directory=tmp_path)
-    assert done.status == 2
-    assert "let the same sign (a comma, for example) stand between the cells of every row" in done.out
+    assert done.status == 1
+    assert f"“{one},10” has more than who in it; put the amount into a cell of its own, between semicolons" in done.out
