@@ -148,6 +148,13 @@ def test_a_control_total_that_is_wrong_tells_both_numbers_and_the_row():
     assert all(word in ending.refusal.message for word in ("Row 4", "5,008", "5,007"))
 
 
+def test_rows_that_may_be_totals_or_awards_say_that_they_are_not_sent():
+    _, entries, ending = finished(f"name,discord_id,amount\nAda,{A},50\nBob,,75\nCy,{B},x\nDi,,5\n")
+    (warning,) = (one for one in ending.warnings if one.kind == "control-total")
+    assert (warning.lines, len(entries)) == ((3, 5), 2)
+    assert warning.message.startswith("2 rows without a recipient will not be sent, taken for the file's own total,")
+
+
 def test_an_amount_that_a_comma_may_have_parted_says_what_to_do_if_it_did_not():
     reading = read(f"discord_id,amount,level\n{table.A},1,250,\n".encode(), table.DEFAULT)
     (problem,) = reading.entries()

@@ -99,7 +99,11 @@ def test_a_file_that_is_too_big_reads_the_limit_and_no_size_that_nobody_measured
 @pytest.mark.parametrize("content,words", [
     (f"Benutzer;Betrag\n{table.A};5\n", "Bursar knows none of the column names in row 1, “Benutzer;Betrag”."),
     (f"{table.A},5\n", f"Row 1 begins with data (“{table.A}”), there is no header above it."),
-    ("\nuser_id amount\n", "None of the first 20 rows has a column name that Bursar knows; row 2 says “user_id"),
+    ("\nwinners of July\n", "None of the first 20 rows has a column name that Bursar knows; row 2 says “winners"),
+    ("\nuser_id amount\n", "Row 2 has the names of the columns in one cell, “user_id amount”. Put a comma,"),
+    (f'"User ID,Points"\n"{table.A},5"\n', "Row 1 has the names of the columns in one cell, “User ID,Points”. Put a"),
+    (f"User ID    Points\n{table.A}    5\n", "Row 1 has the names of the columns in one cell, “User ID    Points”."),
+    (f"sep=,\nuser;amount\n{table.A};5\n", "Row 2 has the names of the columns in one cell, “user;amount”, since the"),
     (",,\n,,\n", "The first 20 rows are empty."),
 ])  # fmt: skip
 def test_a_file_without_a_known_header_reads_what_stands_in_its_place(content, words):

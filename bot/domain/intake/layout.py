@@ -117,6 +117,8 @@ def _no_header(content: Content, encoding: str, declared: str | None) -> Refusal
     above: tuple[int, str] | None = None
     first: tuple[int, str] | None = None
     for line, cells in _first_rows(content, encoding, declared or ",", declared is not None):
+        if any(map(_is_whole_header, cells)):
+            return _unparted(line, quoted((declared or ",").join(cells)), declared is not None)
         parts = cells if declared else _split_somehow(cells)
         found = next((part for part in parts if looks_like_recipient(part)), None)
         if found is not None:
@@ -132,6 +134,27 @@ def _no_header(content: Content, encoding: str, declared: str | None) -> Refusal
         f"None of the first {HEADER_ROWS} rows has a column name that Bursar knows; row {first[0]} says {first[1]}. "
         "Add a header row such as discord_id,amount above the data.",
     )
+
+
+def _is_whole_header(cell: str) -> bool:
+    """Whether one cell holds several names: who and how much, behind other marks or in quotation marks together."""
+    ways = (re.split(r"[,;|\t]", cell), re.split(r"\s{2,}", cell), cell.split())
+    return any(
+        all(known) and not set(known).isdisjoint(names.RECIPIENTS) and not set(known).isdisjoint(names.AMOUNTS)
+        for known in ([names.known(part) for part in way] for way in ways)
+    )
+
+
+def _unparted(line: int, shown: str, declared: bool) -> Refusal:
+    message = f"Row {line} has the names of the columns in one cell, {shown}"
+    if declared:
+        message += ", since the first line names another mark with sep=. Remove that line, or correct it."
+    else:
+        message += (
+            ". Put a comma, a semicolon or a tab between the cells of every row, and no quotation marks around a whole"
+            " row."
+        )
+    return Refusal("no-header", message)
 
 
 def _headless(line: int, found: str, above: tuple[int, str] | None) -> Refusal:

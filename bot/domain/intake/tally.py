@@ -182,5 +182,9 @@ def _about_totals(tally: Tally, unit: Unit) -> Sequence[Notice]:
     elif _wrong_total(tally, unit) is not None:
         return ()
     else:
-        message = "the file's own total could not be compared: amounts are unreadable; correct those first"
+        rows = "1 row" if len(lines) == 1 else f"{len(lines):,} rows"
+        message = (
+            f"{rows} without a recipient will not be sent, taken for the file's own total, which cannot be compared"
+            " while amounts are unreadable; correct those, and add the recipient of what is an award"
+        )
     return (Notice("control-total", message, lines),)
