@@ -15,13 +15,14 @@ from bot.domain.model import Actor, Award, Batch, Counts, Decision, Pause, Pause
 from bot.domain.planning import schedule
 from bot.domain.reporting import result_csv
 from bot.domain.states import AwardState, BatchState
-from bot.errors import DestinationChanged, UsageError
+from bot.errors import DestinationChanged, NotAllowed, UsageError
 from bot.ledger.lanes import HeldLane
 from bot.ledger.ledger import Ledger
 from bot.ledger.queries import NOTHING_HELD_BACK, Attempt, Calls, Event, HeldBack
 from bot.services import records
 from bot.services.dispatching import Dispatcher
 from bot.services.foresight import reads_left
+from bot.services.oneself import Oneself
 from bot.services.programmes import Programmes
 from bot.services.proving import plan_for, plan_of
 from bot.services.rules import rules_of
@@ -84,6 +85,7 @@ class Batches:
         self._programmes = programmes
         self._dispatcher = dispatcher
         self._clock = clock
+        self._oneself = Oneself(ledger, clock)
 
     # --- looking ------------------------------------------------------------------------------------------------
 
@@ -189,18 +191,19 @@ class Batches:
         *,
         reason: str,
         calls: Mapping[int, int] | None = None,
+        may_award_self: bool = True,
     ) -> Steered:
         """Decide about awards in doubt, with a reason that is recorded beside the name. ``calls``: by award, the call
         that the person looked at (``None``: whichever it is).
 
         Raises ``UsageError`` when the reason is empty, or the ids are not whole answers (``doubts``) of this batch, or
-        are of other calls.
+        are of other calls; ``NotAllowed`` when somebody who may not award themselves would have it done once more.
         """
         reason = reason.strip()[:REASON_MAX]
         if not reason:
             raise UsageError("nothing was decided: a reason is needed", hint="Say in a few words how you know.")
         wanted = set(award_ids)
-        covered: set[int] = set()
+        covered: dict[int, Award] = {}
         for doubt in await self.doubts(batch_id, actor):
             ids = {award.id for award in doubt.awards if calls is None or calls.get(award.id) == doubt.attempt.id}
             if ids & wanted and not ids <= wanted:
@@ -208,15 +211,25 @@ class Batches:
                     f"nothing was decided: awards {min(ids)} to {max(ids)} were one call, which landed whole or not",
                     hint="Give one answer for all of them.",
                 )
-            covered |= ids & wanted
-        if covered != wanted or not wanted:
+            covered |= {award.id: award for award in doubt.awards if award.id in ids & wanted}
+        if covered.keys() != wanted or not wanted:
             raise UsageError(
                 "nothing was decided: not all of these awards are in doubt (any more)",
                 hint="Open /batch resolve again.",
             )
+        if decision is Decision.SEND_AGAIN and not may_award_self:
+            await self._refuse_own(batch_id, list(covered.values()), actor)
         steered = await self._ledger.steering.resolve(sorted(wanted), decision, actor, reason=reason, calls=calls)
         self._dispatcher.wake(batch_id)
         return steered
+
+    async def _refuse_own(self, batch_id: int, awards: Sequence[Award], actor: Actor) -> None:
+        batch = await self._batch(batch_id, actor)
+        provider = self._programmes.for_batch(batch, currency=batch.destination.currency)
+        if await self._oneself.own(awards, provider, actor):
+            raise NotAllowed(
+                "this would send an award for yourself once more; nothing was decided", hint="Let somebody else decide."
+            )
 
     # --- the result file ----------------------------------------------------------------------------------------
 
@@ -251,7 +264,7 @@ class Batches:
     async def _view(self, batch: Batch) -> BatchView:
         tally = await self._ledger.queries.tally(batch.id)
         counts = tally.counts
-        activity = self._activity(batch)
+        activity = await self._activity(batch)
         calls, seconds = await self._left(batch, counts, activity)
         waits = batch.state is BatchState.OPEN and activity.doing is Doing.NOTHING and counts.planned > 0
         return BatchView(
@@ -278,8 +291,12 @@ class Batches:
         lanes = (await plan_of(self._ledger, provider.programme)).lanes
         return await self._ledger.lanes.held(lanes) if lanes else None
 
-    def _activity(self, batch: Batch) -> Activity:
-        """What the dispatcher says; before it has looked at a new batch, what the batch itself tells."""
+    async def _activity(self, batch: Batch) -> Activity:
+        """What the dispatcher says; before it has looked at a new batch, what the batch itself tells. A batch that was
+        opened again behind an emergency stop is not under way."""
+        if batch.state is BatchState.OPEN and (halt := await self._ledger.halts.in_force(batch.actor.server_id)):
+            message = f"{halt.by.name} stopped everything ({halt.reason}): nothing is sent until that is released."
+            return Activity(Doing.STANDING_BY, detail=message)
         starts_at, now = batch.starts_at / 1000, self._clock.now()
         if batch.state is BatchState.OPEN and starts_at > now and not lies_ahead(batch.recorded_at / 1000, now):
             return Activity(Doing.WAITING_TO_START, until=starts_at)

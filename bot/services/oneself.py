@@ -1,15 +1,16 @@
 """Who the person that looks at a draft is to its service, so that an award to themselves is recognised however a row
-names them. There is one for each ledger."""
+names them. What is known of that is in the ledger."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from bot.clock import Clock
 from bot.domain.judging import goes_by_credential
-from bot.domain.model import Actor, Recipient, RecipientType
+from bot.domain.model import Actor, Award, Recipient, RecipientType
 from bot.errors import Refused, ResolutionFailed
 from bot.ledger.drafts import Draft
 from bot.ledger.ledger import Ledger
@@ -19,6 +20,7 @@ from bot.services.staging import MEMBER_AGE_MAX_SECONDS
 NOBODY_FOR_SECONDS: Final = 600.0
 """How long it counts that the service knows no such person: they may be linked there any time."""
 FAILED_FOR_SECONDS: Final = 60.0
+_TOLD_BY_THEMSELVES: Final = frozenset({RecipientType.DISCORD_ID})
 
 
 class Likeness(Enum):
@@ -78,10 +80,23 @@ class Oneself:
 
         Raises ``Refused`` when the service cannot say.
         """
+        return await self._target(await self._ledger.drafts.types_paid(draft.id), provider, actor)
+
+    async def own(self, awards: Sequence[Award], provider: Provider, actor: Actor) -> Sequence[Award]:
+        """Which of these awards give the person something. Raises as ``target`` does."""
+        target = await self._target({award.recipient.type for award in awards}, provider, actor)
+        key = _own(actor).key
+        return [
+            award
+            for award in awards
+            if award.amount > 0 and (award.recipient.key == key or (target is not None and award.target == target))
+        ]
+
+    async def _target(self, types: Set[RecipientType], provider: Provider, actor: Actor) -> str | None:
         own = _own(actor)
         if provider.needs_lookup:
             known = await self._known(provider.programme.destination.account, own)
-            if known is not None or await self._only_discord_ids(draft):
+            if known is not None or types <= _TOLD_BY_THEMSELVES:
                 return known
             try:
                 return await self._looked_up(provider, own)
@@ -93,7 +108,7 @@ class Oneself:
         return _written_target(provider, own) if provider.programme.kind.traits.names_people else None
 
     async def _only_discord_ids(self, draft: Draft) -> bool:
-        return await self._ledger.drafts.types_paid(draft.id) <= {RecipientType.DISCORD_ID}
+        return await self._ledger.drafts.types_paid(draft.id) <= _TOLD_BY_THEMSELVES
 
     async def _known(self, account: str, own: Recipient) -> str | None:
         known = await self._ledger.members.known(account, [own.key], max_age_seconds=MEMBER_AGE_MAX_SECONDS)

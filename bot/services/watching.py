@@ -53,7 +53,7 @@ class Doing(StrEnum):
     WAITING_FOR_LIMIT = "waiting-for-limit"
     AWAY = "away"  # the service cannot be reached; will be tried again at ``until``
     FOLLOWING = "following"  # all calls made, a job is not finished; or the next call waits for such jobs
-    STANDING_BY = "standing-by"  # another machine may be sending: no call is made from here
+    STANDING_BY = "standing-by"  # another machine may be sending, or everything is stopped: no call is made from here
     WAITING_FOR_LANE = "waiting-for-lane"  # a call that was given up could still use the lane until then
     SETTLING = "settling"  # awards are in doubt; what became of them is read back at ``until``
 

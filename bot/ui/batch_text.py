@@ -171,6 +171,16 @@ def doing(view: BatchView) -> str | None:
     return " · ".join(part for part in (calls, left) if part) if view.calls_left else None
 
 
+def held_up(view: BatchView) -> str | None:
+    """Why what is planned does not go out by itself, where a person keeps it from that."""
+    if not view.counts.planned:
+        return None
+    if view.batch.state is BatchState.PAUSED:
+        stay = count(view.counts.planned, "award stays", "awards stay")
+        return f"The batch is paused: {stay} planned until somebody presses *Resume*."
+    return doing(view) if view.activity.doing is Doing.STANDING_BY else None
+
+
 def _about_doubts(activity: Activity) -> str | None:
     """What goes on without a person once there is no call to make."""
     if activity.doing is Doing.FOLLOWING:

@@ -12,13 +12,13 @@ from bot.errors import NotFound, UsageError
 from bot.ledger.queries import Event
 from bot.services.batches import REASON_MAX
 from bot.services.rules import Capability
-from bot.ui import answers
+from bot.ui import answers, batch_text
 from bot.ui.answers import Interaction
 from bot.ui.batch_buttons import begin
 from bot.ui.doubts_card import DONE, PICKED, Call, done_word, doubts_card, risks, verb
 from bot.ui.errors import Form, Guarded, changes_nothing
 from bot.ui.parts import parts_of
-from bot.ui.permissions import actor_of, require, services_of
+from bot.ui.permissions import actor_of, may_award_self, require, services_of
 from bot.ui.text import count, escape, when
 
 
@@ -30,6 +30,8 @@ async def show_doubts(
     await require(interaction, Capability.MANAGE)
     services, actor = services_of(interaction), actor_of(interaction)
     view = await services.batches.view(batch_id, actor)
+    if done and (why := batch_text.held_up(view)):
+        done = f"{done} {why}"
     calls = Call.group(await services.batches.doubts(batch_id, actor))
     if only is not None:
         at = next((n for n, call in enumerate(calls) if any(award.id == only for award in call.awards)), 0)
@@ -100,7 +102,7 @@ class ReasonForm(Form):
     async def on_submit(self, interaction: Interaction) -> None:
         changes_nothing(interaction)
         await answers.keep(interaction)
-        await require(interaction, Capability.MANAGE)
+        rules = await require(interaction, Capability.MANAGE)
         services, actor = services_of(interaction), actor_of(interaction)
         try:
             steered = await services.batches.resolve(
@@ -110,6 +112,7 @@ class ReasonForm(Form):
                 actor,
                 reason=self.reason.value,
                 calls=self._calls,
+                may_award_self=may_award_self(interaction, rules),
             )
         except UsageError:
             await show_doubts(interaction, self._batch_id)

@@ -44,7 +44,7 @@ _VERBS: Final = {
 
 DONE: Final = {
     Decision.LANDED: "counted as paid",
-    Decision.SEND_AGAIN: "sent again",
+    Decision.SEND_AGAIN: "to be sent again",
     Decision.WRITE_OFF: "written off",
 }
 """What was done, behind "10 rows"."""

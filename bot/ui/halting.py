@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import discord
 
+from bot.domain.states import BatchState
 from bot.errors import BursarError, NotAllowed
 from bot.services.halting import REASON_MAX, Halt, Halted, Released
 from bot.services.rules import Capability
@@ -99,8 +100,11 @@ async def release(interaction: Interaction, reason: str) -> None:
     await answers.think(interaction)
     _require_administrator(interaction)
     services, actor = services_of(interaction), actor_of(interaction)
-    halt = await services.halting.in_force(server_of(interaction))
+    server = server_of(interaction)
+    halt = await services.halting.in_force(server)
     released = await services.halting.release(actor, reason)
+    at_work = await services.batches.at_work()
+    opened = [one.id for one in at_work if one.state is BatchState.OPEN and one.actor.server_id in (None, server)]
     practice = services.practice
     if not released.changed or halt is None:
         view = card(
@@ -108,20 +112,25 @@ async def release(interaction: Interaction, reason: str) -> None:
         )
         await answers.show(interaction, view)
         return
-    lines = [f"By **{escape(actor.name, 60)}**: {escape(' '.join(reason.split()), 200)}", *_released_lines(released)]
+    lines = [
+        f"By **{escape(actor.name, 60)}**: {escape(' '.join(reason.split()), 200)}",
+        *_released_lines(released, opened),
+    ]
     view = card("The emergency stop is released", tone=Tone.PLAIN, practice=practice, lines=lines)
     await _post(interaction, view, f"release {halt.id}")
     await answers.show(interaction, view)
 
 
-def _released_lines(released: Released) -> list[str]:
-    if not released.paused:
-        return ["New batches can be sent again."]
-    paused = count(len(released.paused), "batch stays", "batches stay")
-    return [
-        "New batches can be sent again.",
-        f"{paused} paused until somebody resumes them one by one: {_listed(released.paused)}.",
-    ]
+def _released_lines(released: Released, opened: Sequence[int]) -> list[str]:
+    """``opened``: batches that were finished when everything was stopped, and have something to send again since."""
+    lines = ["New batches can be sent again."]
+    if opened:
+        goes = count(len(opened), "batch that was opened again goes", "batches that were opened again go")
+        lines.append(f"{goes} on now: {_listed(opened)}.")
+    if released.paused:
+        paused = count(len(released.paused), "batch stays", "batches stay")
+        lines.append(f"{paused} paused until somebody resumes them one by one: {_listed(released.paused)}.")
+    return lines
 
 
 def _require_administrator(interaction: Interaction) -> None:

@@ -5,30 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import simcord
-
-from tests.support.batches import batch, board_says, record, view
-from tests.support.discord import Shown, World, discord_world
+from tests.support.batches import LOST, batch, board_says, decide, in_doubt, record, view
+from tests.support.discord import discord_world
 from tests.support.patience import PATIENCE
-
-LOST = {"service": "drip", "path": "/transaction", "kind": "reset-after-apply"}
-
-
-async def in_doubt(world: World, programme: str = "drip-members", *, first: int = 0) -> int:
-    """A batch whose only call was carried out, with the answer lost on its way."""
-    await world.sandbox.faults(LOST)
-    batch_id = await record(world, [50, 30], programme=programme, first=first)
-    await world.quiet()
-    await world.sandbox.faults()
-    assert (await view(world, batch_id)).counts.unknown == 2
-    return batch_id
-
-
-async def decide(world: World, who: simcord.MemberActor, card: Shown, label: str, reason: str) -> Shown:
-    """Press one of the three answers and give the reason."""
-    form = await who.click(card.message, label=label)
-    assert form.modal is not None
-    return world.answer(await who.submit_modal(form, {"reason": reason}), card)
 
 
 async def test_one_answer_settles_every_row_of_an_all_or_nothing_call(tmp_path: Path) -> None:
@@ -230,3 +209,58 @@ async def test_a_finished_batch_without_doubts_is_told_to_be_over(tmp_path: Path
         assert "Stop" not in board.buttons
         late = await batch(world, world.mod, "stop", batch=str(batch_id))
         assert f"### Batch {batch_id} is already finished" in late.text
+
+
+async def test_who_may_not_award_themselves_does_not_have_an_award_to_themselves_sent_again(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        winner = world.guild.add_member(world.env.create_user("winner"), roles=[world.role])
+        await world.sandbox.seed(discord_ids=[str(winner.id)], balance=0)
+        world.members.insert(0, winner)
+        batch_id = await in_doubt(world)
+        card = await batch(world, winner, "resolve", batch=str(batch_id))
+        refused = await decide(world, winner, card, "Send again: all 2", "nothing came")
+        assert "### Nothing was changed." in refused.text
+        assert "This would send an award for yourself once more; nothing was decided." in refused.text
+        assert (await view(world, batch_id)).counts.unknown == 2
+        await world.setting("self_award_roles", [str(world.role.id)])
+        await decide(world, winner, card, "Send again: all 2", "nothing came")
+        await world.quiet()
+        assert sum((await world.paid()).values()) == 160
+
+
+async def test_an_award_is_ones_own_however_its_row_names_who_gets_it(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        winner = world.guild.add_member(world.env.create_user("winner"), roles=[world.role])
+        seeded = await world.sandbox.seed(discord_ids=[str(winner.id)], balance=0)
+        content = f"drip_id,amount\n{seeded['members'][0]},50\n".encode()
+        await world.setting("start_delay_seconds", 0)
+        await world.sandbox.faults(LOST)
+        card = await world.bulk(world.mod, file=("week.csv", content))
+        await world.press(world.mod, card, "Send 1 award")
+        await world.quiet()
+        await world.sandbox.faults()
+        doubts = await batch(world, winner, "resolve", batch="1")
+        refused = await decide(world, winner, doubts, "Send again", "nothing came")
+        assert "This would send an award for yourself once more" in refused.text
+        doubts = await batch(world, world.mod, "resolve", batch="1")
+        other = await decide(world, world.mod, doubts, "Send again", "nothing came")
+        assert "1 row" in other.text
+        await world.quiet()
+        assert sum((await world.paid()).values()) == 100
+
+
+async def test_rows_to_be_sent_again_are_not_said_to_be_sent_while_the_batch_is_paused(tmp_path: Path) -> None:
+    async with discord_world(tmp_path, DRIP_CREDENTIALS_BATCH_SIZE="1") as world:
+        slow = {"service": "drip", "path": "/transaction", "kind": "slow", "ms": 1500}
+        await world.sandbox.faults({**LOST, "nth": 1}, slow)
+        batch_id = await record(world, [50] * 8, programme="drip-credentials")
+        await board_says(world, batch_id, "in doubt")
+        await batch(world, world.mod, "pause", batch=str(batch_id))
+        await world.quiet()
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        before = await world.calls()
+        told = await decide(world, world.mod, card, "Send again", "nothing came")
+        planned = (await view(world, batch_id)).counts.planned
+        assert "1 row to be sent again, recorded with your name and reason." in told.text
+        assert f"The batch is paused: {planned} awards stay planned until somebody presses *Resume*." in told.text
+        assert await world.calls() == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.batches import batch, record, view
+from tests.support.batches import batch, board_says, decide, in_doubt, record, view
 from tests.support.discord import Shown, World, csv_of, discord_world, rows
 
 
@@ -88,3 +88,27 @@ async def test_who_may_not_steer_batches_may_not_stop_them(tmp_path: Path) -> No
         refused = world.answer(await helper.slash(world.general, "batch stop-all", reason="why not"))
         assert "Nothing was changed." in refused.text
         assert await world.app.services.halting.in_force(str(world.guild.id)) is None
+
+
+async def test_what_is_opened_again_behind_the_stop_is_said_to_stand_still_and_to_go_on_with_the_release(
+    tmp_path: Path,
+) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await in_doubt(world)
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        await batch(world, world.mod, "stop-all", reason="look first")
+        why = "mod stopped everything (look first): nothing is sent until that is released."
+        told = await decide(world, world.mod, card, "Send again: all 2", "nothing came")
+        assert "2 rows to be sent again" in told.text and why in told.text
+        shown = await batch(world, world.mod, "show", batch=str(batch_id))
+        assert why in shown.text
+        assert "-# Standing by · nothing is sent from here" in shown.text and "Under way" not in shown.text
+        board = await board_says(world, batch_id, why)
+        assert "Under way" not in board.text
+        assert await world.calls() == 1
+        form = await world.admin.click(staff_card(world, "Everything is stopped").message, label="Release…")
+        done = world.answer(await world.admin.submit_modal(form, {"reason": "looked"}))
+        assert f"1 batch that was opened again goes on now: batch {batch_id}." in done.text
+        await world.quiet()
+        assert await world.calls() == 2
+        await board_says(world, batch_id, "2 paid")

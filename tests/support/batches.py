@@ -13,6 +13,8 @@ from bot.services.rules import Limits
 from bot.services.submitting import Choice, Preview, Upload, Wish
 from tests.support.discord import Shown, World, csv_of
 
+LOST = {"service": "drip", "path": "/transaction", "kind": "reset-after-apply"}
+
 
 def actor(world: World, who: simcord.MemberActor | None = None) -> Actor:
     """Somebody in the world's server; the moderator if nobody is named."""
@@ -92,3 +94,20 @@ async def board_says(world: World, batch_id: int, words: str) -> Shown:
     await world.until(lambda: any(words in board.text for board in boards(world, batch_id)))
     (board,) = boards(world, batch_id)
     return board
+
+
+async def in_doubt(world: World, programme: str = "drip-members", *, first: int = 0) -> int:
+    """A batch whose only call was carried out, with the answer lost on its way."""
+    await world.sandbox.faults(LOST)
+    batch_id = await record(world, [50, 30], programme=programme, first=first)
+    await world.quiet()
+    await world.sandbox.faults()
+    assert (await view(world, batch_id)).counts.unknown == 2
+    return batch_id
+
+
+async def decide(world: World, who: simcord.MemberActor, card: Shown, label: str, reason: str) -> Shown:
+    """Press one of the three answers and give the reason."""
+    form = await who.click(card.message, label=label)
+    assert form.modal is not None
+    return world.answer(await who.submit_modal(form, {"reason": reason}), card)

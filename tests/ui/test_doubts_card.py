@@ -47,7 +47,7 @@ def test_the_answers_about_deductions_say_what_they_mean_for_who_lost_the_points
     assert "they get it twice" in risks([taken, award(2)])[Decision.SEND_AGAIN]
     assert done_word(Decision.LANDED, [taken]) == "counted as taken"
     assert done_word(Decision.LANDED, [taken, award(2)]) == "counted as paid"
-    assert done_word(Decision.SEND_AGAIN, [taken]) == "sent again"
+    assert done_word(Decision.SEND_AGAIN, [taken]) == "to be sent again"
 
 
 def test_what_is_so_of_all_rows_is_said_once() -> None:
