@@ -165,8 +165,8 @@ async def _mark(interaction: Interaction, approval: Approval, rules: ServerRules
     title = f"Draft {approval.draft_id} is {'approved' if approved else 'refused'}"
     tone = Tone.DONE if approved else Tone.STOPPED
     rows = [[button("Open the draft", f"draft:open:{approval.draft_id}:-")]]
-    word = "Nothing sent yet" if approved else "Nothing sent"
-    view = card(title, tone=tone, word=word, practice=practice, lines=lines, rows=rows)
+    # It stays in the channel: what is sent afterwards must not make it untrue.
+    view = card(title, tone=tone, word="Nothing sent by this", practice=practice, lines=lines, rows=rows)
     await _replace(interaction, view, rules, approval)
 
 

@@ -27,7 +27,7 @@ from bot.ui.looking import Look, allowed, look, settled
 from bot.ui.lookups import EDIT_EVERY_SECONDS
 from bot.ui.parts import parts_of
 from bot.ui.permissions import services_of
-from bot.ui.preview_buttons import FLAGS, as_shown, open_choices
+from bot.ui.preview_buttons import ASK_AGAIN_LABEL, FLAGS, as_shown, open_choices
 from bot.ui.preview_card import Step, card_title
 from bot.ui.receipts import give_receipt
 from bot.ui.staff_note import staff_note
@@ -173,7 +173,15 @@ async def _ask(interaction: Interaction, seen: Look, choice: Choice) -> None:
     except MatchedEarlier as error:
         await _brought_back(interaction, seen, error)
         return
-    await approvals.post_request(interaction, channel, seen, approval)
+    try:
+        await approvals.post_request(interaction, channel, seen, approval)
+    except (discord.HTTPException, OSError) as error:
+        _log.warning("the request %d could not be posted: %s", approval.id, error)
+        await show_draft(interaction, draft_id)
+        raise staff.StaffChannelError(
+            "Discord did not take the request for the staff channel, so nobody may have seen it.",
+            hint=f"Press *{ASK_AGAIN_LABEL}*.",
+        ) from error
     await show_draft(interaction, draft_id)
 
 

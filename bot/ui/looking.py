@@ -20,7 +20,7 @@ from bot.ui.award_card import FEW, Faces, award_card
 from bot.ui.lookups import Searched
 from bot.ui.parts import parts_of
 from bot.ui.people import Membership
-from bot.ui.permissions import actor_of, may_award_self, programme_title, require, role_ids, server_of, services_of
+from bot.ui.permissions import actor_of, may, may_award_self, programme_title, require, role_ids, server_of, services_of
 from bot.ui.preview_card import Frame, Step, preview_card
 from bot.ui.preview_facts import UNRESOLVED_SHOWN
 from bot.ui.staff import find_channel
@@ -71,7 +71,9 @@ async def allowed(interaction: Interaction, draft_id: int) -> tuple[Draft, Serve
 
     Raises ``NotAllowed``, ``NotFound``, ``DraftGone`` (who was first is in it).
     """
-    server_of(interaction)
+    rules = await services_of(interaction).servers.rules(server_of(interaction))
+    if not any(may(interaction, rules, one) for one in (Capability.AWARD, Capability.BULK, Capability.MANAGE)):
+        await require(interaction, Capability.BULK)  # before anything is told, also of a draft that is gone
     draft = await services_of(interaction).submitting.draft(draft_id, actor_of(interaction))
     rules = await require(interaction, capability_for(draft))
     _refuse_if_sent(draft)

@@ -25,6 +25,7 @@ FLAGS: Final = ("", *(f"-{flags}" for flags in ("g", "s", "a", "d", "gs", "ga", 
 """What may stand behind ``send`` and ``ask`` in a custom id: the decisions about rows, as letters."""
 
 ASK_LABEL: Final = "Ask for approval"
+ASK_AGAIN_LABEL: Final = "Ask again"
 
 
 def custom_id(verb: str, preview: Preview) -> str:
@@ -96,12 +97,14 @@ def _send_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
 
 
 def approval_buttons(preview: Preview, label: str) -> list[discord.ui.Item[Any]] | None:
-    """While a request is open: wait, or send exactly what was approved. ``None``: nothing is open."""
+    """While a request is open: wait, with a way to post it anew (the first may be gone), or send exactly what was
+    approved. ``None``: nothing is open."""
     approval = preview.approval
     if preview.approval_why is None or approval is None:
         return None
     if approval.state is ApprovalState.ASKED:
-        return [button("Waiting for approval…", custom_id("wait", preview), disabled=True)]
+        waiting = button("Waiting for approval…", custom_id("wait", preview), disabled=True)
+        return [waiting, button(ASK_AGAIN_LABEL, custom_id(_verb("ask", approval.flags), preview))]
     if approval.state is not ApprovalState.APPROVED:
         return None
     named = {"a": "Send as approved, some a second time", "d": "Send as approved, only who was not yet paid"}

@@ -248,3 +248,51 @@ async def test_who_lacks_the_role_does_not_approve(tmp_path: Path) -> None:
         await world.setting("roles", {"approve": [str(helpers.id)], "bulk": [str(world.role.id)]})
         refused = await world.press(mia, request(world), "Approve")
         assert "You may not approve what others prepared here." in refused.text
+
+
+async def test_a_request_that_did_not_reach_the_staff_channel_is_not_said_to_and_is_posted_by_asking_again(
+    tmp_path: Path,
+) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        card = await world.bulk(world.mod, file=("week.csv", csv_of(world, rows(world, 50))))
+        world.env.inject_error("POST", f"/channels/{world.staff.id}/messages", status=403)
+        told = await world.press(world.mod, card, "Ask for approval")
+        assert "Discord did not take the request for the staff channel, so nobody may have seen it." in told.text
+        assert "Press *Ask again*." in told.text
+        await world.press(world.mod, world.again(card), "Ask again")
+        assert "### Approved" in (await world.press(mia, request(world), "Approve")).text
+
+
+async def test_a_request_that_somebody_deleted_can_be_posted_again_from_the_reopened_draft(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        await ask(world)
+        await world.admin.delete(request(world).message)
+        opened = await world.pick(world.mod, await batch(world, world.mod, "list"), "1")
+        assert "Asked by mod" in opened.text
+        await world.press(world.mod, opened, "Ask again")
+        assert "### Approved" in (await world.press(mia, request(world), "Approve")).text
+
+
+async def test_what_is_said_of_an_approval_stays_true_when_the_batch_is_sent(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        await ask(world)
+        await world.press(mia, request(world), "Approve")
+        opened = await world.press(world.mod, decided(world), "Open the draft")
+        await world.press(world.mod, opened, "Send 8 awards")
+        await world.quiet()
+        assert "-# Nothing sent by this" in decided(world).text and "Nothing sent yet" not in decided(world).text
+
+
+async def test_who_lost_every_role_is_told_nothing_of_a_draft_that_is_gone(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await with_threshold(world)
+        card = await ask(world)
+        asked = request(world)
+        await world.press(world.mod, card, "Cancel")
+        await world.setting("roles", {})
+        told = await world.press(world.mod, asked, "Open the draft")
+        assert "You may not send files of awards here." in told.text
+        assert "cancelled" not in told.text
