@@ -13,6 +13,8 @@ from bot.domain.amounts import display
 from bot.domain.model import Recipient, RecipientType, Unit
 
 _UTC = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}) UTC\b")
+_MARKDOWN = re.compile(r"[\\`*_~|<\[]|^[>#-]")
+"""discord.py's own leaves as it is what stands between a masked link and the last bracket."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
 
 
@@ -25,8 +27,7 @@ def escape(text: str, limit: int = 100) -> str:
     plain = _CONTROL.sub(" ", text).strip()
     if len(plain) > limit:
         plain = plain[: limit - 1].rstrip() + "…"
-    escaped = discord.utils.escape_markdown(plain.replace("\\", "\\\\"), ignore_links=False)
-    return discord.utils.escape_mentions(escaped.replace("<", "\\<"))
+    return discord.utils.escape_mentions(_MARKDOWN.sub(r"\\\g<0>", plain))
 
 
 def plain(text: str, limit: int = 100) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import discord
@@ -87,6 +88,13 @@ def test_user_text_is_shown_as_it_was_typed_on_one_line(hostile: str) -> None:
     for start in ("**", "# ", "> ", "-# ", "||", "[a]", "<", "`", "@everyone"):
         assert not shown.startswith(start), shown
     assert "<@1" not in shown.replace("\\<@", "")
+
+
+def test_a_masked_link_lets_nothing_behind_it_through() -> None:
+    typed = r"[x](y) **b** `c` ||d|| [click](https://e.example) \_ (z)"
+    shown = escape(typed)
+    assert re.sub(r"\\(.)", r"\1", shown) == typed
+    assert not re.search(r"(?<!\\)(?:\\\\)*[*`|\[_]", shown)
 
 
 def test_long_user_text_is_cut_before_it_is_escaped() -> None:
