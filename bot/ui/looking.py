@@ -23,6 +23,7 @@ from bot.ui.people import Membership
 from bot.ui.permissions import actor_of, may, may_award_self, programme_title, require, role_ids, server_of, services_of
 from bot.ui.preview_card import Frame, Step, preview_card
 from bot.ui.preview_facts import UNRESOLVED_SHOWN
+from bot.ui.results import REQUEST_MAX
 from bot.ui.staff import find_channel
 from bot.ui.waiting import wait_at_most
 
@@ -190,7 +191,7 @@ async def _problem_files(interaction: Interaction, seen: Look) -> list[discord.F
     draft_id = seen.preview.draft.id
     async for piece in services_of(interaction).submitting.problems_file(draft_id, seen.actor):
         content.write(piece)
-        if content.tell() > interaction.filesize_limit:
+        if content.tell() > min(interaction.filesize_limit, REQUEST_MAX):
             return []
     content.seek(0)
     return [discord.File(content, f"draft-{draft_id}-bad-rows.csv")]

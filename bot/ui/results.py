@@ -13,6 +13,10 @@ import discord
 GZIP: Final = 16 + zlib.MAX_WBITS
 """zlib's window setting for a gzip header."""
 
+REQUEST_MAX: Final = 25 * 1024 * 1024 - 64 * 1024
+"""Bytes of a file: a whole request has at most 25 MiB, however much a server's boosts allow for one file
+(docs.discord.com/developers/reference#uploading-files), and the card is in it, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResultFile:
@@ -31,6 +35,7 @@ async def result_file(pieces: AsyncIterator[bytes], batch_id: int, limit: int) -
 
     Only one copy is held once the limit is passed: the compressed one.
     """
+    limit = min(limit, REQUEST_MAX)
     name = f"batch-{batch_id}-result.csv"
     plain: io.BytesIO | None = io.BytesIO()
     packed = io.BytesIO()

@@ -319,6 +319,11 @@ async def test_a_larger_result_is_compressed_and_says_so() -> None:
     assert "compressed" in result.note
 
 
+async def test_a_result_beyond_what_a_request_may_have_is_compressed_whatever_the_server_allows() -> None:
+    result = await result_file(pieces(*[b"12345678901234567,50,applied\n" * 35_000] * 26), 41, 100_000_000)
+    assert result.name == "batch-41-result.csv.gz"
+
+
 async def test_a_result_that_is_too_large_even_compressed_says_where_to_get_it() -> None:
     result = await result_file(pieces(bytes(range(256)) * 4), 41, 100)
     assert result.file is None
