@@ -97,6 +97,8 @@ class EarlierBatch:
     unsettled: int = 0
     """How many of these by an award that is not known to be paid: not sent yet, under way, in doubt, or given up in
     doubt."""
+    elsewhere: bool = False
+    """Of another server than the draft, where nobody reads who sent what for which occasion."""
 
 
 @dataclass(frozen=True, slots=True)

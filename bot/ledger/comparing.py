@@ -126,7 +126,15 @@ class Comparison:
         for batch_id, found in lines.items():
             counts[batch_id] = [sum(pair) for pair in zip(counts.get(batch_id, (0, 0)), map(len, found), strict=True)]
         shown = sorted(counts, reverse=True)[:BATCHES_SHOWN]
-        return tuple(EarlierBatch(*_facts(self._connection, one), *counts[one]) for one in shown)
+        return tuple(self._earlier(where, one, *counts[one]) for one in shown)
+
+    def _earlier(self, where: Scope, batch_id: int, rows: int, unsettled: int) -> EarlierBatch:
+        name, recorded_at, label, elsewhere = self._connection.execute(
+            "SELECT b.actor_name, b.recorded_at, b.label, coalesce(b.server_id <> d.server_id, 0)"
+            " FROM batches b, drafts d WHERE b.id = ? AND d.id = ?",
+            (batch_id, where.draft_id),
+        ).fetchone()
+        return EarlierBatch(batch_id, _names.shown(name), recorded_at, label, rows, unsettled, bool(elsewhere))
 
     def _mark(self, where: Scope) -> str:
         """Pairs of a row and an award that has it, how many and how new: any further match changes it."""
@@ -167,10 +175,3 @@ def _together(found: Sequence[Sequence[Earlier]]) -> Sequence[Earlier]:
         known = awards.get(one.award_id, one)
         awards[one.award_id] = one._replace(by_name=one.by_name and known.by_name)
     return list(awards.values())
-
-
-def _facts(connection: sqlite3.Connection, batch_id: int) -> tuple[int, str, int, str | None]:
-    name, recorded_at, label = connection.execute(
-        "SELECT actor_name, recorded_at, label FROM batches WHERE id = ?", (batch_id,)
-    ).fetchone()
-    return batch_id, _names.shown(name), recorded_at, label

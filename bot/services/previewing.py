@@ -34,6 +34,9 @@ _SPOKEN: Final[Mapping[RecipientType, str]] = {
 }
 
 
+ELSEWHERE: Final = "a batch of another server"
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """A draft as it is shown. The same for the card, the terminal and the JSON."""
@@ -332,7 +335,9 @@ def describe_matches(matches: Matches) -> str:
     """One sentence: how many awards match, where and by whom they were recorded."""
     awards = "1 award" if matches.rows == 1 else f"{matches.rows:,} awards"
     where = ", ".join(
-        f"batch {batch.batch_id} ({batch.actor_name}{f', {batch.label}' if batch.label else ''}: {batch.rows:,})"
+        f"{ELSEWHERE} ({batch.rows:,})"
+        if batch.elsewhere
+        else f"batch {batch.batch_id} ({batch.actor_name}{f', {batch.label}' if batch.label else ''}: {batch.rows:,})"
         for batch in matches.batches[:3]
     )
     return f"{awards} {matched_words(matches)}: {where}"

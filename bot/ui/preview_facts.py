@@ -9,7 +9,7 @@ from bot.domain.drafting import Alike, DraftTotals, EarlierBatch, Matches, Stage
 from bot.domain.intake import DELIMITER_NAMES, ENCODING_NAMES
 from bot.domain.model import Duplicates, Notice, RecipientType
 from bot.services.approving import ApprovalState
-from bot.services.previewing import matched_words
+from bot.services.previewing import ELSEWHERE, matched_words
 from bot.services.submitting import Preview
 from bot.ui.text import count, duration, escape, listing, plain, points, sentence, when, who
 
@@ -240,7 +240,10 @@ def match_lines(preview: Preview) -> list[str]:
     if not matches.rows:
         return []
     if preview.matches_harmless:
-        earlier = ", ".join(f"batch {one.batch_id} ({escape(one.label or '', 40)})" for one in matches.batches[:3])
+        earlier = ", ".join(
+            ELSEWHERE if one.elsewhere else f"batch {one.batch_id} ({escape(one.label or '', 40)})"
+            for one in matches.batches[:3]
+        )
         return [f"The same people and amounts as {earlier}, for another period."]
     noun = "member" if preview.draft.source == "award" else counted(preview)
     if preview.totals.rows == 1 and noun == "member":
@@ -256,12 +259,17 @@ def match_lines(preview: Preview) -> list[str]:
 def _earlier(matches: Matches, noun: str | None) -> list[str]:
     """The batches, each with how many ``noun`` of it."""
     shown = [
-        f"batch {one.batch_id}{f' · {escape(one.label, 40)}' if one.label else ''}"
-        f"{f' · {count(one.rows, noun)}{_unsettled(one)}' if noun else ''}"
-        f" · by {escape(one.actor_name, 40)}, {when(one.recorded_at)}"
+        f"{_named_batch(one)}{f' · {count(one.rows, noun)}{_unsettled(one)}' if noun else ''}"
+        f"{'' if one.elsewhere else f' · by {escape(one.actor_name, 40)}'}, {when(one.recorded_at)}"
         for one in matches.batches[:3]
     ]
     return listing(shown, len(matches.batches), noun="more batches")
+
+
+def _named_batch(batch: EarlierBatch) -> str:
+    if batch.elsewhere:
+        return ELSEWHERE
+    return f"batch {batch.batch_id}" + (f" · {escape(batch.label, 40)}" if batch.label else "")
 
 
 def _unsettled(batch: EarlierBatch) -> str:

@@ -161,6 +161,9 @@ async def test_another_servers_batch_does_not_exist_here(tmp_path: Path) -> None
         listed = await batch(world, world.admin, "list")
         assert "No batch yet." in listed.text
         assert (await services.batches.view(foreign, elsewhere)).counts.planned == 1
+        again = await world.award(world.admin, members=world.members[0].mention, amount="10")
+        assert "- a batch of another server, <t:" in again.text, "the same account, so it is asked about"
+        assert f"batch {foreign}" not in again.text and "by other" not in again.text
 
 
 SHELL = Actor("cli", "operator", None)
