@@ -355,7 +355,7 @@ class Steered:
     """Who brought it into this state (the actor, or whoever was first)."""
     at: int
     awards: int = 0
-    """Awards that changed with it."""
+    """Awards that changed with it; of a pause or a resumption those that were planned."""
 
 
 class Decision(StrEnum):

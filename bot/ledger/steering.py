@@ -68,7 +68,7 @@ class Steering:
                 now,
                 {"kind": pause.kind.value, "message": pause.message},
             )
-            return Steered(True, actor.name, now)
+            return Steered(True, actor.name, now, _planned(connection, batch))
 
         return await self._database.write(work)
 
@@ -86,7 +86,7 @@ class Steering:
                 "UPDATE batches SET state = 'open', pause_kind = NULL, pause_detail = NULL WHERE id = ?", (batch_id,)
             )
             _note(connection, batch, EventKind.BATCH_RESUMED, actor, now)
-            return Steered(True, actor.name, now)
+            return Steered(True, actor.name, now, _planned(connection, batch))
 
         return await self._database.write(work)
 
@@ -143,6 +143,14 @@ def _find(connection: sqlite3.Connection, batch_id: int, actor: Actor) -> _Batch
     if row is None or (actor.server_id is not None and row[2] not in (None, actor.server_id)):
         raise NotFound(f"there is no batch {batch_id} here", hint="/batch list shows those there are.")
     return _Batch(*row)
+
+
+def _planned(connection: sqlite3.Connection, batch: _Batch) -> int:
+    """As the person who did it has to be told: by the time of an answer somebody else may have done something else."""
+    (planned,) = connection.execute(
+        "SELECT count(*) FROM awards WHERE batch_id = ? AND state = 'planned'", (batch.id,)
+    ).fetchone()
+    return int(planned)
 
 
 def _already(connection: sqlite3.Connection, batch: _Batch, wanted: str, verb: str) -> Steered | None:

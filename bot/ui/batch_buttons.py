@@ -11,7 +11,6 @@ from typing import Any, Final
 import discord
 
 from bot.domain.model import Steered
-from bot.domain.states import BatchState
 from bot.services.batches import BatchView
 from bot.services.rules import Capability
 from bot.ui import answers, batch_cards, batch_text
@@ -59,10 +58,10 @@ async def pause(interaction: Interaction, batch_id: int) -> None:
     steered = await services.batches.pause(batch_id, actor_of(interaction))
     view = await services.batches.view(batch_id, actor_of(interaction))
     if not steered.changed:
-        return await _too_late(interaction, view, steered)
-    planned = count(view.counts.planned, "award stays", "awards stay")
+        return await _too_late(interaction, view, steered, "paused")
+    planned = count(steered.awards, "award stays", "awards stay")
     lines = ["Nothing is left to send."]
-    if view.counts.planned:
+    if steered.awards:
         lines = [f"{planned} planned until somebody presses *Resume*."]
     if view.counts.sending:
         lines.append(f"{count(view.counts.sending, 'award')} on the way: that call will be finished and recorded.")
@@ -77,8 +76,8 @@ async def resume(interaction: Interaction, batch_id: int) -> None:
     steered = await services.batches.resume(batch_id, actor_of(interaction))
     view = await services.batches.view(batch_id, actor_of(interaction))
     if not steered.changed:
-        return await _too_late(interaction, view, steered)
-    lines = [f"{count(view.counts.planned, 'award')} to go." if view.counts.planned else "Nothing is left to send."]
+        return await _too_late(interaction, view, steered, "running")
+    lines = [f"{count(steered.awards, 'award')} to go." if steered.awards else "Nothing is left to send."]
     return await _receipt(interaction, view, f"Batch {batch_id} goes on", lines, Tone.RUNNING)
 
 
@@ -91,7 +90,7 @@ async def stop(interaction: Interaction, batch_id: int) -> None:
         return await halt(interaction, batch_id)
     if not batch_text.may_be_stopped(view.batch, view.counts):
         by, at = await _who_ended(interaction, view)
-        return await _too_late(interaction, view, Steered(False, by, at))
+        return await _too_late(interaction, view, Steered(False, by, at), view.batch.state.value)
     return await answers.show(interaction, batch_cards.stop_card(view, practice=services.practice))
 
 
@@ -103,7 +102,7 @@ async def halt(interaction: Interaction, batch_id: int) -> None:
     steered = await services.batches.stop(batch_id, actor_of(interaction))
     view = await services.batches.view(batch_id, actor_of(interaction))
     if not steered.changed:
-        return await _too_late(interaction, view, steered)
+        return await _too_late(interaction, view, steered, "stopped")
     counts = view.counts
     if counts.cancelled == counts.total:
         lines = ["Nothing was sent."]
@@ -135,9 +134,8 @@ async def _who_ended(interaction: Interaction, view: BatchView) -> tuple[str, in
     return "Bursar", view.batch.finished_at or view.batch.recorded_at
 
 
-async def _too_late(interaction: Interaction, view: BatchView, steered: Steered) -> None:
-    """Who was first, and when."""
-    word = "running" if view.batch.state is BatchState.OPEN else view.batch.state.value
+async def _too_late(interaction: Interaction, view: BatchView, steered: Steered, word: str) -> None:
+    """Who was first to make it so, and when."""
     at = f"{when(steered.at, 'T')} ({when(steered.at, 'R')})"
     lines = [f"By **{escape(steered.by, 60)}**, {at}. Your press changed nothing."]
     await _receipt(interaction, view, f"Batch {view.batch.id} is already {word}", lines, Tone.PLAIN)

@@ -115,20 +115,26 @@ class ReasonForm(Form):
                 may_award_self=may_award_self(interaction, rules),
             )
         except UsageError:
-            await show_doubts(interaction, self._batch_id)
-            doubts = await services.batches.doubts(self._batch_id, actor)
-            still = {(award.id, one.attempt.id) for one in doubts for award in one.awards}
-            gone = {award_id: call for award_id, call in self._calls.items() if (award_id, call) not in still}
-            if not gone:
-                raise
+            await self._refuse_late(interaction)
+            raise
+        if not steered.changed:  # somebody was first while this was judged
+            await self._refuse_late(interaction)
+        done = f"{count(steered.awards, 'row')} {self._done}, recorded with your name and reason."
+        await show_doubts(interaction, self._batch_id, done=done)
+
+    async def _refuse_late(self, interaction: Interaction) -> None:
+        """Show what is still in doubt. Raises ``NotFound`` with who was first, if these rows are not any more."""
+        await show_doubts(interaction, self._batch_id)
+        doubts = await services_of(interaction).batches.doubts(self._batch_id, actor_of(interaction))
+        still = {(award.id, one.attempt.id) for one in doubts for award in one.awards}
+        gone = {award_id: call for award_id, call in self._calls.items() if (award_id, call) not in still}
+        if gone:
             said = await _too_late(
                 interaction,
                 self._batch_id,
                 lambda event: event.award_id in gone and event.detail.get("attempt") == gone[event.award_id],
             )
             raise NotFound(said) from None
-        done = f"{count(steered.awards, 'row')} {self._done}, recorded with your name and reason."
-        await show_doubts(interaction, self._batch_id, done=done)
 
 
 class DecideButton(

@@ -354,3 +354,16 @@ async def test_a_batch_that_is_paused_half_way_does_not_say_that_nothing_was_sen
         for card in (board, shown, *alerts(world)):
             assert "Drip does not accept the key" in card.text.split("**History**")[0]
             assert "Nothing was sent" not in card.text.split("**History**")[0]
+
+
+async def test_a_press_that_another_one_overtakes_does_not_say_what_is_no_longer_so(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        for number in range(4):
+            batch_id = await record(world, [50], delay=600, first=number)
+            await batch(world, world.mod, "pause", batch=str(batch_id))
+            board = await board_says(world, batch_id, "Paused by")
+            pressed = world.send_press(world.mod, board, "Resume"), world.send_press(world.admin, board, "Stop")
+            await world.env.settle()
+            resumed, stopped = (world.answer(one, board).text for one in pressed)
+            assert f"### Batch {batch_id} is stopped" in stopped
+            assert "goes on\n1 award to go" in resumed or "was stopped by" in resumed, resumed

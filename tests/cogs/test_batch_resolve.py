@@ -264,3 +264,16 @@ async def test_rows_to_be_sent_again_are_not_said_to_be_sent_while_the_batch_is_
         assert "1 row to be sent again, recorded with your name and reason." in told.text
         assert f"The batch is paused: {planned} awards stay planned until somebody presses *Resume*." in told.text
         assert await world.calls() == before
+
+
+async def test_of_several_answers_at_once_one_is_recorded_and_the_others_read_whose(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await in_doubt(world)
+        opened = []
+        for who, label in ((world.mod, "They landed: all 2"), (world.admin, "Write off: all 2")):
+            card = await batch(world, who, "resolve", batch=str(batch_id))
+            opened.append((who, card, await who.click(card.message, label=label)))
+        said = [answer.text for answer in await world.submit_at_once(opened, "seen")]
+        assert sum("2 rows counted as paid" in one or "2 rows written off" in one for one in said) == 1
+        assert sum("was first" in one and "### Nothing was changed." in one for one in said) == 1
+        assert not [one for one in said if "0 rows" in one]

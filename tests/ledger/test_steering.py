@@ -94,7 +94,7 @@ async def test_buttons_do_what_the_table_says(ledger: Ledger, clock: HandClock, 
     else:
         steered = await _press(ledger, button, batch_id, ADA)
         planned = 2 if state in ("open", "paused") else 0
-        assert steered == Steered(True, "Ada", clock.ms, planned if button == "stop" else 0)
+        assert steered == Steered(True, "Ada", clock.ms, planned)
         assert await _state(ledger, batch_id) == result
         assert (await kinds(ledger, batch_id))[:-1] == before
         return

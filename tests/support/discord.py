@@ -129,24 +129,47 @@ class World:
         """Press a button by its label; the answer, or the pressed card where that was changed."""
         return self.answer(await actor.click(card.message, label=label), card)
 
-    async def press_at_once(self, actor: simcord.MemberActor, card: Shown, label: str, times: int) -> list[Shown]:
-        """The same button several times before anything is answered, as a double click; every answer."""
+    def send_press(self, actor: simcord.MemberActor, card: Shown, label: str) -> simcord.InteractionResult:
+        """Press a button and wait for nothing; ``env.settle`` waits for all that were pressed."""
         backend = self.env.backend
         posted = isinstance(card.message, discord.Message)
         channel_id = card.message.channel.id if posted else card.message.channel_id
         stored = backend.get_message(channel_id, card.message.id)
         part = next(part for part in card.parts if part.get("label") == label)
         data = {"custom_id": part["custom_id"], "component_type": _BUTTON}
-        records = []
-        for _ in range(times):
+        record, payload = base_payload(
+            backend, type=3, channel_id=stored.channel_id, guild_id=self.guild.id, user_id=actor.id, data=data
+        )
+        record.source_message_id = stored.id
+        backend.emit("INTERACTION_CREATE", {**payload, "message": dict(message_payload(backend, stored))})
+        return simcord.InteractionResult(self.env, record)
+
+    async def press_at_once(self, actor: simcord.MemberActor, card: Shown, label: str, times: int) -> list[Shown]:
+        """The same button several times before anything is answered, as a double click; every answer."""
+        results = [self.send_press(actor, card, label) for _ in range(times)]
+        await self.env.settle()
+        return [self.answer(result, card) for result in results]
+
+    async def submit_at_once(
+        self, opened: Sequence[tuple[simcord.MemberActor, Shown, Any]], reason: str
+    ) -> list[Shown]:
+        """Several people's forms with one field, sent before anything is answered; every answer. ``opened``: who, the
+        card whose form it is, the form."""
+        backend, records = self.env.backend, []
+        for who, card, form in opened:
+            stored = backend.get_message(card.message.channel_id, card.message.id)
+            typed = [
+                {**part, "component": {**part["component"], "value": reason}} for part in form.modal["components"][1:]
+            ]
+            data = {"custom_id": form.modal["custom_id"], "components": [form.modal["components"][0], *typed]}
             record, payload = base_payload(
-                backend, type=3, channel_id=stored.channel_id, guild_id=self.guild.id, user_id=actor.id, data=data
+                backend, type=5, channel_id=stored.channel_id, guild_id=self.guild.id, user_id=who.id, data=data
             )
             record.source_message_id = stored.id
             backend.emit("INTERACTION_CREATE", {**payload, "message": dict(message_payload(backend, stored))})
-            records.append(record)
+            records.append((record, card))
         await self.env.settle()
-        return [self.answer(simcord.InteractionResult(self.env, record), card) for record in records]
+        return [self.answer(simcord.InteractionResult(self.env, record), card) for record, card in records]
 
     async def pick(self, actor: simcord.MemberActor, card: Shown, value: str, menu: int = 0) -> Shown:
         """Choose an option of a menu."""
