@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+from bot.domain.intake import names
 from bot.domain.intake.options import ReadingOptions
 from bot.domain.intake.survey import AmountSurvey, RecipientSurvey, Survey
 from bot.domain.model import RecipientType, Refusal
-from bot.domain.quoting import listed
+from bot.domain.quoting import listed, quoted
 
 _Candidate = TypeVar("_Candidate")
 
@@ -31,9 +32,29 @@ def choose_recipients(survey: Survey, options: ReadingOptions) -> tuple[Recipien
         return candidates
     if are_used_in_turn(candidates, survey):
         return candidates
-    names = tuple(one.column.name for one in candidates)
+    columns = tuple(one.column.name for one in candidates)
     return Refusal(
-        "choose-recipient", f"{listed(names)} could each say who gets the points. Choose one of them.", names
+        "choose-recipient", f"{listed(columns)} could each say who gets the points. Choose one of them.", columns
+    )
+
+
+def refuse_names(
+    recipients: Sequence[RecipientSurvey], header: Sequence[str], options: ReadingOptions
+) -> Refusal | None:
+    """The one column that says who has names of members throughout, and another one, by its own name, ids."""
+    only = recipients[0]
+    if len(recipients) > 1 or options.recipient_column is not None or not _is_discord(only):
+        return None
+    if only.plausible or not only.filled:
+        return None
+    choices = tuple(name for name in header if names.known(name) is None and names.is_about_ids(name))
+    if not choices:
+        return None
+    return Refusal(
+        "no-recipient-column",
+        f"The column {quoted(only.column.name)} has names in it and no ids, so no column says who. Choose the one that"
+        f" has the ids ({listed(choices)}), or rename it to discord_id.",
+        choices,
     )
 
 
@@ -51,8 +72,8 @@ def choose_amount(survey: Survey) -> AmountSurvey | Refusal | None:
         candidates = _any_of(candidates, [one for one in candidates if one.filled])
     if len(candidates) <= 1:
         return candidates[0] if candidates else None
-    names = tuple(one.column.name for one in candidates)
-    return Refusal("choose-amount", f"{listed(names)} could each say how much. Choose one of them.", names)
+    columns = tuple(one.column.name for one in candidates)
+    return Refusal("choose-amount", f"{listed(columns)} could each say how much. Choose one of them.", columns)
 
 
 def _any_of(before: Sequence[_Candidate], after: Sequence[_Candidate]) -> tuple[_Candidate, ...]:

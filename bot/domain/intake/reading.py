@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from bot.domain.intake.choosing import are_used_in_turn, choose_amount, choose_recipients
+from bot.domain.intake.choosing import are_used_in_turn, choose_amount, choose_recipients, refuse_names
 from bot.domain.intake.columns import roles_of
 from bot.domain.intake.content import encoding_of, has_unreadable, refuse_binary, refuse_no_text
 from bot.domain.intake.judge import Judge
@@ -122,6 +122,9 @@ def _settled(content: Content, options: ReadingOptions) -> Settled | Refusal:
     recipients = choose_recipients(survey, options)
     if isinstance(recipients, Refusal):
         return recipients
+    refusal = refuse_names(recipients, layout.header, options)
+    if refusal is not None:
+        return refusal
     amount = choose_amount(survey)
     if isinstance(amount, Refusal):
         return amount

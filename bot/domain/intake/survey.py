@@ -134,12 +134,8 @@ class Survey:
 
 def survey_of(roles: Roles, unit: Unit) -> Survey:
     """A survey for these candidates."""
-    # A single candidate needs no proof that it could be who.
-    single = len(roles.recipients) == 1
     recipients = tuple(
-        RecipientSurvey(
-            column, RoundingSurvey(discord=column.type in (RecipientType.DISCORD_ID, None)), plausible=single
-        )
+        RecipientSurvey(column, RoundingSurvey(discord=column.type in (RecipientType.DISCORD_ID, None)))
         for column in roles.recipients
     )
     return Survey(recipients, tuple(AmountSurvey(column, unit) for column in roles.amounts))
