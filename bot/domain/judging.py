@@ -7,7 +7,7 @@ everything else is left to a person.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -178,5 +178,11 @@ def goes_by_credential(target: str) -> bool:
 
 def holder_of(kind: ProviderKind, item: Item) -> str:
     """Whose balance an award changes: a Drip member by drip id, or a credential by its key."""
-    by_member = kind.traits.pays_members and not goes_by_credential(item.target)
-    return item.target if by_member else item.recipient.key
+    return holders_of(kind, (item,))[0]
+
+
+def holders_of(kind: ProviderKind, items: Sequence[Item]) -> list[str]:
+    """``holder_of`` each of them, in their order."""
+    if not kind.traits.pays_members:
+        return [item.recipient.key for item in items]
+    return [item.recipient.key if goes_by_credential(item.target) else item.target for item in items]

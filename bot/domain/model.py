@@ -106,12 +106,12 @@ class Recipient(NamedTuple):
         E-mail addresses and hexadecimal wallets are compared without case; every other value as it stands
         (Solana and most other wallet addresses are case-sensitive).
         """
-        kind, value = self.type, self.value
+        kind, value, source = self
         if kind in SPELLED_ALIKE and (kind is RecipientType.EMAIL or value[:2] in ("0x", "0X")):
             value = value.lower()
-        if self.source is not None:
-            return f"{kind}:{self.source.lower()}:{value}"
-        return f"{kind}:{value}"
+        if source is not None:
+            value = source.lower() + ":" + value
+        return kind + ":" + value
 
 
 @dataclass(frozen=True, slots=True)

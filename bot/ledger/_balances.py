@@ -10,7 +10,7 @@ from typing import Final
 
 from bot.clock import latest
 from bot.domain.calls import Item, Outcome, OutcomeKind
-from bot.domain.judging import CREDENTIAL_TARGET, holder_of
+from bot.domain.judging import CREDENTIAL_TARGET, holders_of
 from bot.domain.model import ProviderKind
 from bot.ledger import _kinds, _rows
 
@@ -81,7 +81,7 @@ def befores(
     """The balances of the recipients, in the order of ``items``, as far as they are known well enough."""
     if found is None:
         return [None] * len(items)
-    holders = [holder_of(found.kind, item) for item in items]
+    holders = holders_of(found.kind, items)
     known = {
         holder: Before(balance, at)
         for holder, balance, at in connection.execute(
@@ -149,8 +149,8 @@ def note(
     changed = [item for item in items if outcomes[item.award_id].kind in _CHANGES]
     if not changed or (found := purse_of_batch(connection, batch_id, make=True)) is None:
         return
-    holders = [holder_of(found.kind, item) for item in changed]
-    told = [(holder, outcomes[item.award_id].balance) for holder, item in zip(holders, changed, strict=True)]
+    holders = holders_of(found.kind, changed)
+    told = {holder: outcomes[item.award_id].balance for holder, item in zip(holders, changed, strict=True)}
     _store(connection, found.id, told, now)
     _unsettle_others(connection, found, changed, holders, now)
 
@@ -161,8 +161,8 @@ def forget(connection: sqlite3.Connection, batch_id: int, award_ids: Sequence[in
     if found is None:
         return
     items = items_of(connection, award_ids)
-    holders = [holder_of(found.kind, item) for item in items]
-    _store(connection, found.id, [(holder, None) for holder in holders], now)
+    holders = holders_of(found.kind, items)
+    _store(connection, found.id, dict.fromkeys(holders), now)
     _unsettle_others(connection, found, items, holders, now)
 
 
@@ -211,11 +211,11 @@ def forget_future(connection: sqlite3.Connection, now: int) -> None:
     connection.execute("UPDATE balances SET balance = NULL, at = ?1, absent = 0 WHERE at > ?2", (now, latest(now)))
 
 
-def _store(connection: sqlite3.Connection, purse_id: int, told: Sequence[tuple[str, int | None]], at: int) -> None:
+def _store(connection: sqlite3.Connection, purse_id: int, told: Mapping[str, int | None], at: int) -> None:
     """What a call of ours left, which is newer than whatever was told before, however the clock was set since."""
     connection.execute(
         "INSERT INTO balances (purse_id, holder, balance, at)"
-        " SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), ?2 FROM json_each(?3) WHERE true"
+        " SELECT ?1, key, value, ?2 FROM json_each(?3) WHERE true"
         " ON CONFLICT DO UPDATE SET balance = excluded.balance, at = excluded.at, absent = 0",
         (purse_id, at, json.dumps(told)),
     )

@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from bot.clock import latest
 from bot.domain.calls import Beside, Claim, Item, NoLane, Outcome, OutcomeKind, Verdict
@@ -30,12 +30,14 @@ class BuildBody(Protocol):
 JOB_OF_ANOTHER: Final = "the answer names the job of an earlier call, so it is not known what became of this one"
 INTERRUPTED: Final = "Bursar was interrupted while this call was under way: it may or may not have landed"
 
-# A recipient in doubt is looked for by both names: one Drip member can be meant by a Discord id and by a wallet.
+# A recipient in doubt is looked for by both names: one Drip member can be meant by a Discord id and by a wallet. That
+# there is any doubt at all is asked once for all recipients.
 _IN_DOUBT: Final = (
-    "EXISTS (SELECT 1 FROM awards u INDEXED BY awards_in_doubt JOIN batches v ON v.id = u.batch_id"
+    "EXISTS (SELECT 1 FROM awards INDEXED BY awards_in_doubt WHERE state = 'unknown')"
+    " AND (EXISTS (SELECT 1 FROM awards u INDEXED BY awards_in_doubt JOIN batches v ON v.id = u.batch_id"
     " WHERE u.state = 'unknown' AND u.key = a.key AND v.account = ?2)"
     " OR EXISTS (SELECT 1 FROM awards u JOIN batches v ON v.id = u.batch_id"
-    " WHERE u.state = 'unknown' AND u.target = a.target AND v.account = ?2)"
+    " WHERE u.state = 'unknown' AND u.target = a.target AND v.account = ?2))"
 )
 # Recipients of calls under way, which are few: each call is judged by evidence that no other call of ours touches.
 _UNDER_WAY: Final = (
@@ -44,9 +46,11 @@ _UNDER_WAY: Final = (
     " AND x.state = 'sending' WHERE t.state = 'open' AND v.account = ?2) "
 )
 _IS_UNDER_WAY: Final = "a.key IN (SELECT key FROM under_way) OR a.target IN (SELECT target FROM under_way)"
+# One row for all of them: between any two rows SQLite's caller gives the interpreter away, and has to wait for it.
 _CLAIMABLE: Final = (
-    f"{_UNDER_WAY}SELECT a.lot, {_rows.ITEM} FROM awards a WHERE a.batch_id = ?1 AND a.state = 'planned'"  # noqa: S608 # our words
-    f" AND NOT ({_IS_UNDER_WAY}) AND NOT ({_IN_DOUBT}) ORDER BY a.lot, a.id LIMIT ?3"
+    f"{_UNDER_WAY}SELECT json_group_array(json_array(next.lot, {_rows.ITEM.replace('a.', 'next.')})) FROM"  # noqa: S608 # our words
+    f" (SELECT a.lot, {_rows.ITEM} FROM awards a WHERE a.batch_id = ?1 AND a.state = 'planned'"
+    f" AND NOT ({_IS_UNDER_WAY}) AND NOT ({_IN_DOUBT}) ORDER BY a.lot, a.id LIMIT ?3) next"
 )
 _WAITS_FOR_CALL: Final = (
     f"{_UNDER_WAY}SELECT 1 FROM awards a WHERE a.batch_id = ?1 AND a.state = 'planned' AND ({_IS_UNDER_WAY}) LIMIT 1"  # noqa: S608 # our words
@@ -165,7 +169,8 @@ def _passage(
 
 def claimable(connection: sqlite3.Connection, batch_id: int, kind: str, account: str, limit: int) -> tuple[Item, ...]:
     """What the next call of the batch would carry."""
-    found = connection.execute(_CLAIMABLE, (batch_id, account, limit)).fetchall()
+    (rows,) = connection.execute(_CLAIMABLE, (batch_id, account, limit)).fetchone()
+    found: list[list[Any]] = json.loads(rows)
     # The lowest lot only, and whatever else happens: one target once, because answers are matched by target.
     by_target: dict[str, Item] = {}
     for lot, *row in found:

@@ -57,7 +57,7 @@ def read_credentials(
             done = _own(done, item.recipient, strict=name in shared)
             failed = _own(failed, item.recipient, strict=name in shared)
         outcome = _credential(item, done, failed, currency, wording, confirmed=confirmed)
-        if outcome.kind is OutcomeKind.NOT_SENT:
+        if failed and outcome.kind is OutcomeKind.NOT_SENT:
             fault = fault or wording.words_of(failed[0])
         outcomes[item.award_id] = outcome
     return outcomes, fault
@@ -105,16 +105,18 @@ def refused(words: str | None, wording: Wording, *, deducts: bool) -> Outcome:
 def _done(entries: Sequence[Mapping[str, Any]], currency: str | None, key: str, after: str | None) -> Outcome:
     """An item that the answer names as done, in one or several entries that have to agree. ``after``: what holds the
     balance after it; ``None``: nothing is known to."""
-    for entry in entries:
+    balance: int | None = None
+    for number, entry in enumerate(entries):
         if entry.get("error") or entry.get("success") is False:
             return Outcome(OutcomeKind.UNKNOWN, CONTRADICTION)
         named = entry.get(key)
         if named != currency and _is_another(named, currency):
             return Outcome(OutcomeKind.UNKNOWN, OTHER_CURRENCY)
-    told = {as_whole(entry.get(after)) for entry in entries} if after is not None else {None}
-    if len(told) > 1:
-        return Outcome(OutcomeKind.UNKNOWN, CONTRADICTION)
-    return Outcome(OutcomeKind.APPLIED, balance=told.pop())
+        told = as_whole(entry.get(after)) if after is not None else None
+        if number and told != balance:
+            return Outcome(OutcomeKind.UNKNOWN, CONTRADICTION)
+        balance = told
+    return Outcome(OutcomeKind.APPLIED, None, balance)
 
 
 def _is_another(named: object, currency: str | None) -> bool:
