@@ -42,6 +42,8 @@ STAGED: Final = (
 )
 
 _TYPES: Final = {kind.value: kind for kind in RecipientType}
+_TYPE_NAMES: Final = {kind: kind.value for kind in RecipientType}
+_NOTHING_MORE: Final = (None, None, None, None)
 _STATES: Final = {state.value: state for state in AwardState}
 
 
@@ -120,12 +122,13 @@ def staged(row: Row) -> StagedRow:
 
 
 def draft_row(draft_id: int, row: StagedRow) -> Row:
-    """The values of a ``draft_rows`` row, in the order of its columns, without ``amounts``."""
-    line, lines, who, target, amount, reason, continues, unresolved, reverses, _ = row
+    """The values of a ``draft_rows`` row, in the order of its columns."""
+    line, lines, who, target, amount, reason, continues, unresolved, reverses, amounts = row
     return (
         draft_id,
         line,
         as_json(lines) if lines is not None and len(lines) > 1 else None,
+        as_json(amounts) if amounts is not None else None,
         who.type.value,
         who.value,
         who.source,
@@ -137,6 +140,17 @@ def draft_row(draft_id: int, row: StagedRow) -> Row:
         unresolved,
         reverses,
     )
+
+
+def is_plain(row: StagedRow) -> bool:
+    """Whether nothing has to be said of a row beside ``plain_draft_row``: the other columns are NULL."""
+    return row.lines is None and row.recipient.source is None and row[6:] == _NOTHING_MORE
+
+
+def plain_draft_row(row: StagedRow) -> Row:
+    """The values of a plain row without its draft, in the order of their columns."""
+    line, _, who, target, amount, reason, _, _, _, _ = row
+    return line, _TYPE_NAMES[who.type], who.value, who.key, target, amount, reason
 
 
 def lines_of(line: int, lines: str | None) -> tuple[int, ...]:

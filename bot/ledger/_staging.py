@@ -19,14 +19,17 @@ HASH_ROWS: Final = 2000
 ALIKE_LINES: Final = 5
 """Lines that are named beside the first one with a problem of their kind."""
 
-_ROW: Final = "(?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_ROW: Final = f"INSERT INTO draft_rows VALUES {_ROW}"  # noqa: S608 # our words
-_INSERT_SUM: Final = "INSERT INTO draft_rows VALUES (?1, ?2, ?3, ?14, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
-"""Of several lines; most rows are of one, and spared a value that is NULL."""
+_INSERT_ROW: Final = f"INSERT INTO draft_rows VALUES ({', '.join('?' * 14)})"  # noqa: S608 # our words
 _TOGETHER: Final = 100
-_INSERT_ROWS: Final = f"INSERT INTO draft_rows VALUES {', '.join([_ROW] * _TOGETHER)}"  # noqa: S608 # our words
-"""Python's lock is given back for the time of a statement: with many rows in one, the next slice of a file is read
-meanwhile."""
+_PLAIN_VALUES: Final = 7
+_PLAIN_ROW: Final = "(?1, ?{}, NULL, NULL, ?{}, ?{}, NULL, ?{}, ?{}, ?{}, ?{}, NULL, NULL, NULL)"
+_INSERT_PLAIN_ROWS: Final = "INSERT INTO draft_rows VALUES " + ", ".join(  # noqa: S608 # our words
+    _PLAIN_ROW.format(*range(first, first + _PLAIN_VALUES))
+    for first in range(2, 2 + _PLAIN_VALUES * _TOGETHER, _PLAIN_VALUES)
+)
+"""What nearly every row is: of one line, of somebody who needs no source, and about no earlier award. Python's lock is
+given back for the time of a statement: with many rows in one, the next slice of a file is read meanwhile. It is held
+while values are bound, so that those which are NULL are none."""
 
 
 def change(connection: sqlite3.Connection, draft_id: int, states: str) -> None:
@@ -52,16 +55,16 @@ def insert(
 ) -> None:
     """Add rows and problems; several problems of one line keep their order."""
     try:
-        single = [row for row in rows if row.amounts is None]
-        whole = len(single) - len(single) % _TOGETHER
+        plain: list[StagedRow] = []
+        others: list[StagedRow] = []
+        for row in rows:
+            (plain if _rows.is_plain(row) else others).append(row)
+        whole = len(plain) - len(plain) % _TOGETHER
         for start in range(0, whole, _TOGETHER):
-            together = (_rows.draft_row(draft_id, row) for row in single[start : start + _TOGETHER])
-            connection.execute(_INSERT_ROWS, tuple(chain.from_iterable(together)))
-        connection.executemany(_INSERT_ROW, [_rows.draft_row(draft_id, row) for row in single[whole:]])
-        sums = (row for row in rows if row.amounts is not None)
-        connection.executemany(
-            _INSERT_SUM, [(*_rows.draft_row(draft_id, row), _rows.as_json(row.amounts)) for row in sums]
-        )
+            together = map(_rows.plain_draft_row, plain[start : start + _TOGETHER])
+            connection.execute(_INSERT_PLAIN_ROWS, (draft_id, *chain.from_iterable(together)))
+        others += plain[whole:]
+        connection.executemany(_INSERT_ROW, [_rows.draft_row(draft_id, row) for row in others])
     except OverflowError:
         raise LimitExceeded("an amount of this draft is larger than any ledger can hold") from None
     except sqlite3.IntegrityError as error:
