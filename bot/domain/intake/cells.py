@@ -13,7 +13,7 @@ from bot.domain.intake.options import ReadingOptions
 from bot.domain.intake.recipients import AS_TEXT, RecipientError, read_recipient
 from bot.domain.intake.rounding import Mark, Verdict, carried
 from bot.domain.intake.settled import Settled, Who
-from bot.domain.model import Problem, Recipient, RecipientType
+from bot.domain.model import Problem, Recipient, RecipientType, Unit
 from bot.domain.quoting import listed, quoted
 from bot.domain.reporting import plain_cell
 
@@ -44,8 +44,11 @@ class CellReader:
         text = cell(cells, column.index)
         if not text:
             return None
+        mark = self._settled.decimal_mark
+        if mark is not None and mark in text and self._options.unit is Unit.POINTS and not self._settled.thousandths:
+            mark = None  # nobody writes three zeros for one point where others have fewer: 1.000 stays doubtful
         try:
-            return parse_amount(text, self._options.unit, self._settled.decimal_mark) or None
+            return parse_amount(text, self._options.unit, mark) or None
         except AmountError as error:
             return Problem(line, column.name, error.kind, str(error))
 

@@ -36,6 +36,8 @@ class Settled:
     """Every column that could have said who: a row with any of them filled is no total."""
     amount: Column | None
     decimal_mark: str | None
+    thousandths: bool
+    """Amounts are written with three decimals here and there."""
     reason: Column | None
     source: Column | None
     award_id: Column | None
@@ -74,6 +76,7 @@ def settle(
         capable=tuple(sorted(capable | {one.index for one in who})),
         amount=None if amount is None else amount.column,
         decimal_mark=None if amount is None else amount.decimal_mark,
+        thousandths=amount is not None and amount.thousandths,
         reason=roles.reason,
         source=roles.source if custom else None,
         award_id=roles.award_id,

@@ -68,6 +68,8 @@ class AmountSurvey:
     unit: Unit
     filled: int = 0
     marks: set[str] = field(default_factory=set)
+    thousandths: bool = False
+    """Some cell surely has three decimals, so that ``1.000`` may be 1 for its writer."""
 
     def see(self, cell: str) -> None:
         if cell.isdigit():
@@ -75,10 +77,11 @@ class AmountSurvey:
             return
         text = visible(cell)
         self.filled += bool(text)
-        if len(self.marks) < 2 and ("." in text or "," in text):
+        if (len(self.marks) < 2 or not self.thousandths) and ("." in text or "," in text):
             mark = decimal_mark_of(text, self.unit)
             if mark is not None:
                 self.marks.add(mark)
+                self.thousandths |= mark in text and len(text.rpartition(mark)[2]) == 3
 
     @property
     def decimal_mark(self) -> str | None:
