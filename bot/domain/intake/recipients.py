@@ -32,9 +32,13 @@ _BETWEEN: Final = re.compile(r"[\s,;]+")
 
 _NOTHING: Final = frozenset(
     ("NULL", "null", "None", "nan", "NaN", "undefined", "#N/A", "#NV", "#N/D", "#REF!", "#BEZUG!", "#VALUE!", "#WERT!",
-     "#VALEUR!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#ERROR!")
+     "#VALEUR!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#ERROR!", "n/a", "N/A", "(blank)", "(Leer)", "(vide)")
 )  # fmt: skip
 """What programs and spreadsheets write where there is nothing, or where a formula failed."""
+_STROKES: Final = re.compile(r"[-\u2010-\u2015_.?*/ ]*")
+_AS_FORMULA: Final = re.compile(r'="([^"]*)"')
+"""How a spreadsheet is kept from taking a text for a number."""
+_MENTION: Final = re.compile(r"<@!?[0-9]+>", re.ASCII)
 
 _FREE_TEXT: Final = frozenset({RecipientType.CUSTOM, RecipientType.CUSTOMER_ID})
 
@@ -53,6 +57,8 @@ def read_recipient(type_: RecipientType, cell: str, now_ms: int) -> str:
     """The value as it would be sent. ``now_ms`` bounds Discord ids (0: unbounded). Raises ``RecipientError``."""
     # In free text an apostrophe at the start may be its own.
     text = plain_cell(cell).strip() if type_ in _FREE_TEXT else visible(cell)
+    if (formula := _AS_FORMULA.fullmatch(text)) is not None:
+        text = formula.group(1).strip()
     damage = damage_of(text)
     if damage is not None and type_ is not RecipientType.CUSTOM:
         raise RecipientError("damaged-id", damage)
@@ -166,11 +172,14 @@ def _custom(text: str, _now_ms: int) -> str:
 
 
 def _customer_id(text: str, _now_ms: int) -> str:
+    if _MENTION.fullmatch(text):
+        message = f"{quoted(text)} is a member, not a customer id; put it into a column named discord_id"
+        raise RecipientError("bad-recipient", message)
     return _bounded(text, CUSTOMER_ID_MAX, "a customer id")
 
 
 def _bounded(text: str, longest: int, what: str) -> str:
-    if text in _NOTHING:
+    if text in _NOTHING or _STROKES.fullmatch(text):
         raise RecipientError(
             "bad-recipient", f"{quoted(text)} stands where there is no value; write {what} or remove the row"
         )
