@@ -383,6 +383,8 @@ ROWS = [
          [(3, "email", E_MAIL, 7)], warnings={"nothing-to-pay": (2,)}),
     case("a second table with the same columns", f"discord_id,amount,note\n{A},5,x\ndiscord_id,amount\n{B},7\n",
          [d(2, A, 5), d(4, B, 7)], [(3, "discord_id", "bad-recipient"), (3, "amount", "bad-amount")]),
+    case("a remark about the amount above the header", f"Amount,50\nReason,Quiz\ndiscord_id,name\n{B},Bo\n",
+         refused="no-amount-column", choices=("name",)),
     case("a title that is one column's name", f"member\nas of today\ndiscord_id,amount\n{B},7\n", [d(4, B, 7)]),
     case("a long reason is shortened", f"discord_id,amount,reason\n{A},5,{'x' * 201}\n{B},5,{'x' * 200}\n",
          [d(2, A, 5), d(3, B, 5)], warnings={"reason-shortened": (2,)}),

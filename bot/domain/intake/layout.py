@@ -45,6 +45,7 @@ class _Score:
     complete: bool
     """It says who and how much."""
     known: int
+    who: bool
     nearly: int
 
 
@@ -110,7 +111,7 @@ def _score(cells: list[str], chosen: set[str], amount_given: bool) -> _Score | N
     nearly = 0 if known else sum(names.nearly(cell) is not None for cell in candidates)
     if not (known or nearly) or any(looks_like_recipient(cell) for cell in candidates):
         return None
-    return _Score(who and (much or amount_given), known, nearly)
+    return _Score(who and (much or amount_given), known, who, nearly)
 
 
 def _no_header(content: Content, encoding: str, declared: str | None) -> Refusal:
