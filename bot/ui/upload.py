@@ -24,6 +24,8 @@ from bot.ui.text import escape, plain, sentence
 
 TEMPLATE_NAME: Final = "bursar-template.csv"
 PASTED_NAME: Final = "pasted rows"
+CELLS_MAX: Final = 4000
+"""Characters of a text field; Discord takes no more."""
 PROGRAMMES_MAX: Final = 25
 """Options of a menu."""
 
@@ -131,7 +133,7 @@ class UploadForm(Form):
             required=False,
             default=typed.cells,
             placeholder="discord_id\tamount",
-            max_length=4000,
+            max_length=CELLS_MAX,
         )
         self._reason = _line("reason", typed.reason, 200)
         self._amount = _line("amount", typed.amount, 20)
@@ -140,7 +142,7 @@ class UploadForm(Form):
         self.add_item(
             discord.ui.Label(
                 text="Or cells from a spreadsheet",
-                description="Copied with their header row, at most 4,000 characters",
+                description=f"Copied with their header row, fewer than {CELLS_MAX:,} characters",
                 component=self._cells,
             )
         )
@@ -183,6 +185,12 @@ class UploadForm(Form):
         if files:
             return Upload(files[0].filename, await download(interaction, files[0]), "file")
         if typed.cells:
+            # What does not fit into the field is cut off, perhaps within the last amount. Apps count as UTF-16 does.
+            if len(typed.cells.encode("utf-16-le")) // 2 >= CELLS_MAX:
+                raise UsageError(
+                    f"the pasted cells fill the field of {CELLS_MAX:,} characters, so their end may be cut off",
+                    hint="Send them as a file, or paste fewer rows at once.",
+                )
             return Upload(PASTED_NAME, typed.cells.encode(), "paste")
         raise UsageError("there is neither a file nor a pasted cell", hint="Choose a file or paste cells.")
 

@@ -110,6 +110,23 @@ async def test_a_mistake_in_the_form_keeps_what_was_typed(tmp_path: Path) -> Non
         assert draft.buttons[0] == "Send 1 award"
 
 
+async def test_cells_that_fill_the_field_are_not_taken_since_their_last_amount_may_be_cut_off(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await world.bulk(world.mod)
+        form = await world.mod.click(card.message, label="Upload or paste…")
+        member = world.members[0].id
+        cells = f"discord_id\tamount\treason\n{member}\t5\t"
+        last = f"\n{world.members[1].id}\t1250\tQuest"
+        cut = f"{cells}{'x' * (4000 - len(cells) - len(last) + 8)}{last}"[:4000]
+        assert cut.endswith("\t12")
+        refused = world.answer(await world.mod.submit_modal(form, {"cells": cut}))
+        assert refused.text.startswith("### Nothing was sent.")
+        assert "The pasted cells fill the field of 4,000 characters, so their end may be cut off." in refused.text
+        again = await world.mod.click(refused.message, label="Edit and try again")
+        draft = world.answer(await world.mod.submit_modal(again, {"cells": cut[:-1]}))
+        assert "**2 awards** to 2 recipients" in draft.text
+
+
 async def test_a_file_can_come_through_the_form(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         card = await world.bulk(world.mod)
