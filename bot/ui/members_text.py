@@ -18,6 +18,7 @@ _WHO: Final = re.compile(
     r"<@!?(\d{17,20})>|https?://(?:\w+\.)?discord(?:app)?\.com/users/(\d{17,20})/?|\b(\d{17,20})\b", re.ASCII
 )
 _ROLE: Final = re.compile(r"<@&\d+>|@everyone|@here")
+_DASHES: Final = frozenset("-\u2010\u2011\u2012\u2013\u2014\u2212")
 _FILLER: Final = frozenset({"", "and", "und", "points", "point", "pts", "each"})
 
 
@@ -36,7 +37,8 @@ def read_members(text: str, amount: str | None, unit: Unit) -> Named:
 
     An amount belongs to the member in front of it; members without one get ``amount``. A member named again without an
     amount of their own counts once; amounts of their own are added up. Raises ``UsageError`` for roles, words that are
-    no member, a missing or unreadable amount, nobody, or more than ``MEMBERS_MAX``.
+    no member, a missing or unreadable amount, one behind a dash that may be a minus, nobody, or more than
+    ``MEMBERS_MAX``.
     """
     if _ROLE.search(text):
         raise UsageError(
@@ -99,6 +101,10 @@ def _own_amount(between: str, unit: Unit) -> int | None:
     joined = " ".join(words)
     if not any(letter.isdigit() for letter in joined):
         raise UsageError(_no_member(words[0]), hint="Mention the members or paste their ids.")
+    if words[0] in _DASHES:
+        behind = " ".join(words[1:])[:40]
+        hint = f"Leave the dash out, or write -{behind} to take points away."
+        raise UsageError(f"“{joined[:40]}” may be {behind} behind a dash, or a minus", hint=hint)
     return _amount(joined, unit)
 
 

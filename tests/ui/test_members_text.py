@@ -64,6 +64,8 @@ def test_own_amounts_of_a_member_named_twice_are_added_up() -> None:
         (f"<@{A}> 1.5", None, "the amount 1.5 cannot be used"),
         (f"<@{A}>", "lots", "the amount lots cannot be used"),
         (f"<@{A}>", "1e3", "the amount 1e3 cannot be used"),
+        (f"<@{A}> - 50, <@{B}> - 20", None, "“- 50” may be 50 behind a dash, or a minus"),
+        (f"<@{A}> – 50", "5", "“– 50” may be 50 behind a dash, or a minus"),
         ("1234567", "50", "“1234567” is neither a member nor an amount"),
         # Discord and int() read these as an id that somebody has; the services and the rules about oneself do not.
         (f"00{A}", "50", f"“00{A}” has 20 digits, a Discord id has 17 to 19"),
