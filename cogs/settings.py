@@ -74,7 +74,9 @@ class SettingsCommands(app_commands.Group):
     async def currency(self, interaction: Interaction, programme: str, currency: str) -> None:
         changes_nothing(interaction)
         await answers.think(interaction)
-        await require_settings(interaction)
+        rules = await require_settings(interaction)
+        if programme not in {*services_of(interaction).programmes.names(), *rules.currencies}:
+            raise UsageError(f"there is no programme called {escape(programme)}.", hint="Choose one from the list.")
         if currency == OPERATORS_OWN:
             await settings_changes.change_currency(interaction, programme, None, "as the operator set it")
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,6 +54,10 @@ class Receipts:
         if key is None and receipt.code.line is None:
             return []
         return await self._ledger.receipts.awards_of(receipt.batch.id, line=receipt.code.line, key=key)
+
+    async def taken_back(self, awards: Sequence[Award]) -> Mapping[int, int]:
+        """Of these, by id, those that were taken back since, with the batch that did it."""
+        return await self._ledger.queries.taken_back([award.id for award in awards])
 
     async def place(self, receipt: Receipt) -> Place:
         """Where the batch stands in the history, recomputed now."""

@@ -161,8 +161,7 @@ def show_card(
     lines.append(batch_text.receipt(view))
     if facts.promise is not None:
         lines.append(f"-# {escape(facts.promise, PROMISE_SHOWN)}")
-    if view.children:
-        lines += _children(view)
+    lines += batch_text.children(view)
     lines += [RULE, "**History**"]
     history = batch_text.event_lines(events)
     if len(history) > SHOWN_EVENTS:
@@ -176,16 +175,6 @@ def show_card(
     ]
     rows = [row for row in (first, second) if row]
     return card(batch_text.title(batch), tone=tone, word=word, practice=practice, lines=lines, rows=rows)
-
-
-def _children(view: BatchView) -> list[Line]:
-    """The batches that came of this one, and how."""
-    lines: list[Line] = []
-    for how, undo in (("Continued", False), ("Taken back", True)):
-        named = ", ".join(f"batch {child.id}" for child in view.children if (child.source == "undo") is undo)
-        if named:
-            lines.append(f"{how} by {named}")
-    return lines
 
 
 def _calls(calls: Calls) -> list[Line]:

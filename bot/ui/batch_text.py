@@ -246,6 +246,16 @@ def origin(batch: Batch, programme: str) -> list[str]:
     return lines
 
 
+def children(view: BatchView) -> list[str]:
+    """The batches that came of this one, and how."""
+    lines = []
+    for how, undo in (("Continued", False), ("Taken back", True)):
+        named = ", ".join(f"batch {child.id}" for child in view.children if (child.source == "undo") is undo)
+        if named:
+            lines.append(f"{how} by {named}")
+    return lines
+
+
 def recipients(first: Sequence[Award], total: int) -> str:
     """``For @a, @b and 1,198 more``."""
     names = ", ".join(who(award.recipient) for award in first)

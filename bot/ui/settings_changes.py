@@ -223,9 +223,11 @@ async def change_currency(interaction: Interaction, programme: str, currency: st
         before = chosen.pop(programme, None)
         if currency is not None:
             chosen[programme] = currency
-        await _store(interaction, "currencies", chosen or None)
-    title = f"{NAMES['currencies']} of {programme_title(rules, programme)}"
-    await _tell(interaction, rules, [_told(title, said("currencies", before), name)])
+        if before != currency:
+            await _store(interaction, "currencies", chosen or None)
+    title = f"{NAMES['currencies']} of {escape(programme_title(rules, programme))}"
+    told = [] if before == currency else [_told(title, said("currencies", before), name)]
+    await _tell(interaction, rules, told)
 
 
 # --- storing and telling --------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ sees their own awards in it, and nothing of anybody else's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import discord
@@ -38,7 +38,8 @@ async def show_place(interaction: Interaction, text: str) -> None:
         raise no_such_row(receipt)
     view = await services.batches.view(receipt.batch.id, actor_of(interaction))
     place = await services.receipts.place(receipt)
-    await answers.show(interaction, receipt_card(view, receipt, place, awards, whole, practice=services.practice))
+    back = await services.receipts.taken_back(awards)
+    await answers.show(interaction, receipt_card(view, receipt, place, awards, whole, back, practice=services.practice))
 
 
 async def _sees_the_batch(interaction: Interaction, receipt: Receipt) -> bool:
@@ -50,14 +51,23 @@ async def _sees_the_batch(interaction: Interaction, receipt: Receipt) -> bool:
 
 
 def receipt_card(
-    view: BatchView, receipt: Receipt, place: Place, awards: Sequence[Award], whole: bool, *, practice: bool
+    view: BatchView,
+    receipt: Receipt,
+    place: Place,
+    awards: Sequence[Award],
+    whole: bool,
+    back: Mapping[int, int],
+    *,
+    practice: bool,
 ) -> discord.ui.LayoutView:
-    """``awards``: those to be named. ``whole``: who asks may see the batch."""
+    """``awards``: those to be named. ``whole``: who asks may see the batch. ``back``: by award, the batch that took it
+    back."""
     batch = view.batch
     lines: list[Line] = []
     if whole:
-        lines += [batch_text.by_state(view), batch_text.sums(view)]
-    lines += listing([_award_line(one, view, whole=whole) for one in awards[:SHOWN_AWARDS]], len(awards))
+        lines += [batch_text.by_state(view), batch_text.sums(view), *batch_text.children(view)]
+    told = [_award_line(one, view, back.get(one.id), whole=whole) for one in awards[:SHOWN_AWARDS]]
+    lines += listing(told, len(awards))
     lines += [RULE, *_place_lines(place)]
     title = f"Receipt {receipt.code} · " + (batch_text.title(batch) if whole else "your awards in it")
     if place.bad is not None:
@@ -67,10 +77,12 @@ def receipt_card(
     return card(title, tone=Tone.DONE, word="Checked just now · unaltered", practice=practice, lines=lines)
 
 
-def _award_line(award: Award, view: BatchView, *, whole: bool) -> str:
+def _award_line(award: Award, view: BatchView, back: int | None, *, whole: bool) -> str:
     """What the staff noted about an award is not for the member."""
     amount = points(award.amount, view.batch.destination.unit)
     said = f"{who(award.recipient)} · {amount} · {batch_text.became(award)} · {when(award.changed_at)}"
+    if back is not None:
+        said += f" · taken back since{f' by batch {back}' if whole else ''}"
     return f"{said}: {escape(award.detail, 150)}" if whole and award.detail else said
 
 

@@ -301,3 +301,16 @@ async def test_the_menus_of_an_old_card_work_after_a_restart(tmp_path: Path) -> 
         await world.env.restart_bot(type(world.client)(world.app.services, world.app.settings))
         await choose(world, card, "programme", "gameball")
         assert (await rules(world)).default_programme == "gameball"
+
+
+async def test_a_currency_of_no_programme_or_of_no_change_is_not_told_as_a_change(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        for programme, said in (
+            ("[x](https://e.example)", "There is no programme called \\[x"),
+            ("drip-members", "so already"),
+        ):
+            got = world.answer(
+                await world.admin.slash(world.general, "settings currency", programme=programme, currency="-")
+            )
+            assert said in got.text
+        assert world.staff_messages() == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import discord
 import simcord
 
-from tests.support.batches import board_says, record, record_file, view
+from tests.support.batches import batch, board_says, record, record_file, view
 from tests.support.discord import SERVER_ID, Shown, World, discord_world, rows
 
 
@@ -95,3 +95,19 @@ async def test_the_result_in_the_staff_channel_and_the_details_carry_the_code(tm
         assert f"receipt `{code}`" in board.text
         card = world.answer(await world.mod.slash(world.general, "batch show", batch=str(batch_id)))
         assert f"receipt `{code}`" in card.text
+
+
+async def test_what_was_taken_back_is_not_called_paid_without_saying_so(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("start_delay_seconds", 0)
+        batch_id = await record(world, [50, 20])
+        await world.quiet()
+        code = (await view(world, batch_id)).code
+        card = await batch(world, world.mod, "undo", batch=str(batch_id))
+        await world.press(world.mod, card, "Take back 2 awards (70 points)")
+        await world.quiet()
+        own = await verify(world, world.members[0], code)
+        assert own.text.count("taken back since") == 1 and "taken back since by" not in own.text
+        assert f"Taken back by batch {batch_id + 1}" in (await verify(world, world.mod, code)).text
+        row = await verify(world, world.mod, f"{code}.2")
+        assert f"taken back since by batch {batch_id + 1}" in row.text
