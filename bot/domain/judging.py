@@ -150,6 +150,9 @@ class Numbers:
     """What Bursar made of it when it looked."""
     looked_at: int | None = None
     """Unix milliseconds."""
+    is_given_up: bool = False
+    """Nothing was found, and nobody looks any more: it could not be read, or what is read in a ledger that took another
+    one's place proves nothing."""
 
 
 def judge_alone(change: Change) -> Judgement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from bot.domain.calls import Item
@@ -196,8 +196,8 @@ def open_of(connection: sqlite3.Connection, attempt_id: int, award_ids: Sequence
 
 def numbers(connection: sqlite3.Connection, attempt_id: int) -> dict[int, Numbers]:
     """``Evidence.numbers``."""
-    award_ids, expected, findings, looked_at = connection.execute(
-        "SELECT t.awards, t.expectation, l.findings, l.looked_at FROM attempts t"
+    award_ids, expected, findings, looked_at, left_for = connection.execute(
+        "SELECT t.awards, t.expectation, l.findings, l.looked_at, l.left_for FROM attempts t"
         " LEFT JOIN looks l ON l.attempt_id = t.id WHERE t.id = ?",
         (attempt_id,),
     ).fetchone()
@@ -205,11 +205,10 @@ def numbers(connection: sqlite3.Connection, attempt_id: int) -> dict[int, Number
     before = before_of(_rows.mapping(expected or "{}"), ids)
     found = _rows.mapping(findings or "{}")
     amounts = {item.award_id: item.amount for item in _balances.items_of(connection, ids)}
+    told = {one: known if isinstance(known := found.get(str(one)), dict) else {} for one in ids}
+    given_up = left_for is not None and not found
     return {
-        one: _numbers(
-            before.get(one), amounts[one], told if isinstance(told := found.get(str(one)), dict) else {}, looked_at
-        )
-        for one in ids
+        one: replace(_numbers(before.get(one), amounts[one], told[one], looked_at), is_given_up=given_up) for one in ids
     }
 
 

@@ -116,7 +116,7 @@ def doubts_card(
     lines += [f"- **{verb(decision, len(awards))}**: {risk}" for decision, risk in risks(awards).items()]
     if batch.state is BatchState.STOPPED:
         lines.append("-# The batch was stopped, so nothing of it is sent again: use a new award where one is due.")
-    elif batch.source != TAKEN_IN:
+    elif batch.source != TAKEN_IN and not _is_given_up(call):
         lines.append(
             "-# What Bursar itself finds not to have arrived is sent again. If nothing more of this batch is to be"
             " sent, `/batch stop` it first."
@@ -128,7 +128,7 @@ def doubts_card(
     pager = _pager(batch.id, at, len(calls), only)
     if pager:
         rows.append(pager)
-    word = "A person has to say" if _looked_at(call) else "Bursar has not looked yet"
+    word = "A person has to say" if _looked_at(call) or _is_given_up(call) else "Bursar has not looked yet"
     return card(title, tone=Tone.ATTENTION, word=word, practice=practice, lines=lines, rows=rows)
 
 
@@ -158,6 +158,8 @@ def _evidence(call: Call, rows: int, said: Collection[str]) -> list[Line]:
         # What was found about one row of several is no word about the others.
         found = f": {escape(next(iter(said)), 300)}" if len(said) == 1 else "; what was found stands beside each row."
         lines.append(f"Read back {when(looked, 'R')}{found}")
+    elif _is_given_up(call):
+        lines.append("Reading back cannot tell what became of it, and Bursar does not look any more.")
     else:
         lines.append(
             "Not read back yet: Bursar does that by itself when the call is old enough, and may settle it then."
@@ -166,6 +168,10 @@ def _evidence(call: Call, rows: int, said: Collection[str]) -> list[Line]:
     if attempt.job_id:
         lines.append(f"Job of the service: {escape(attempt.job_id, 60)}")
     return lines
+
+
+def _is_given_up(call: Call) -> bool:
+    return any(one.is_given_up for one in call.numbers.values())
 
 
 def _looked_at(call: Call) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from bot.ledger.restorations import Why
 from tests.support.batches import LOST, batch, board_says, decide, in_doubt, record, view
 from tests.support.discord import discord_world
 from tests.support.patience import PATIENCE
@@ -277,3 +278,19 @@ async def test_of_several_answers_at_once_one_is_recorded_and_the_others_read_wh
         assert sum("2 rows counted as paid" in one or "2 rows written off" in one for one in said) == 1
         assert sum("was first" in one and "### Nothing was changed." in one for one in said) == 1
         assert not [one for one in said if "0 rows" in one]
+
+
+async def test_in_a_ledger_that_waits_to_be_signed_off_nobody_is_told_to_wait_for_evidence(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await in_doubt(world)
+        await world.app.ledger.restorations.suspect(Why.OLDER)
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        assert "-# A person has to say" in card.text
+        assert "Reading back cannot tell what became of it, and Bursar does not look any more." in card.text
+        assert "Waiting costs nothing" not in card.text and "is sent again. If nothing" not in card.text
+        told = await decide(world, world.mod, card, "Send again: all 2", "nothing came")
+        why = "This ledger was found to be an older copy"
+        assert why in told.text
+        shown = await batch(world, world.mod, "show", batch=str(batch_id))
+        assert why in shown.text and "Under way" not in shown.text
+        assert await world.calls() == 1
