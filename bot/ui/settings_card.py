@@ -63,6 +63,8 @@ SHOWN_LIMITS: Final = (
 
 PROGRAMMES_ROOM: Final = 1800
 """Characters about the programmes: a card has 4,000, and everything that can be set has to stay on it."""
+DONE_ROOM: Final = 500
+"""Characters about what was just changed."""
 PROMISE_LEAST: Final = 500
 TITLE_ROOM: Final = 150
 """Characters that a programme's promise has at least, and that stand around it."""
@@ -107,7 +109,7 @@ def settings_card(
     ``halt``: the emergency stop in force."""
     missing = _missing(rules, channel_problem)
     # One text with what is wrong, without a line between: all of the card together is as much as Discord takes.
-    lines: list[Line] = [f"✓ {done}"] if done else []
+    lines: list[Line] = [f"✓ {_short(done)}"] if done else []
     lines += [] if halt is None else [halt_line(halt)]
     lines += [f"⚠ {problem}" for problem in missing]
     lines += [
@@ -167,6 +169,11 @@ def said(name: str, value: object) -> str:
 def roles_said(roles: Sequence[str] | frozenset[str]) -> str:
     """A list of roles in words."""
     return ", ".join(f"<@&{role}>" for role in sorted(roles)) or "nobody but administrators"
+
+
+def _short(done: str) -> str:
+    """Two long lists of roles would push the names of the menus below off the card. The staff channel has it all."""
+    return done if len(done) <= DONE_ROOM else done[:DONE_ROOM].rsplit(" ", 1)[0] + " …"
 
 
 def _missing(rules: ServerRules, channel_problem: str | None) -> list[str]:
