@@ -61,7 +61,7 @@ class BursarClient(discord.Client):
         """New at every start; forms carry it."""
         self.lookups = LookUps(services.clock)
         self.kept = Kept()
-        self.people = People()
+        self.people = People(services.clock)
         self.tree: Tree = Tree(
             self,
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=False, private_channel=False),

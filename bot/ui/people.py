@@ -10,10 +10,13 @@ from typing import Any, Final
 
 import discord
 
+from bot.clock import Clock
 from bot.ui.answers import Interaction
 
 KEPT: Final = 2000
 """Names kept in memory."""
+KEPT_SECONDS: Final = 600.0
+"""For so long nobody is asked for again: people join and leave, and change their names."""
 
 
 class Membership(Enum):
@@ -38,8 +41,9 @@ class Person:
 class People:
     """People by server and id: from the interaction itself where it names them, else asked one by one, then kept."""
 
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[int, str], Person] = OrderedDict()
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: OrderedDict[tuple[int, str], tuple[float, Person]] = OrderedDict()
 
     async def find(self, interaction: Interaction, ids: Iterable[str]) -> Mapping[str, Person]:
         """Everybody by id. Never raises: who cannot be asked for is ``UNCHECKED``."""
@@ -49,8 +53,8 @@ class People:
             self._keep(server_id, brought)
         found: dict[str, Person] = {}
         for one in ids:
-            person = self._known.get((server_id, one))
-            if person is None:
+            until, person = self._known.get((server_id, one), (0.0, None))
+            if person is None or until <= self._clock.monotonic():
                 person = (
                     Person(one, one, Membership.UNCHECKED)
                     if guild is None
@@ -65,10 +69,10 @@ class People:
         """Display names by id of those who are known already: nobody is asked for, so it takes no time."""
         server_id = interaction.guild_id or 0
         known = {one: self._known.get((server_id, one)) for one in ids}
-        return {one: person.name for one, person in known.items() if person is not None}
+        return {one: found[1].name for one, found in known.items() if found is not None}
 
     def _keep(self, server_id: int, person: Person) -> None:
-        self._known[(server_id, person.id)] = person
+        self._known[(server_id, person.id)] = (self._clock.monotonic() + KEPT_SECONDS, person)
         while len(self._known) > KEPT:
             self._known.popitem(last=False)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
+from bot.clock import SystemClock
 from bot.domain.model import Actor
 from bot.domain.states import AwardState
 from bot.ui import lookups
@@ -357,3 +359,18 @@ async def test_autocomplete_offers_programmes_by_name_and_title(tmp_path: Path) 
         assert offered == [{"name": "Shop coins (gameball)", "value": "gameball"}]
         await world.setting("roles", {})
         assert await world.mod.autocomplete(world.general, "award", "programme", "", members="x") == []
+
+
+async def test_whoever_joined_since_is_not_called_a_stranger_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with discord_world(tmp_path) as world:
+        guest = world.env.create_user("guest", global_name="Guest")
+        await world.sandbox.seed(discord_ids=[str(guest.id)], balance=0)
+        card = await world.award(world.mod, members=str(guest.id), amount="5")
+        assert "Not a member of this server, look at the id twice: @Guest" in card.text
+        world.guild.add_member(guest)
+        later = time.monotonic() + 601
+        monkeypatch.setattr(SystemClock, "monotonic", lambda _clock: later)
+        card = await world.award(world.mod, members=str(guest.id), amount="6")
+        assert "Not a member of this server" not in card.text
