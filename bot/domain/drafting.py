@@ -152,13 +152,15 @@ class TakenBack:
     unsure: int
     """Deductions of which the service may have made less than was asked: giving back all of it could pay somebody."""
     never_landed: int
-    """Refused, cancelled or written off."""
+    """Refused or cancelled."""
     may_take_less: bool = False
     """The service may take less back than was paid, without saying so."""
     told: int = 0
     """Perhaps taken back by a lost ledger (``ToldOpposite``)."""
     first_told: tuple[ToldOpposite, ...] = ()
     """The first of these."""
+    written_off: int = 0
+    """Given up as a doubt: they may have landed."""
 
 
 @dataclass(frozen=True, slots=True)

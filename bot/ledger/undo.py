@@ -44,11 +44,12 @@ _TAKES_LESS: Final = f"SELECT {_taking.may_be_cut('b')} FROM batches b WHERE b.i
 def stage(connection: sqlite3.Connection, draft_id: int, batch_id: int) -> TakenBack:
     """``Drafts.stage_undo``."""
     _check_batch(connection, batch_id)
-    before, told, unsure, never = connection.execute(
+    before, told, unsure, never, written_off = connection.execute(
         f"SELECT count(*) FILTER (WHERE a.state = 'applied' AND {_REVERSED}),"  # noqa: S608 # our words
         f" count(*) FILTER (WHERE a.state = 'applied' AND {_TOLD} AND NOT {_REVERSED}),"
         f" count(*) FILTER (WHERE a.state = 'applied' AND {_UNSURE} AND NOT {_GONE}),"
-        f" count(*) FILTER (WHERE a.state <> 'applied') FROM {_OF_BATCH}",
+        " count(*) FILTER (WHERE a.state IN ('rejected', 'cancelled')),"
+        f" count(*) FILTER (WHERE a.state = 'written-off') FROM {_OF_BATCH}",
         (batch_id,),
     ).fetchone()
     staged = connection.execute(
@@ -59,7 +60,8 @@ def stage(connection: sqlite3.Connection, draft_id: int, batch_id: int) -> Taken
         (batch_id, draft_id),
     ).rowcount
     (less,) = connection.execute(_TAKES_LESS, (batch_id,)).fetchone()
-    return TakenBack(staged, before, unsure, never, bool(less), told, _first_told(connection, batch_id) if told else ())
+    first_told = _first_told(connection, batch_id) if told else ()
+    return TakenBack(staged, before, unsure, never, bool(less), told, first_told, written_off)
 
 
 def _first_told(connection: sqlite3.Connection, batch_id: int) -> tuple[ToldOpposite, ...]:

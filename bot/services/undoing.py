@@ -20,6 +20,7 @@ TAKES_LESS = (
 )
 
 _BEFORE = "taken back before, or given up as a doubt"
+_GIVEN_UP = "written off, so it may have landed or not"
 
 
 def label_of(batch: Batch) -> str:
@@ -48,6 +49,11 @@ def _notices(found: TakenBack, batch: Batch) -> list[Notice]:
             " so; give these points back by hand after a look at the balance"
         )
         notices.append(Notice("undo-unsure", message))
+    if found.written_off:
+        message = (
+            f"left out, {_awards(found.written_off)}: {_GIVEN_UP}; look at the balance, and take it back with /award"
+        )
+        notices.append(Notice("undo-written-off", message))
     if found.never_landed:
         notices.append(
             Notice("undo-never-landed", f"never landed, so there is nothing of: {_awards(found.never_landed)}")
@@ -73,6 +79,7 @@ def _nothing(found: TakenBack) -> str:
         (found.before, _BEFORE),
         (found.told, "perhaps taken back by the lost ledger"),
         (found.unsure, "deducted without the service saying how much it really took"),
+        (found.written_off, _GIVEN_UP),
         (found.never_landed, "never landed"),
     ]
     return ", ".join(f"{number:,} {why}" for number, why in reasons if number)

@@ -289,7 +289,8 @@ def state_word(batch: Batch, counts: Counts) -> str:
     if batch.state is BatchState.OPEN:
         return "nothing sent yet" if counts.planned == counts.total else f"running{doubt}"
     refused = f", {counts.rejected:,} refused" if counts.rejected else ""
-    return f"{batch.state.value}{doubt}{refused}"
+    given_up = f", {counts.written_off:,} written off" if counts.written_off else ""
+    return f"{batch.state.value}{doubt}{refused}{given_up}"
 
 
 def choice_label(batch: Batch, counts: Counts) -> str:

@@ -82,6 +82,7 @@ def tone_and_word(view: BatchView, *, by: str | None = None) -> tuple[Tone, str]
         return Tone.RUNNING, "Under way"
     open_ends = [f"{counts.unknown:,} in doubt"] if counts.unknown else []
     open_ends += [f"{counts.rejected:,} refused"] if counts.rejected else []
+    open_ends += [f"{counts.written_off:,} written off"] if counts.written_off else []
     return (Tone.ATTENTION, f"Finished · {', '.join(open_ends)}") if open_ends else (Tone.DONE, "Done")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.batches import batch, board_says, record, view
+from tests.support.batches import LOST, batch, board_says, decide, record, view
 from tests.support.discord import Shown, World, discord_world
 
 
@@ -106,3 +106,16 @@ async def test_an_undo_is_reached_from_the_details_and_needs_the_role(tmp_path: 
         pressed = await world.press(world.mod, card, label(card))
         assert "You may not pause, stop, retry or resolve batches here." in pressed.text
         assert sum((await world.paid()).values()) == 50
+
+
+async def test_what_was_written_off_is_not_said_to_have_never_landed(tmp_path: Path) -> None:
+    async with discord_world(tmp_path, DRIP_CREDENTIALS_BATCH_SIZE="1") as world:
+        await world.sandbox.faults({**LOST, "nth": 2})
+        batch_id = await record(world, [50, 30], programme="drip-credentials")
+        await world.quiet()
+        doubts = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        await decide(world, world.mod, doubts, "Write off", "no answer")
+        await board_says(world, batch_id, "Finished · 1 written off")
+        card = await batch(world, world.mod, "undo", batch=str(batch_id))
+        assert "Left out, 1 award: written off, so it may have landed or not" in card.text
+        assert "Never landed" not in card.text

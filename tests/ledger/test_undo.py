@@ -159,7 +159,7 @@ async def test_a_batch_that_is_not_over_or_in_doubt_is_not_undone(ledger: Ledger
         await ledger.drafts.stage_undo(draft_id, batch_id)
     await ledger.steering.resolve([1], Decision.WRITE_OFF, ADA, reason="gone")
     _, found = await undo_of(ledger, batch_id)
-    assert found == TakenBack(staged=1, before=0, unsure=0, never_landed=1)
+    assert found == TakenBack(staged=1, before=0, unsure=0, never_landed=0, written_off=1)
 
 
 async def test_a_gameball_deduction_is_left_alone_since_nobody_knows_what_it_took(ledger: Ledger):

@@ -50,6 +50,12 @@ BY_MOD = Pause(PauseKind.PERSON, "paused by mod")
         (view(Counts(applied=3), state=BatchState.FINISHED), None, Tone.DONE, "Done"),
         (view(Counts(applied=3, rejected=2), state=BatchState.FINISHED), None, Tone.ATTENTION, "Finished · 2 refused"),
         (
+            view(Counts(applied=3, written_off=1), state=BatchState.FINISHED),
+            None,
+            Tone.ATTENTION,
+            "Finished · 1 written off",
+        ),
+        (
             view(Counts(applied=3, rejected=2, unknown=1), state=BatchState.FINISHED),
             None,
             Tone.ATTENTION,
