@@ -73,9 +73,12 @@ async def allowed(interaction: Interaction, draft_id: int) -> tuple[Draft, Serve
     Raises ``NotAllowed``, ``NotFound``, ``DraftGone`` (who was first is in it).
     """
     rules = await services_of(interaction).servers.rules(server_of(interaction))
-    if not any(may(interaction, rules, one) for one in (Capability.AWARD, Capability.BULK, Capability.MANAGE)):
-        await require(interaction, Capability.BULK)  # before anything is told, also of a draft that is gone
-    draft = await services_of(interaction).submitting.draft(draft_id, actor_of(interaction))
+    try:
+        draft = await services_of(interaction).submitting.draft(draft_id, actor_of(interaction))
+    except BursarError:
+        if not any(may(interaction, rules, one) for one in (Capability.AWARD, Capability.BULK, Capability.MANAGE)):
+            await require(interaction, Capability.BULK)  # who may send nothing is not told what became of it either
+        raise
     rules = await require(interaction, capability_for(draft))
     _refuse_if_sent(draft)
     return draft, rules
