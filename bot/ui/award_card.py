@@ -211,7 +211,9 @@ def _receipt_title(view: BatchView, awards: Sequence[Award], unit: Unit) -> str:
         amount = points(abs(award.amount), unit)
         name = who(award.recipient)
         if award.state is AwardState.APPLIED:
-            return f"Took {amount} from {name}" if award.amount < 0 else f"Sent {amount} to {name}"
+            # A detail tells how much was taken really.
+            took = "Took points" if award.detail else f"Took {amount}"
+            return f"{took} from {name}" if award.amount < 0 else f"Sent {amount} to {name}"
         if award.state is AwardState.REJECTED:
             return f"Nothing was sent to {name}" if award.amount > 0 else f"Nothing was taken from {name}"
         if award.state is AwardState.UNKNOWN:
@@ -232,8 +234,8 @@ def _receipt_title(view: BatchView, awards: Sequence[Award], unit: Unit) -> str:
 
 def _award_line(award: Award, balances: Mapping[int, int], unit: Unit) -> str:
     line = f"{who(award.recipient)} · {points(award.amount, unit)} · {batch_text.became(award)}"
+    if award.detail and (award.state is not AwardState.APPLIED or award.amount < 0):
+        line = f"{line}: {escape(award.detail, 160)}"
     if award.state is AwardState.APPLIED and award.id in balances:
-        return f"{line} · new balance **{points(balances[award.id], unit)}**"
-    if award.state is not AwardState.APPLIED and award.detail:
-        return f"{line}: {escape(award.detail, 160)}"
+        line = f"{line} · new balance **{points(balances[award.id], unit)}**"
     return line

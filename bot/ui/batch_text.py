@@ -36,6 +36,8 @@ STATE_WORDS: Final = {
 """What a person calls the states of awards, in the order in which cards name them."""
 TAKEN: Final = "taken"
 """An applied deduction."""
+AS_MUCH_AS_THERE_WAS: Final = "no more than there was"
+"""Of deductions, where the service may cut them down and call them done. Details tell what was taken, if they can."""
 
 
 def title(batch: Batch) -> str:
@@ -131,7 +133,8 @@ def sums(view: BatchView) -> str:
     """What was paid, of what the batch asks for; or taken."""
     unit, sign = view.batch.destination.unit, -1 if takes(view.batch) else 1
     done = display(sign * view.sums.get(AwardState.APPLIED, 0), unit)
-    return f"**{done} of {points(abs(view.batch.total), unit)}** {TAKEN if sign < 0 else 'paid'}"
+    less = f" · {AS_MUCH_AS_THERE_WAS}" if sign < 0 and view.batch.destination.kind.traits.cuts_deductions else ""
+    return f"**{done} of {points(abs(view.batch.total), unit)}** {TAKEN if sign < 0 else 'paid'}{less}"
 
 
 def doing(view: BatchView) -> str | None:
@@ -273,7 +276,8 @@ def award_lines(awards: Sequence[Award], batch: Batch) -> list[str]:
         said = f"- {_named(award)} · {points(award.amount, batch.destination.unit)} · {became(award)}"
         lines.append(f"{said}: {escape(cause[1], 150)}" if cause is not None and causes[cause] == 1 else said)
     shared = [cause for cause, times in causes.items() if times > 1]
-    return [*lines, *(f"{STATE_WORDS[state].capitalize()}: {escape(detail, 200)}" for state, detail in shared)]
+    words = {**STATE_WORDS, AwardState.APPLIED: TAKEN}
+    return [*lines, *(f"{words[state].capitalize()}: {escape(detail, 200)}" for state, detail in shared)]
 
 
 def _named(award: Award) -> str:
@@ -284,9 +288,10 @@ def _named(award: Award) -> str:
 
 
 def _cause(award: Award, batch: Batch) -> tuple[AwardState, str] | None:
-    """Why it is not paid, unless the card says it already."""
+    """Why it is not paid, unless the card says it already; of a deduction, how much was taken."""
     told = award.state is AwardState.PLANNED and batch.pause is not None
-    return None if not award.detail or told or award.state is AwardState.APPLIED else (award.state, award.detail)
+    paid = award.state is AwardState.APPLIED and award.amount > 0
+    return None if not award.detail or told or paid else (award.state, award.detail)
 
 
 _EVENTS: Final = {

@@ -9,6 +9,7 @@ from typing import Final
 import discord
 
 from bot.domain.model import Award
+from bot.domain.states import AwardState
 from bot.errors import NotAllowed, NotFound
 from bot.ledger.receipts import Place
 from bot.services.batches import BatchView
@@ -81,6 +82,9 @@ def _award_line(award: Award, view: BatchView, back: int | None, *, whole: bool)
     """What the staff noted about an award is not for the member."""
     amount = points(award.amount, view.batch.destination.unit)
     said = f"{who(award.recipient)} · {amount} · {batch_text.became(award)} · {when(award.changed_at)}"
+    taken = award.state is AwardState.APPLIED and award.amount < 0
+    if taken and view.batch.destination.kind.traits.cuts_deductions:
+        said += f" · {batch_text.AS_MUCH_AS_THERE_WAS}"
     if back is not None:
         said += f" · taken back since{f' by batch {back}' if whole else ''}"
     return f"{said}: {escape(award.detail, 150)}" if whole and award.detail else said

@@ -11,6 +11,7 @@ from bot.clock import SystemClock
 from bot.domain.model import Actor
 from bot.domain.states import AwardState
 from bot.ui import lookups
+from tests.support.batches import board_says, view
 from tests.support.discord import Shown, World, discord_world
 
 PRIMARY, DANGER = 1, 4
@@ -374,3 +375,20 @@ async def test_whoever_joined_since_is_not_called_a_stranger_for_ever(
         monkeypatch.setattr(SystemClock, "monotonic", lambda _clock: later)
         card = await world.award(world.mod, members=str(guest.id), amount="6")
         assert "Not a member of this server" not in card.text
+
+
+async def test_a_deduction_that_took_less_than_it_says_is_not_said_to_have_taken_it(tmp_path: Path) -> None:
+    """Gameball takes what there is and calls it done. What was taken stands wherever the award does."""
+    async with discord_world(tmp_path, GAMEBALL_AMOUNT_UNIT="points") as world:
+        ada = world.members[0]
+        card = await world.award(world.mod, members=ada.mention, amount="-5000", programme="gameball")
+        receipt = await world.press(world.mod, card, "Take 5,000 points from @Ada")
+        await world.quiet()
+        assert (await world.paid("gameball"))[str(ada.id)] == -1000
+        assert "Took 5,000 points" not in receipt.text
+        assert "It landed in part: 1,000 of 5,000 were taken." in receipt.text
+        board = await board_says(world, 1, "It landed in part: 1,000 of 5,000 were taken.")
+        assert "**5,000 of 5,000 points** taken · no more than there was" in board.text
+        code = (await view(world, 1)).code
+        own = world.answer(await ada.slash(world.general, "verify", code=code))
+        assert "-5,000 points · taken" in own.text and "no more than there was" in own.text
