@@ -38,7 +38,8 @@ PROBLEM_KINDS: Final[Mapping[str, str]] = {
 
 NOTICE_KINDS: Final[Mapping[str, str]] = {
     "parted-amount": "amounts that a comma may have parted, as 1,250 into 1 and the reason 250; as read, 1 is paid",
-    "unknown-column": "columns that are not used; the result file keeps them, unless it has its own of that name",
+    "unknown-column": "columns that are not used, kept for the result file",
+    "own-column": "columns with the name of one that result files add; they are not used, and not kept",
     "nameless-column": "rows with something in a column without a name; it is not used, but kept for the result file",
     "choose-recipient": "columns of different types that rows fill at once; one of them can be chosen for all rows",
     "nothing-to-pay": "rows whose amount is zero or blank, or whose amounts add up to zero",

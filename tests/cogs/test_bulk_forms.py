@@ -76,6 +76,13 @@ async def test_a_file_without_amounts_can_be_given_one_afterwards(tmp_path: Path
         assert answered.buttons[0] == "Send 8 awards"
 
 
+async def test_the_preview_warns_that_nobody_reads_a_column_of_decisions(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        content = f"discord_id,amount,Status\n{world.members[0].id},5,approved\n{world.members[1].id},7,denied\n"
+        card = await world.bulk(world.mod, file=("a.csv", content.encode()))
+        assert "⚠ Rows are sent whatever the column “Status” says" in card.text
+
+
 async def test_without_a_file_the_template_and_a_form_are_offered(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         card = await world.bulk(world.mod, reason="Quest")

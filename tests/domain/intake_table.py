@@ -124,7 +124,7 @@ HEADERS = [
     case("our own result file", f"discord_id,amount,status,detail,award_id,time\n{A},5,rejected,x,17,2026-07-01T00:00:00Z\n",
          [d(2, A, 5)]),
     case("somebody's own decisions under a name of ours", f"discord_id,amount,Status\n{A},5,approved\n{B},-7,denied\n",
-         PLAIN_ROWS, warnings={"unknown-column": (1,)}),
+         PLAIN_ROWS, warnings={"own-column": (1,)}),
     case("our own problem file", f"discord_id,amount,problem\n{A},5,was damaged\n", [d(2, A, 5)]),
     case("duplicated header", f"discord_id,amount,Amount\n{A},5,5\n", refused="duplicate-header"),
     case("duplicated header, also of a column that is not used", f"discord_id,amount,x,X\n{A},5,,\n",

@@ -46,22 +46,18 @@ class Tally:
 def ending_of(tally: Tally, settled: Settled, unit: Unit, unreadable_text: bool) -> Ending:
     """Once every record was seen."""
     refusal = _wrong_total(tally, unit) or _nothing_to_send(tally)
-    # First what may change every amount: a card does not have room for all.
-    columns = (*_about_columns(settled), *_about_replaced(settled))
-    warnings = [*_about_parted(tally), *_about_recipients(settled), *columns, *_about_rows(tally, unit)]
-    if tally.guessed:
-        message = (
-            "recipients with letters beyond a to z were read as Windows-1252, which is a guess; compare them, and save"
-            " the file as UTF-8 if they are wrong"
-        )
-        warnings.append(Notice("unreadable-text", message, tuple(tally.guessed)))
+    # First what may change amounts or people: a card does not have room for all.
+    warnings = [
+        *_about_parted(tally),
+        *_about_recipients(tally, settled),
+        *_about_replaced(settled),
+        *_about_columns(settled),
+        *_about_rows(tally, unit),
+    ]
     if unreadable_text:
         encoding = ENCODING_NAMES[settled.layout.encoding]
-        warnings.append(
-            Notice(
-                "unreadable-text", f"some characters are no {encoding} text and were replaced; check names and reasons"
-            )
-        )
+        message = f"some characters are no {encoding} text and were replaced; check names and reasons"
+        warnings.append(Notice("unreadable-text", message))
     return Ending(refusal, tuple(warnings), tally.rows, tally.total, tally.problems)
 
 
@@ -102,11 +98,19 @@ def _about_parted(tally: Tally) -> Sequence[Notice]:
     return (Notice("parted-amount", message, tuple(tally.parted)),)
 
 
-def _about_recipients(settled: Settled) -> Sequence[Notice]:
-    if not settled.contested:
-        return ()
-    names = listed(tuple(one.name for one in settled.who))
-    return (Notice("choose-recipient", f"{names} could each say who gets the points; choose one if it counts alone"),)
+def _about_recipients(tally: Tally, settled: Settled) -> Sequence[Notice]:
+    notices = []
+    if settled.contested:
+        names = listed(tuple(one.name for one in settled.who))
+        message = f"{names} could each say who gets the points; choose one if it counts alone"
+        notices.append(Notice("choose-recipient", message))
+    if tally.guessed:
+        message = (
+            "recipients with letters beyond a to z were read as Windows-1252, which is a guess; compare them, and save"
+            " the file as UTF-8 if they are wrong"
+        )
+        notices.append(Notice("unreadable-text", message, tuple(tally.guessed)))
+    return notices
 
 
 def _about_columns(settled: Settled) -> Sequence[Notice]:
@@ -134,7 +138,7 @@ def _about_replaced(settled: Settled) -> Sequence[Notice]:
         f"rows are sent whatever the {columns} {listed(replaced)} {say}, and the result file has Bursar's own instead;"
         f" remove rows that should not be paid, and rename {it} to keep {it}"
     )
-    return (Notice("unknown-column", message, (settled.layout.header_line,)),)
+    return (Notice("own-column", message, (settled.layout.header_line,)),)
 
 
 def _has_role(name: str, index: int, settled: Settled) -> bool:
