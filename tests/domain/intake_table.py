@@ -257,6 +257,7 @@ RECIPIENTS = [
     ("email", f"Ada <{E_MAIL}>", "bad-recipient"),
     ("email", f"{E_MAIL}; bob@example.org", "two-recipients"),
     ("email", "a" * 250 + "@example.org", "bad-recipient"),
+    ("email", "a\x01da@example.org", "bad-recipient"),
     ("twitter_id", "44196397", ("twitter-id", "44196397")),
     ("twitter_id", "@ada", "bad-recipient"),
     ("twitter_id", "0044196397", "bad-recipient"),

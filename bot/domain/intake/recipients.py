@@ -118,7 +118,7 @@ def _is_discord_id(text: str) -> bool:
 
 
 def _is_email(text: str) -> bool:
-    return len(text) <= _EMAIL_MAX and _EMAIL.fullmatch(text) is not None
+    return len(text) <= _EMAIL_MAX and text.isprintable() and _EMAIL.fullmatch(text) is not None
 
 
 # --- one reader a type ---------------------------------------------------------------------------------------------
