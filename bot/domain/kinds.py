@@ -38,6 +38,7 @@ PROBLEM_KINDS: Final[Mapping[str, str]] = {
 
 NOTICE_KINDS: Final[Mapping[str, str]] = {
     "parted-amount": "amounts that a comma may have parted, as 1,250 into 1 and the reason 250; as read, 1 is paid",
+    "other-amount": "columns that say by their names how much, beside the one that is paid",
     "unknown-column": "columns that are not used, kept for the result file",
     "own-column": "columns with the name of one that result files add; they are not used, and not kept",
     "nameless-column": "rows with something in a column without a name; it is not used, but kept for the result file",

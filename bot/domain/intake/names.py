@@ -47,6 +47,11 @@ _MEANT: Final = (*RECIPIENTS, *AMOUNTS, *REASONS, SOURCE, AWARD_ID)
 _OF_IDS: Final = frozenset(("id", "discord", "user", "member", "player", "author", "winner", "account", "recipient"))
 """Words of which names of columns of Discord's ids are made, beyond those that are known."""
 
+_OF_BALANCES: Final = frozenset(
+    ("balance", "total", "sum", "before", "after", "old", "current", "previous", "lifetime")
+)
+"""Words for points that somebody has already."""
+
 _INVISIBLE: Final = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _SEPARATORS: Final = re.compile(r"[\s_\-\u2010-\u2015]+")
 _SHORT_NAME: Final = 4
@@ -80,6 +85,12 @@ def is_about_ids(header: str) -> bool:
     """Whether this reads like the name of a column that says who, known or not: ``Member ID``, but not ``no ID``."""
     words = set(normalised(header).split("_"))
     return known(header) in RECIPIENTS or (words <= _OF_IDS and not words.isdisjoint(("id", "discord")))
+
+
+def is_about_amounts(header: str) -> bool:
+    """Whether this, no known name itself, says how much is to be paid: ``Points to award``, not ``Points total``."""
+    words = set(normalised(header).split("_"))
+    return known(header) is None and not words.isdisjoint(AMOUNTS) and words.isdisjoint(_OF_BALANCES)
 
 
 def is_about_twitter(header: str) -> bool:

@@ -11,7 +11,7 @@ from bot.domain.intake.cells import REASON_MAX
 from bot.domain.intake.options import ENCODING_NAMES, Ending
 from bot.domain.intake.settled import Settled
 from bot.domain.model import Notice, Refusal, Unit
-from bot.domain.quoting import listed
+from bot.domain.quoting import listed, quoted
 from bot.domain.reporting import RESULT_COLUMNS
 
 
@@ -50,6 +50,7 @@ def ending_of(tally: Tally, settled: Settled, unit: Unit, unreadable_text: bool)
     warnings = [
         *_about_parted(tally),
         *_about_recipients(tally, settled),
+        *_about_amounts(settled),
         *_about_replaced(settled),
         *_about_columns(settled),
         *_about_rows(tally, unit),
@@ -125,6 +126,22 @@ def _about_columns(settled: Settled) -> Sequence[Notice]:
     columns = "the column" if len(unknown) == 1 else "the columns"
     message = f"{columns} {listed(unknown)} will not be used, only kept for the result file; rename what should count"
     return (Notice("unknown-column", message, (settled.layout.header_line,)),)
+
+
+def _about_amounts(settled: Settled) -> Sequence[Notice]:
+    """Columns that say how much by their names, beside the one that counts, which may hold what somebody has."""
+    column = settled.amount
+    others = tuple(
+        name
+        for index, name in enumerate(settled.layout.header)
+        if names.is_about_amounts(name) and (column is None or column.index != index)
+    )
+    if not others or (column is not None and names.known(column.name) is None):
+        return ()
+    paid = "the given amount" if column is None else quoted(column.name)
+    say = "says" if len(others) == 1 else "say"
+    message = f"{paid} is paid, and not what {listed(others)} {say}; rename the columns if that is meant"
+    return (Notice("other-amount", message, (settled.layout.header_line,)),)
 
 
 def _about_replaced(settled: Settled) -> Sequence[Notice]:
