@@ -200,7 +200,11 @@ class Judge:
 
     def _of_another_table(self, line: int, cells: list[str]) -> Problem | None:
         """A row below a second header that has its columns in other places: a number there may be an id here."""
-        if self._is_header(cells) and not self._has_these_columns(cells):
+        if self._is_header(cells):
+            if self._has_these_columns(cells):
+                self._other_header = None
+                message = f"the row repeats the header in row {self._settled.layout.header_line}; remove it"
+                return Problem(line, self._settled.who[0].name, "bad-recipient", message)
             self._other_header = line
             self._plain = False  # what looks like nearly every row may have its columns in other places from here on
         if self._other_header is None or not any(map(visible, cells)):
