@@ -80,6 +80,8 @@ async def allowed(interaction: Interaction, draft_id: int) -> tuple[Draft, Serve
             await require(interaction, Capability.BULK)  # who may send nothing is not told what became of it either
         raise
     rules = await require(interaction, capability_for(draft))
+    if draft.actor.id != str(interaction.user.id):
+        await require(interaction, Capability.LOOK)  # whoever may only award sees what is their own
     _refuse_if_sent(draft)
     return draft, rules
 

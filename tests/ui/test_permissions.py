@@ -90,6 +90,21 @@ async def test_a_role_for_awards_shows_what_is_ones_own_and_nothing_else(tmp_pat
         assert "No batch yet." in await listed(world, helper)
 
 
+async def test_a_role_for_awards_opens_no_draft_of_somebody_else_in_the_staff_channel(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("roles", {"award": [str(world.role.id)]})
+        await world.setting("approve_rows", 1)
+        helper = world.guild.add_member(world.env.create_user("second"), roles=[world.role])
+        named = " ".join(member.mention for member in world.members[:2])
+        card = await world.award(world.mod, members=named, amount="5")
+        await world.press(world.mod, card, "Ask for approval")
+        (asked,) = [one for one in world.staff_messages() if "Open the draft" in one.buttons]
+        refused = await world.press(helper, asked, "Open the draft")
+        assert "You may not look at batches and their results here." in refused.text
+        own = await world.press(world.mod, asked, "Open the draft")
+        assert "Asked by mod" in own.text
+
+
 async def test_who_may_not_even_award_sees_nothing(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         own = await record(world, [50], delay=600)
