@@ -15,7 +15,10 @@ UNKNOWN_INTERACTION: Final = 10062
 """The 3 seconds for the first answer are over."""
 TOKEN_EXPIRED: Final = 50027
 """The 15 minutes of the token are over."""
+UNKNOWN_WEBHOOK: Final = 10015
+"""So are they where Discord has forgotten the token already."""
 
+_OVER: Final = (UNKNOWN_INTERACTION, TOKEN_EXPIRED, UNKNOWN_WEBHOOK)
 _ANSWERED: Final = "bursar-answered"
 
 Interaction = discord.Interaction[Any]
@@ -23,7 +26,7 @@ Interaction = discord.Interaction[Any]
 
 def has_expired(error: BaseException) -> bool:
     """Whether Discord refuses because the interaction's time is over: nobody waits for that answer any more."""
-    return isinstance(error, discord.HTTPException) and error.code in (UNKNOWN_INTERACTION, TOKEN_EXPIRED)
+    return isinstance(error, discord.HTTPException) and error.code in _OVER
 
 
 async def think(interaction: Interaction) -> None:

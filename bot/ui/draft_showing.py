@@ -46,7 +46,10 @@ async def _look_up(interaction: Interaction, seen: Look) -> None:
 
     async def step(far: Searched) -> None:
         painted = await paint(interaction, seen, looking_up=far)
-        await edit(interaction, painted.view)
+        try:
+            await edit(interaction, painted.view)
+        except (discord.HTTPException, OSError) as error:  # the next one may succeed
+            _log.warning("the card of draft %s could not be edited: %s", draft_id, error)
 
     try:
         search = _search(interaction, seen)
@@ -57,7 +60,7 @@ async def _look_up(interaction: Interaction, seen: Look) -> None:
         if not isinstance(error, ResolutionFailed):
             _log.info("draft %s: the look-up ended: %s", draft_id, error)
         await _lookup_failed(interaction, seen, error)
-    except discord.HTTPException as error:
+    except (discord.HTTPException, OSError) as error:
         _log.warning("the card of draft %s could not be edited: %s", draft_id, error)
 
 

@@ -55,21 +55,21 @@ async def give_receipt(interaction: Interaction, seen: Look, recorded: Recorded)
 
 
 async def _follow(interaction: Interaction, seen: Look, view: BatchView, recorded: Recorded) -> None:
-    """Edit the receipt when something changed, until the batch is over or the token is."""
+    """Edit the receipt when something changed, until the batch is over or the token is. What fails is tried again: it
+    must not go on saying what is over."""
     services = services_of(interaction)
     until = services.clock.monotonic() + TOKEN_SECONDS
-    try:
-        while not batch_text.is_over(view) and services.clock.monotonic() < until:
-            await services.clock.sleep(_until_next_look(view, services.clock.now()))
+    while not batch_text.is_over(view) and services.clock.monotonic() < until:
+        await services.clock.sleep(_until_next_look(view, services.clock.now()))
+        try:
             now = await services.batches.view(recorded.batch_id, seen.actor)
             if _state(now) != _state(view):
                 await show(interaction, await _receipt(interaction, seen, now, recorded), files=[])
             view = now
-    except discord.HTTPException as error:
-        if not has_expired(error):
-            _log.warning("the receipt of batch %s could not be edited: %s", recorded.batch_id, error)
-    except BursarError as error:
-        _log.warning("the receipt of batch %s could not be kept up to date: %s", recorded.batch_id, error)
+        except (discord.HTTPException, OSError, BursarError) as error:
+            if has_expired(error):
+                return
+            _log.warning("the receipt of batch %s could not be kept up to date: %s", recorded.batch_id, error)
 
 
 def _state(view: BatchView) -> tuple[object, ...]:

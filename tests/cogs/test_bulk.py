@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import discord
 import pytest
@@ -256,6 +257,22 @@ async def test_the_receipt_is_brought_up_to_date_when_the_batch_is_over(tmp_path
         assert world.again(receipt).buttons == ["Details"]
 
 
+async def test_a_receipt_that_discord_failed_to_edit_is_edited_at_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with discord_world(tmp_path) as world:
+        monkeypatch.setattr(receipts, "STEP_SECONDS", 300.0)  # two of them while the token lives
+        await world.setting("start_delay_seconds", 1)
+        card = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world))))
+        receipt = await world.press(world.mod, card, "Send 8 awards")
+        await world.quiet()
+        world.env.inject_error("PATCH", "/webhooks/*/messages/@original", status=503)
+        await world.env.advance_time(receipts.STEP_SECONDS + 1)
+        assert "Nothing sent yet" in world.again(receipt).text
+        await world.env.advance_time(receipts.STEP_SECONDS + 1)
+        assert "Done" in world.again(receipt).text
+
+
 async def test_a_file_without_amounts_takes_the_amount_of_the_command(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         content = "member\n" + "\n".join(f"<@{member.id}>" for member in world.members)
@@ -345,6 +362,36 @@ async def test_a_failed_look_up_keeps_the_draft_and_can_be_repeated(tmp_path: Pa
         assert card.buttons == ["Look up again", "Cancel"]
         again = await world.press(world.mod, card, "Look up again")
         assert again.buttons[0] == "Send 8 awards"
+
+
+async def test_a_failed_edit_on_the_way_does_not_leave_a_card_that_looks_up_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.ui.lookups.EDIT_EVERY_SECONDS", 0.0)  # SimCord holds timers back while it answers
+    async with discord_world(tmp_path) as world:
+        await world.sandbox.faults({"match": {"path": "/members/search"}, "kind": "slow", "ms": 1000})
+        edits = _NthEdit(world.env.backend, 2)
+        world.env.backend.faults.append(edits)
+        card = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world))))
+        assert edits.seen > 2, "the card was edited after the edit that failed"
+        assert card.buttons[0] == "Send 8 awards"
+
+
+class _NthEdit(dict[str, Any]):
+    """A fault of SimCord's that only the nth edit of a private answer meets."""
+
+    def __init__(self, backend: Any, nth: int) -> None:
+        super().__init__(method="PATCH", status=503, code=0, message="503: Service Unavailable", times=None)
+        self._backend, self._nth, self.seen = backend, nth, 0
+
+    def __getitem__(self, key: str) -> Any:
+        if key != "path":
+            return super().__getitem__(key)
+        path = self._backend.http_requests[-1].path
+        if not path.endswith("/messages/@original"):
+            return "nothing"
+        self.seen += 1
+        return path if self.seen == self._nth else "nothing"
 
 
 @pytest.mark.parametrize("programme", ["drip-credentials", "drip-members", "gameball"])
