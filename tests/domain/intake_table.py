@@ -288,6 +288,9 @@ RECIPIENTS = [
 ROWS = [
     case("zero and blank are one group", f"discord_id,amount\n{A},0\n{B},\n{C},-0.0\n{D},5\n", [d(5, D, 5)],
          warnings={"nothing-to-pay": (2, 3, 4)}),
+    case("a dash is no amount, and nobody's zero", f"discord_id,amount\n{A},-\n{C},5\n", [d(3, C, 5)], [(2, "amount", "bad-amount")]),
+    case("a table in plain text", f"| discord_id | amount |\n|:-----------|-------:|\n| {A} | 5 |\n| {B} | -7 |\n",
+         [d(3, A, 5), d(4, B, -7)], warnings={"nothing-to-pay": (2,)}),
     case("nothing to pay comes before who", f"discord_id,amount\nnobody,0\n{A},5\n", [d(3, A, 5)],
          warnings={"nothing-to-pay": (2,)}),
     case("every problem of a row", "discord_id,amount\nnobody,1e3\n",

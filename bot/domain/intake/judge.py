@@ -27,6 +27,8 @@ _PLAIN_AMOUNT_MAX: Final = 9
 _NUMBER: Final = re.compile(r"[+-]?[0-9][0-9 .,']*", re.ASCII)
 _GROUPS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}", re.ASCII)
 _DECIMALS: Final = re.compile(r"[+-]?[0-9]+,[0-9]{1,2}", re.ASCII)
+_RULE: Final = re.compile(r"[-:=+_\s\u2010-\u2015]*")
+"""A cell of the line below the header of a table in plain text."""
 _DELIMITERS: Final = re.compile(r"[,;|\t]")
 _MARKS: Final = re.compile(r"[\s,;|:=]+")
 _DELIMITER_WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -118,7 +120,8 @@ class Judge:
         if not named or (len(named) == 1 and is_total_label(cells[named[0].index])):
             yield from self._without_recipient(line, cells)
             return
-        amount = self._behind_it(line, cells) or self._reader.amount(line, cells)
+        is_rule = all(map(_RULE.fullmatch, cells))
+        amount = None if is_rule else self._behind_it(line, cells) or self._reader.amount(line, cells)
         if amount is None and (together := self._together(line, cells, named)) is not None:
             self.tally.unreadable += 1
             yield together
