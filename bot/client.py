@@ -17,7 +17,7 @@ from bot.errors import SettingsError
 from bot.providers.base import Finding, Health
 from bot.services.bundle import Services
 from bot.settings import Settings
-from bot.ui.answers import from_cold
+from bot.ui.answers import from_cold, is_out_of_reach
 from bot.ui.cards import Tone, card
 from bot.ui.errors import Tree, is_lost_form
 from bot.ui.lookups import LookUps
@@ -118,7 +118,9 @@ async def stay_connected(client: BursarClient, token: str) -> None:
                 "Discord does not accept DISCORD_TOKEN",
                 hint="Copy it anew from the Developer Portal (Bot > Reset Token).",
             ) from error
-        except (OSError, discord.GatewayNotFound, discord.HTTPException) as error:
+        except Exception as error:
+            if not is_out_of_reach(error):
+                raise
             _log.warning("Discord cannot be reached, next try in %.0f s: %s", delay, error)
             await _let_go(client)
             await client.services.clock.sleep(delay)

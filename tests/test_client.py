@@ -59,6 +59,30 @@ async def test_a_discord_that_cannot_be_reached_is_tried_again_and_nothing_stays
     assert len(still_open) <= 1, "that of a try under way"
 
 
+async def test_a_discord_that_hangs_up_at_the_login_is_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    monkeypatch.setattr(discord.http.Route, "BASE", f"http://127.0.0.1:{port}/api/v10")
+    monkeypatch.setattr(client_module, "CONNECT_AGAIN_SECONDS", 0.01)
+    settings = Settings.load({}, tmp_path)
+    async with server, opened(settings, SystemClock(), patient=True) as app:
+        client = BursarClient(app.services, settings)
+        with caplog.at_level(logging.WARNING):
+            connection = asyncio.create_task(stay_connected(client, "token"))
+            async with asyncio.timeout(PATIENCE):
+                while caplog.text.count("Discord cannot be reached") < 2 and not connection.done():  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            assert not connection.done()
+            await client.close()
+            await connection
+
+
 async def test_only_the_intent_for_servers_is_asked_for_and_nobody_is_pinged_by_default(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         assert {name for name, on in world.client.intents if on} == {"guilds"}

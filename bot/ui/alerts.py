@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import discord
 
-from bot.errors import BursarError
 from bot.services.bundle import Services
 from bot.ui.cards import Tone, card
 from bot.ui.permissions import joined_of
@@ -31,6 +30,6 @@ async def alert_staff(client: discord.Client, services: Services, title: str, li
             )
             await post(channel, view, rules, nonce=nonce_of("alert", title, *lines))
             posted += 1
-        except (BursarError, discord.HTTPException) as error:
-            _log.warning("the staff of server %s could not be told: %s", server_id, error)
+        except Exception as error:  # also what is not Discord's own, when the network is cut
+            _log.warning("the staff of server %s could not be told: %r", server_id, error)
     return posted

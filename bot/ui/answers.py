@@ -29,6 +29,13 @@ def has_expired(error: BaseException) -> bool:
     return isinstance(error, discord.HTTPException) and error.code in _OVER
 
 
+def is_out_of_reach(error: BaseException) -> bool:
+    """Whether Discord refused, or could not be reached. discord.py hands on what aiohttp raises, and not all of that is
+    an ``OSError``: a server that hangs up is none."""
+    of_the_network = type(error).__module__.partition(".")[0] == "aiohttp"
+    return of_the_network or isinstance(error, OSError | discord.GatewayNotFound | discord.HTTPException)
+
+
 async def think(interaction: Interaction) -> None:
     """Take the time needed for a private answer in a message of its own."""
     await interaction.response.defer(ephemeral=True, thinking=True)

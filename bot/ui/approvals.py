@@ -179,8 +179,8 @@ async def _replace(
         return
     try:
         await message.edit(view=staff.fit(view, rules), allowed_mentions=staff.NO_MENTIONS)
-    except discord.HTTPException as error:
-        _log.warning("the request %d could not be marked as over: %s", approval.id, error)
+    except Exception as error:  # also what is not Discord's own, when the network is cut
+        _log.warning("the request %d could not be marked as over: %r", approval.id, error)
 
 
 class ApprovalButton(

@@ -48,8 +48,8 @@ async def _look_up(interaction: Interaction, seen: Look) -> None:
         painted = await paint(interaction, seen, looking_up=far)
         try:
             await edit(interaction, painted.view)
-        except (discord.HTTPException, OSError) as error:  # the next one may succeed
-            _log.warning("the card of draft %s could not be edited: %s", draft_id, error)
+        except Exception as error:  # the next one may succeed
+            _log.warning("the card of draft %s could not be edited: %r", draft_id, error)
 
     try:
         search = _search(interaction, seen)
@@ -60,8 +60,8 @@ async def _look_up(interaction: Interaction, seen: Look) -> None:
         if not isinstance(error, ResolutionFailed):
             _log.info("draft %s: the look-up ended: %s", draft_id, error)
         await _lookup_failed(interaction, seen, error)
-    except (discord.HTTPException, OSError) as error:
-        _log.warning("the card of draft %s could not be edited: %s", draft_id, error)
+    except Exception as error:
+        _log.warning("the card of draft %s could not be edited: %r", draft_id, error)
 
 
 async def looked_up_soon(interaction: Interaction, seen: Look) -> Look:

@@ -160,8 +160,8 @@ async def _told(draft_id: int, showing: Awaitable[None]) -> None:
     """Change a card by the way: what is recorded meanwhile, or was refused, is told whether that succeeds or not."""
     try:
         await showing
-    except (discord.HTTPException, OSError) as error:
-        _log.warning("the card of draft %s could not be edited: %s", draft_id, error)
+    except Exception as error:
+        _log.warning("the card of draft %s could not be edited: %r", draft_id, error)
 
 
 async def _ask(interaction: Interaction, seen: Look, choice: Choice) -> None:
@@ -175,8 +175,8 @@ async def _ask(interaction: Interaction, seen: Look, choice: Choice) -> None:
         return
     try:
         await approvals.post_request(interaction, channel, seen, approval)
-    except (discord.HTTPException, OSError) as error:
-        _log.warning("the request %d could not be posted: %s", approval.id, error)
+    except Exception as error:
+        _log.warning("the request %d could not be posted: %r", approval.id, error)
         await show_draft(interaction, draft_id)
         raise staff.StaffChannelError(
             "Discord did not take the request for the staff channel, so nobody may have seen it.",

@@ -9,7 +9,7 @@ from typing import Any, Final
 import discord
 
 from bot.domain.states import BatchState
-from bot.errors import BursarError, NotAllowed
+from bot.errors import NotAllowed
 from bot.services.halting import REASON_MAX, Halt, Halted, Released
 from bot.services.rules import Capability
 from bot.ui import answers, staff
@@ -157,8 +157,8 @@ async def _post(interaction: Interaction, view: discord.ui.LayoutView, what: obj
     try:
         channel = staff.find_channel(interaction.client, server, rules.staff_channel_id)
         await staff.post(channel, view, rules, nonce=staff.nonce_of("halt", server, what))
-    except (BursarError, discord.HTTPException) as error:
-        _log.warning("the staff channel could not be told of the emergency stop: %s", error)
+    except Exception as error:  # also what is not Discord's own, when the network is cut
+        _log.warning("the staff channel could not be told of the emergency stop: %r", error)
         return False
     return True
 

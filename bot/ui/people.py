@@ -11,7 +11,7 @@ from typing import Any, Final
 import discord
 
 from bot.clock import Clock
-from bot.ui.answers import Interaction
+from bot.ui.answers import Interaction, is_out_of_reach
 
 KEPT: Final = 2000
 """Names kept in memory."""
@@ -98,7 +98,9 @@ async def _ask(client: discord.Client, guild: discord.Guild, user_id: str) -> Pe
         return Person(user_id, member.display_name, Membership.BOT if member.bot else Membership.MEMBER)
     except discord.NotFound:
         return await _ask_for_account(client, user_id)
-    except (discord.HTTPException, OSError):
+    except Exception as error:
+        if not is_out_of_reach(error):
+            raise
         return Person(user_id, user_id, Membership.UNCHECKED)
 
 
@@ -108,5 +110,7 @@ async def _ask_for_account(client: discord.Client, user_id: str) -> Person:
         return Person(user_id, user.display_name, Membership.BOT if user.bot else Membership.ELSEWHERE)
     except discord.NotFound:
         return Person(user_id, user_id, Membership.NOBODY)
-    except (discord.HTTPException, OSError):
+    except Exception as error:
+        if not is_out_of_reach(error):
+            raise
         return Person(user_id, user_id, Membership.ELSEWHERE)

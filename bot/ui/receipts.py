@@ -11,7 +11,6 @@ import discord
 
 from bot.domain.model import Award
 from bot.domain.states import AwardState
-from bot.errors import BursarError
 from bot.services.batches import BatchView
 from bot.services.submitting import Recorded
 from bot.services.watching import Doing
@@ -66,10 +65,10 @@ async def _follow(interaction: Interaction, seen: Look, view: BatchView, recorde
             if _state(now) != _state(view):
                 await show(interaction, await _receipt(interaction, seen, now, recorded), files=[])
             view = now
-        except (discord.HTTPException, OSError, BursarError) as error:
+        except Exception as error:
             if has_expired(error):
                 return
-            _log.warning("the receipt of batch %s could not be kept up to date: %s", recorded.batch_id, error)
+            _log.warning("the receipt of batch %s could not be kept up to date: %r", recorded.batch_id, error)
 
 
 def _state(view: BatchView) -> tuple[object, ...]:

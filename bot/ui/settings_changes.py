@@ -12,7 +12,7 @@ import discord
 
 from bot.domain.amounts import parse_amount
 from bot.domain.model import Programme
-from bot.errors import BursarError, SettingsError, UsageError
+from bot.errors import SettingsError, UsageError
 from bot.services.rules import ROWS_MAX, START_DELAY_MAX_SECONDS, ServerRules
 from bot.ui import answers, staff
 from bot.ui.answers import Interaction
@@ -250,7 +250,7 @@ async def _tell(interaction: Interaction, before: ServerRules, told: list[str], 
 
 
 async def note_in_staff_channel(interaction: Interaction, told: list[str], *channels: str | None) -> None:
-    """Note a change in these channels; in the staff channel of now when none is named. Never raises for Discord."""
+    """Note a change in these channels; in the staff channel of now when none is named. Never raises."""
     services, server = services_of(interaction), server_of(interaction)
     view = card(
         "Settings changed",
@@ -264,5 +264,5 @@ async def note_in_staff_channel(interaction: Interaction, told: list[str], *chan
         try:
             channel = staff.find_channel(interaction.client, server, channel_id)
             await staff.post(channel, view, rules, nonce=staff.nonce_of("settings", interaction.id, channel_id))
-        except (BursarError, discord.HTTPException) as error:
-            _log.warning("a change of settings could not be noted in channel %s: %s", channel_id, error)
+        except Exception as error:  # also what is not Discord's own, when the network is cut
+            _log.warning("a change of settings could not be noted in channel %s: %r", channel_id, error)

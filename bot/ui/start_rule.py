@@ -11,6 +11,7 @@ import discord
 from bot.domain.model import Batch, Pause, PauseKind
 from bot.services.bundle import Services
 from bot.services.rules import Capability, ServerRules
+from bot.ui.answers import is_out_of_reach
 from bot.ui.permissions import GRANTED_BY, WORDS, joined_of
 
 _log = logging.getLogger(__name__)
@@ -32,8 +33,10 @@ def start_rule(
             return None
         try:
             refused = await _refusal(services, client, batch)
-        except discord.HTTPException as error:
-            _log.warning("batch %d: Discord could not say who confirmed it: %s", batch.id, error)
+        except Exception as error:
+            if not is_out_of_reach(error):
+                raise
+            _log.warning("batch %d: Discord could not say who confirmed it: %r", batch.id, error)
             refused = "Discord could not tell whether the person who confirmed this batch still may"
         return None if refused is None else Pause(PauseKind.SETTINGS, refused)
 

@@ -53,7 +53,9 @@ async def download(interaction: Interaction, attachment: discord.Attachment) -> 
         )
     try:
         return await attachment.read()
-    except (discord.HTTPException, OSError) as error:
+    except Exception as error:
+        if not answers.is_out_of_reach(error):
+            raise
         raise Refused("Discord did not hand out the file", hint="Upload it once more.") from error
 
 

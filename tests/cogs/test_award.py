@@ -392,3 +392,12 @@ async def test_a_deduction_that_took_less_than_it_says_is_not_said_to_have_taken
         code = (await view(world, 1)).code
         own = world.answer(await ada.slash(world.general, "verify", code=code))
         assert "-5,000 points · taken" in own.text and "no more than there was" in own.text
+
+
+async def test_whom_discord_does_not_tell_since_it_hangs_up_can_be_awarded_and_is_warned_of(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        ada = world.members[0]
+        with world.cut_off(f"/guilds/{world.guild.id}/members/{ada.id}"):
+            card = await world.award(world.mod, members=str(ada.id), amount="5")
+        assert "Discord could not be asked whether this is a member or a bot" in card.text
+        assert len(card.buttons) == 2

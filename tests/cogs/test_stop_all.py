@@ -112,3 +112,11 @@ async def test_what_is_opened_again_behind_the_stop_is_said_to_stand_still_and_t
         await world.quiet()
         assert await world.calls() == 2
         await board_says(world, batch_id, "2 paid")
+
+
+async def test_a_stop_that_the_staff_channel_cannot_be_told_of_is_said_to_be_in_force(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        with world.cut_off(f"/channels/{world.staff.id}/messages"):
+            told = await batch(world, world.mod, "stop-all", reason="wrong amounts")
+        assert "### Everything is stopped" in told.text
+        assert "The staff channel could not be told." in told.text

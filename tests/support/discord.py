@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import aiohttp
 import discord
 import simcord
 from discord import app_commands
@@ -237,6 +238,16 @@ class World:
         finally:
             self.env.backend.faults.remove(fault)
 
+    @contextlib.contextmanager
+    def cut_off(self, path: str) -> Iterator[None]:
+        """While inside, nothing is answered at this path of Discord's API."""
+        fault = _Unreachable(self.env.backend, path)
+        self.env.backend.faults.append(fault)
+        try:
+            yield
+        finally:
+            self.env.backend.faults.remove(fault)
+
     def refusable(self) -> list[str]:
         """What Discord itself would not have taken of all that the client sent until now."""
         sent = ((entry.method, entry.path, entry.json) for entry in self.env.http_requests)
@@ -272,6 +283,19 @@ class _FrameListed(dict[str, Any]):
         found = [one for id_, one in self._backend.messages[channel_id].items() if after < id_ < before]
         page = sorted(found, key=lambda one: one.id, reverse="after" not in params)[: int(params.get("limit", 50))]
         return any(part["type"] == _FRAME for message in page for part in message.components)
+
+
+class _Unreachable(dict[str, Any]):
+    """A fault of SimCord's that answers nothing at all."""
+
+    def __init__(self, backend: Any, path: str) -> None:
+        super().__init__(method="*", status=0, code=0, message="", times=None)
+        self._backend, self._path = backend, path
+
+    def __getitem__(self, key: str) -> Any:
+        if key == "path" and self._backend.http_requests[-1].path == self._path:
+            raise aiohttp.ServerDisconnectedError
+        return "nothing" if key == "path" else super().__getitem__(key)
 
 
 def _root(error: BaseException) -> BaseException:

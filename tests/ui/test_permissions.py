@@ -193,3 +193,14 @@ async def test_the_commands_ask_discord_to_hide_them(tmp_path: Path) -> None:
                 assert command.guild_only or command.allowed_contexts
                 for_members = command.name == "verify"  # of their own awards
                 assert (command.default_permissions is None) == for_members, command.name
+
+
+async def test_a_batch_does_not_begin_while_discord_hangs_up_instead_of_telling_who_somebody_is(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        with world.cut_off(f"/guilds/{world.guild.id}/members/{world.mod.id}"):
+            batch_id = await record(world, [50])
+            await world.quiet()
+        pause = (await view(world, batch_id)).batch.pause
+        assert pause is not None
+        assert pause.message == "Discord could not tell whether the person who confirmed this batch still may"
+        assert await world.calls() == 0
