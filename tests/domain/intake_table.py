@@ -303,6 +303,8 @@ ROWS = [
     case("an amount that a comma parted, into a column without a name",
          f"discord_id,amount,\n{A},1,250\n{B},5,\n{C},7,bot\n{D},,250\n", [d(3, B, 5), d(4, C, 7)],
          [(2, "amount", "extra-cells"), (5, "amount", "extra-cells")], warnings={"nameless-column": (2, 4, 5)}),
+    case("a long number behind the amount, in a column without a name", f"discord_id,amount,\n{A},5,{'1' * 50}\n",
+         problems=[(2, "amount", "extra-cells")], warnings={"nameless-column": (2,)}),
     case("one name over several columns", f"Member,,Points,,\nID,Name,Week 1,Week 2,Total\n{A},Al,10,20,30\n",
          problems=[(2, "Member", "bad-recipient"), (2, "Points", "bad-amount"), (3, "Points", "extra-cells")],
          warnings={"nameless-column": (2, 3)}),

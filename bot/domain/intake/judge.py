@@ -171,7 +171,7 @@ class Judge:
             return None
         message = (
             f"{quoted(found)} stands behind the amount, in a column without a name; put a name above it, or quotation"
-            " marks around the amount if it is a part of that"
+            " marks around the amount it belongs to"
         )
         return Problem(line, self._settled.amount.name, "extra-cells", message)
 
