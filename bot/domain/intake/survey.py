@@ -32,7 +32,8 @@ def is_total_label(text: str) -> bool:
     """Whether a cell says that its row is the total of the others."""
     if text.isdigit() or len(text) > 30:
         return False
-    return _COUNT.sub("", visible(text).rstrip(" :=")).casefold() in _TOTAL_LABELS
+    label = visible(text).rstrip(" :=")
+    return (_COUNT.sub("", label) if label[-1:] == ")" else label).casefold() in _TOTAL_LABELS
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class RecipientSurvey:
     alone: int = 0
     """Rows in which no other candidate is filled."""
     plausible: bool = False
-    """Some cell could be an id, however damaged; a column of display names has none."""
+    """Some cell could be a Discord id, however damaged; a column of display names has none."""
     sample: list[str] = field(default_factory=list)
 
     def see(self, cell: str) -> None:
@@ -54,7 +55,7 @@ class RecipientSurvey:
         if SHORTEST <= len(digits) <= LONGEST and digits.isascii() and digits.isdigit():
             self.rounding.see(digits)
             self.plausible = True
-        elif not self.plausible:
+        elif not self.plausible and self.column.type is RecipientType.DISCORD_ID:
             self.plausible = sum(letter.isdigit() for letter in cell[:200]) > 9 or looks_like_recipient(cell)
         if len(self.sample) < _SAMPLE:
             self.sample.append(cell)
