@@ -341,6 +341,8 @@ ROWS = [
     case("a doubtful amount is not one point because others have the mark for decimals",
          f"discord_id;amount\n{A};1,000\n{B};1.234.567\n{C};2,000\n{D};5,00\n", [d(3, B, 1234567), d(5, D, 5)],
          [(2, "amount", "ambiguous-amount"), (4, "amount", "ambiguous-amount")]),
+    case("a doubtful amount of money has no three decimals either", f"discord_id;amount\n{A};1,250\n{B};12,5\n{C};0,125\n",
+         [d(3, B, 1250)], [(2, "amount", "ambiguous-amount"), (4, "amount", "fraction")], options=options(unit=Unit.MONEY)),
     case("a doubtful amount is one point among others of three decimals",
          f"discord_id;amount\n{A};1.000\n{B};1234.000\n{C};20.000\n", [d(2, A, 1), d(3, B, 1234), d(4, C, 20)]),
     case("above the limit", f"discord_id,amount\n{A},101\n{B},-101\n{C},100\n", [d(4, C, 100)],

@@ -45,8 +45,9 @@ class CellReader:
         if not text:
             return None
         mark = self._settled.decimal_mark
-        if mark is not None and mark in text and self._options.unit is Unit.POINTS and not self._settled.thousandths:
-            mark = None  # nobody writes three zeros for one point where others have fewer: 1.000 stays doubtful
+        three_decimals = self._settled.thousandths and self._options.unit is Unit.POINTS
+        if mark is not None and mark in text and not three_decimals:
+            mark = None  # where others have fewer decimals, nobody writes three of them: 1.000 stays doubtful
         try:
             return parse_amount(text, self._options.unit, mark) or None
         except AmountError as error:
