@@ -19,7 +19,7 @@ from bot.ui.answers import Interaction
 from bot.ui.cards import Tone, card
 from bot.ui.permissions import actor_of, programme_title, require_settings, server_of, services_of
 from bot.ui.settings_card import NAMES, ROLE_LISTS, SELF, ProgrammeLine, roles_of, roles_said, said, settings_card
-from bot.ui.text import escape
+from bot.ui.text import escape, plain
 
 _log = logging.getLogger(__name__)
 
@@ -197,13 +197,13 @@ def programme_units(interaction: Interaction) -> list[Programme]:
 
 
 async def change_titles(interaction: Interaction, typed: Mapping[str, str]) -> None:
-    """Name programmes; an empty field takes the name back."""
+    """Name programmes; an empty field, or one in which there is nothing to see, takes the name back."""
     told = []
     async with one_at_a_time(interaction.client):
         rules = await require_settings(interaction)
         titles = dict(rules.programme_titles)
         for programme, text in typed.items():
-            before, after = titles.get(programme, ""), text.strip()
+            before, after = titles.get(programme, ""), plain(text)
             if before == after:
                 continue
             titles.pop(programme, None)

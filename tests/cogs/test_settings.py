@@ -229,6 +229,17 @@ async def test_the_default_programme_and_its_name(tmp_path: Path) -> None:
         assert "**Name of gameball**: gameball → Shop points" in log(world)
 
 
+async def test_a_name_in_which_there_is_nothing_to_see_is_none(tmp_path: Path) -> None:
+    """Discord refuses a form with an option without a label: nobody could send a file any more."""
+    async with discord_world(tmp_path) as world:
+        form = await world.admin.click((await settings(world)).message, label="Name programmes")
+        typed = {"gameball": "\u200b\u2066", "drip-members": "", "drip-credentials": ""}
+        await world.admin.submit_modal(form, typed)
+        assert (await rules(world)).programme_titles == {}
+        card = await world.bulk(world.mod)
+        assert (await world.mod.click(card.message, label="Upload or paste…")).modal is not None
+
+
 async def test_more_programmes_than_a_form_has_fields_are_chosen_from_a_card(tmp_path: Path) -> None:
     second = {f"GAMEBALL_{name}__N{number:02}": value for number in range(30) for name, value in GAMEBALL.items()}
     async with discord_world(tmp_path, **second) as world:
