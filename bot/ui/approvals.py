@@ -8,7 +8,7 @@ from typing import Any, Final
 import discord
 
 from bot.clock import milliseconds
-from bot.errors import DraftGone
+from bot.errors import DraftGone, Refused
 from bot.services.approving import Approval, ApprovalState
 from bot.services.rules import Capability, ServerRules
 from bot.ui import answers, staff
@@ -98,6 +98,7 @@ async def _decide(interaction: Interaction, approval_id: int, *, approve: bool) 
     rules = await require(interaction, Capability.APPROVE)
     services, actor = services_of(interaction), actor_of(interaction)
     asked = await services.approving.request(approval_id, actor)
+    _refuse_other_request(interaction, asked)
     if asked.state is ApprovalState.ASKED and asked.expires_at <= milliseconds(services.clock.now()):
         why = f"Nobody approved or refused it by {when(asked.expires_at)}, and what it was about is kept no longer."
         await _close(interaction, asked, rules, why)
@@ -125,6 +126,17 @@ async def _decide(interaction: Interaction, approval_id: int, *, approve: bool) 
     word = "Approved" if approve else "Refused"
     view = card(word, tone=Tone.PLAIN, word="Nothing sent by this", practice=practice, lines=lines)
     await answers.show(interaction, view)
+
+
+def _refuse_other_request(interaction: Interaction, asked: Approval) -> None:
+    """Raises ``Refused`` for a card of a ledger that was replaced: its number means another request by now, and leave
+    is given to what was seen."""
+    texts = [] if interaction.message is None else staff.texts_of(interaction.message)
+    if not any(f"`{asked.content_hash[:HASH_PREFIX]}`" in text for text in texts):
+        raise Refused(
+            "this card is about another request, of a ledger that was replaced",
+            hint="Whoever prepared something asks for its approval again.",
+        )
 
 
 def _late_card(approval: Approval, *, practice: bool) -> discord.ui.LayoutView:

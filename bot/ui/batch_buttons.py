@@ -5,12 +5,14 @@ The same functions serve the commands of ``/batch``. Each checks the permission 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import discord
 
 from bot.domain.model import Steered
+from bot.errors import NotFound, Refused
 from bot.services.batches import BatchView
 from bot.services.rules import Capability
 from bot.ui import answers, batch_cards, batch_text
@@ -32,6 +34,7 @@ from bot.ui.permissions import (
     visible,
 )
 from bot.ui.results import result_file
+from bot.ui.staff import texts_of
 from bot.ui.text import count, escape, when
 
 
@@ -234,6 +237,26 @@ async def undo(interaction: Interaction, batch_id: int) -> None:
     await show_draft(interaction, preview.draft.id)
 
 
+async def _refuse_other_ledger(interaction: Interaction, batch_id: int) -> None:
+    """Raises ``Refused`` for a card of a ledger that was replaced: its number means another batch by now."""
+    texts = [] if interaction.message is None else texts_of(interaction.message)
+    shown = next((found for text in texts if (found := _CODE.search(text))), None)
+    if shown is None:
+        return
+    try:
+        receipt = await services_of(interaction).receipts.find(shown[1], str(interaction.guild_id))
+    except NotFound:
+        receipt = None
+    if receipt is None or receipt.batch.id != batch_id:
+        changes_nothing(interaction)
+        raise Refused(
+            f"this card is about another batch {batch_id}, of a ledger that was replaced",
+            hint="`/batch list` shows what there is now.",
+        )
+
+
+_CODE: Final = re.compile(r"receipt `([0-9A-Z]{5}-[0-9A-Z]{5})`")
+
 # --- dispatch by custom id ------------------------------------------------------------------------------------------
 
 _ACTIONS: Final[Mapping[str, Callable[[Interaction, int], Awaitable[None]]]] = {
@@ -257,7 +280,9 @@ class BatchButton(
     """Every button that is about one batch."""
 
     async def act(self, interaction: Interaction) -> None:
-        await _ACTIONS[self.match["action"]](interaction, int(self.match["batch"]))
+        batch_id = int(self.match["batch"])
+        await _refuse_other_ledger(interaction, batch_id)
+        await _ACTIONS[self.match["action"]](interaction, batch_id)
 
 
 class PageButton(

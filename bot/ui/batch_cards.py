@@ -116,8 +116,11 @@ def board_card(view: BatchView, facts: BoardFacts, *, practice: bool) -> discord
     return card(title, tone=tone, word=word, practice=practice, lines=lines, rows=rows)
 
 
-def alert_card(batch: Batch, reason: str, next_step: str, planned: int, *, practice: bool) -> discord.ui.LayoutView:
-    """A pause that no person asked for: posted once, as a message of its own, so that it is seen."""
+def alert_card(
+    batch: Batch, reason: str, next_step: str, planned: int, *, code: str, practice: bool
+) -> discord.ui.LayoutView:
+    """A pause that no person asked for: posted once, as a message of its own, so that it is seen. ``code``: of its
+    receipt, by which a press on it is known to be about this batch."""
     return card(
         f"{batch_text.title(batch)} is paused",
         tone=Tone.ATTENTION,
@@ -127,6 +130,7 @@ def alert_card(batch: Batch, reason: str, next_step: str, planned: int, *, pract
             _stays_planned(planned),
             f"Why: {reason}",
             f"Next: {next_step}",
+            f"-# receipt `{code}`",
         ],
         rows=[
             [_button("Resume", "resume", batch.id, discord.ButtonStyle.primary), _button("Details", "show", batch.id)]

@@ -95,7 +95,8 @@ class BoardMessage:
             return
         channel, _ = await self._channel((await self._board())[0])
         reason, planned = escape(batch.pause.cause, 400), self._view.counts.planned
-        card = alert_card(batch, reason, NEXT_STEPS[batch.pause.kind], planned, practice=self._services.practice)
+        next_step, practice = NEXT_STEPS[batch.pause.kind], self._services.practice
+        card = alert_card(batch, reason, next_step, planned, code=self._view.code, practice=practice)
         card.stop()
         await post(channel, card, self._rules, nonce=nonce_of(ALERTED, batch.id, batch.recorded_at, paused.seq))
         await self._services.steering.note(

@@ -296,3 +296,17 @@ async def test_who_lost_every_role_is_told_nothing_of_a_draft_that_is_gone(tmp_p
         told = await world.press(world.mod, asked, "Open the draft")
         assert "You may not send files of awards here." in told.text
         assert "cancelled" not in told.text
+
+
+async def test_nobody_approves_by_a_card_of_a_ledger_that_was_replaced_what_the_card_does_not_show(
+    tmp_path: Path,
+) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        await ask(world)
+        old = request(world)
+        await ask(world, 7000)
+        told = await world.press(mia, world.renumber(old, 1, 2), "Approve")
+        assert "This card is about another request, of a ledger that was replaced." in told.text
+        opened = await world.pick(world.mod, await batch(world, world.mod, "list"), "2")
+        assert "Asked by mod" in opened.text

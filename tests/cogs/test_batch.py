@@ -367,3 +367,14 @@ async def test_a_press_that_another_one_overtakes_does_not_say_what_is_no_longer
             resumed, stopped = (world.answer(one, board).text for one in pressed)
             assert f"### Batch {batch_id} is stopped" in stopped
             assert "goes on\n1 award to go" in resumed or "was stopped by" in resumed, resumed
+
+
+async def test_a_card_of_a_ledger_that_was_replaced_steers_no_batch_of_the_same_number(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        first, second = [await record(world, [50], delay=600, first=number) for number in range(2)]
+        board = world.renumber(await board_says(world, first, "Nothing sent yet"), first, second)
+        for label in ("Stop", "Pause", "Details"):
+            told = await world.press(world.mod, board, label)
+            assert "### Nothing was changed." in told.text
+            assert f"This card is about another batch {second}, of a ledger that was replaced." in told.text
+        assert (await view(world, second)).batch.state is BatchState.OPEN
