@@ -132,7 +132,7 @@ def _refuse_other_request(interaction: Interaction, asked: Approval) -> None:
     """Raises ``Refused`` for a card of a ledger that was replaced: its number means another request by now, and leave
     is given to what was seen."""
     texts = [] if interaction.message is None else staff.texts_of(interaction.message)
-    if not any(f"`{asked.content_hash[:HASH_PREFIX]}`" in text for text in texts):
+    if texts and not any(f"`{asked.content_hash[:HASH_PREFIX]}`" in text for text in texts):
         raise Refused(
             "this card is about another request, of a ledger that was replaced",
             hint="Whoever prepared something asks for its approval again.",
