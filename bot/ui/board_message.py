@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -93,7 +94,7 @@ class BoardMessage:
         alerted = _last(events, ALERTED)
         if paused is None or (alerted is not None and alerted.seq > paused.seq):
             return
-        channel, _ = await self._channel((await self._board())[0])
+        channel = await self._where_staff_reads()
         reason, planned = escape(batch.pause.cause, 400), self._view.counts.planned
         next_step, practice = NEXT_STEPS[batch.pause.kind], self._services.practice
         card = alert_card(batch, reason, next_step, planned, code=self._view.code, practice=practice)
@@ -126,6 +127,15 @@ class BoardMessage:
                 raise
             channel = find_channel(self._client, server, now)
             return channel, await self._services.boards.move(self._batch.id, now)
+
+    async def _where_staff_reads(self) -> discord.TextChannel:
+        """The staff channel of now, also where the board began in an earlier one: somebody has to see it."""
+        server, now = self._batch.actor.server_id, self._rules.staff_channel_id
+        if server is not None and now is not None:
+            with suppress(StaffChannelError):
+                return find_channel(self._client, server, now)
+        channel, _ = await self._channel((await self._board())[0])
+        return channel
 
     # --- what ---------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from bot.ui.results import result_file
 from bot.ui.staff import nonce_of
 from tests.services.lane_office import MEMBERS, OTHER, OWN, lay
 from tests.support.batches import actor, alerts, board_says, record, record_file, view, without_board
-from tests.support.discord import discord_world
+from tests.support.discord import discord_world, private_channel, shown
 from tests.support.patience import eventually, until
 
 SLOW = {"service": "drip", "path": "/transaction", "kind": "slow", "ms": 150}
@@ -169,6 +169,19 @@ async def test_a_board_moves_when_its_channel_is_gone_and_another_one_is_set(tmp
         moved = await services.boards.get(batch_id)
         assert moved is not None
         assert moved.channel_id == str(finance.id)
+
+
+async def test_an_alert_goes_where_the_staff_reads_now(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await record(world, [50], delay=2.0)
+        await board_says(world, batch_id, "Nothing sent yet")
+        later = private_channel(world.client, world.guild, world.role, "new-staff")
+        await world.env.settle()
+        await world.setting("staff_channel_id", str(later.id))
+        await world.sandbox.faults({"service": "drip", "path": "/transaction", "kind": "401"})
+        await world.until(lambda: bool(later.history()))
+        assert "Somebody has to act" in shown(later.history()[0]).text
+        assert alerts(world) == [], "nobody reads the old one any more"
 
 
 async def test_a_refusal_of_discord_disturbs_no_award_and_is_tried_again(tmp_path: Path) -> None:
