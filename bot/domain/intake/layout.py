@@ -117,15 +117,21 @@ def _score(cells: list[str], chosen: set[str], amount_given: bool) -> _Score | N
 def _no_header(content: Content, encoding: str, declared: str | None) -> Refusal:
     above: tuple[int, str] | None = None
     first: tuple[int, str] | None = None
+    spaced: tuple[int, str] | None = None
     for line, cells in _first_rows(content, encoding, declared or ",", declared is not None):
-        if any(map(_is_whole_header, cells)):
-            return _unparted(line, quoted((declared or ",").join(cells)), declared is not None)
+        here = line, quoted((declared or ",").join(cells))
+        if any(_are_header(re.split(r"[,;|\t]", cell)) for cell in cells):
+            return _unparted(*here, declared is not None)
         parts = cells if declared else _split_somehow(cells)
+        if spaced is not None and len(parts) == 1 and any(map(looks_like_recipient, parts[0].split())):
+            return _unparted(*spaced, declared is not None)
+        if len(parts) == 1 and (_are_header(re.split(r"\s{2,}", parts[0])) or _are_header(parts[0].split())):
+            spaced = here  # or a title, which the rows below tell
         found = next((part for part in parts if looks_like_recipient(part)), None)
         if found is not None:
             return _headless(line, found, above)
         if any(names.visible(part) for part in parts):
-            above = line, quoted((declared or ",").join(cells))
+            above = here
             first = first or above
     if first is None:
         message = f"The first {HEADER_ROWS} rows are empty. Add a header row such as discord_id,amount and the data."
@@ -137,13 +143,10 @@ def _no_header(content: Content, encoding: str, declared: str | None) -> Refusal
     )
 
 
-def _is_whole_header(cell: str) -> bool:
-    """Whether one cell holds several names: who and how much, behind other marks or in quotation marks together."""
-    ways = (re.split(r"[,;|\t]", cell), re.split(r"\s{2,}", cell), cell.split())
-    return any(
-        all(known) and not set(known).isdisjoint(names.RECIPIENTS) and not set(known).isdisjoint(names.AMOUNTS)
-        for known in ([names.known(part) for part in way] for way in ways)
-    )
+def _are_header(parts: list[str]) -> bool:
+    """Whether these are known names that say who and how much, and nothing else."""
+    known = {names.known(part) for part in parts}
+    return None not in known and not known.isdisjoint(names.RECIPIENTS) and not known.isdisjoint(names.AMOUNTS)
 
 
 def _unparted(line: int, shown: str, declared: bool) -> Refusal:
