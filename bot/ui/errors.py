@@ -21,7 +21,7 @@ from bot.ui.answers import Interaction, alert, has_expired
 from bot.ui.cards import PRACTICE, Tone, card
 from bot.ui.permissions import actor_of, services_of
 from bot.ui.staff import texts_of
-from bot.ui.text import escape, local_times, sentence, when
+from bot.ui.text import escape, local_times, quoting, sentence, when
 
 _log = logging.getLogger(__name__)
 
@@ -100,14 +100,14 @@ async def error_card(interaction: Interaction, error: BaseException) -> discord.
 def _lines_card(
     first: str, cause: str, hint: str | None, practice: bool, *, word: str = "Refused"
 ) -> discord.ui.LayoutView:
-    lines = [local_times(sentence(said)) for said in (cause, hint) if said]
+    lines = [local_times(quoting(sentence(said))) for said in (cause, hint) if said]
     return card(first, tone=Tone.ATTENTION, word=word, practice=practice, lines=lines)
 
 
 async def _gone_card(interaction: Interaction, error: DraftGone) -> discord.ui.LayoutView:
     """Who was first, and when, where the ledger can say so."""
     services = services_of(interaction)
-    lines = [sentence(error.message)]
+    lines = [quoting(sentence(error.message))]
     if error.batch_id is not None:
         try:
             view = await services.batches.view(error.batch_id, actor_of(interaction))

@@ -15,6 +15,7 @@ from bot.domain.model import Recipient, RecipientType, Unit
 _UTC = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}) UTC\b")
 _MARKDOWN = re.compile(r"[\\`*_~|<\[]|^[>#-]")
 """discord.py's own leaves as it is what stands between a masked link and the last bracket."""
+_FOREIGN = re.compile(r"\]\(|\|\||```|~~")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
 
 
@@ -61,6 +62,11 @@ def points(amount: int, unit: Unit) -> str:
 def when(unix_ms: int, style: discord.utils.TimestampStyle = "f") -> str:
     """A moment that every reader sees in their own time zone (``R``: "in 10 seconds")."""
     return f"<t:{unix_ms // 1000}:{style}>"
+
+
+def quoting(text: str) -> str:
+    """A sentence with markup of its own that may quote what somebody typed: no masked link, spoiler or code block."""
+    return _FOREIGN.sub(lambda found: "".join(f"\\{letter}" for letter in found[0]), text)
 
 
 def local_times(text: str) -> str:

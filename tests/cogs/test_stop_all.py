@@ -120,3 +120,11 @@ async def test_a_stop_that_the_staff_channel_cannot_be_told_of_is_said_to_be_in_
             told = await batch(world, world.mod, "stop-all", reason="wrong amounts")
         assert "### Everything is stopped" in told.text
         assert "The staff channel could not be told." in told.text
+
+
+async def test_a_reason_is_quoted_in_a_refusal_without_a_link_that_hides_where_it_leads(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await record(world, [50], delay=600)
+        await batch(world, world.mod, "stop-all", reason="[release it](https://e.example) ||x||")
+        refused = await batch(world, world.admin, "resume", batch=str(batch_id))
+        assert r"([release it\]\(https://e.example) \|\|x\|\|): nothing is recorded or sent" in refused.text
