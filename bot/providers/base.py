@@ -156,6 +156,10 @@ class Provider(Protocol):
         """Unix seconds before which the account's limiter admits no further call; ``None`` when one could go now."""
         ...
 
+    def admits(self, calls: int) -> bool:
+        """Whether the account's limiter would admit so many further calls at once."""
+        ...
+
     @property
     def needs_lookup(self) -> bool:
         """Whether recipients have to be resolved before a batch is recorded (Drip members)."""

@@ -47,6 +47,9 @@ class OnLine:
     def waiting_until(self) -> float | None:
         return self._line.pacer.until()
 
+    def admits(self, calls: int) -> bool:
+        return self._line.pacer.admits(calls)
+
     @property
     def needs_lookup(self) -> bool:
         return self._programme.kind.traits.pays_members

@@ -104,6 +104,10 @@ class Pacer:
         wait = self._wait()
         return self._clock.now() + wait if 0 < wait < math.inf else None
 
+    def admits(self, calls: int) -> bool:
+        """Whether so many further calls could go now."""
+        return self._wait(calls - 1) <= 0
+
     def hold(self, seconds: float) -> None:
         """The service asked not to be called before so many seconds."""
         self._held_until = max(self._held_until, self._clock.monotonic() + seconds)
@@ -179,9 +183,10 @@ class Pacer:
         while (wait := self._wait()) > 0:
             await self._rest(wait)
 
-    def _wait(self) -> float:
-        now = self._clock.monotonic()
-        return max(self._held_until - now, *(window.wait(now, self._flying) for window in self._windows))
+    def _wait(self, before: int = 0) -> float:
+        """``before``: calls that go first."""
+        now, flying = self._clock.monotonic(), self._flying + before
+        return max(self._held_until - now, *(window.wait(now, flying) for window in self._windows))
 
     async def _rest(self, seconds: float) -> None:
         """Until ``seconds`` have passed or something changed that may let a call through earlier."""

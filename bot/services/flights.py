@@ -106,6 +106,12 @@ class Flights:
         task.add_done_callback(self._land)
         return task
 
+    async def all_decided(self, but: Flight | None = None) -> None:
+        """Return when the intent of each (``but`` this one) is written, or it is clear that none will be."""
+        for flight in [*self._tasks.values()]:
+            if flight is not but:
+                await flight.is_decided.wait()
+
     def _land(self, task: asyncio.Task[None]) -> None:
         flight = self._tasks.pop(task)
         flight.is_decided.set()

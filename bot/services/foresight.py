@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from bot.clock import Clock, lies_ahead
@@ -29,9 +30,14 @@ three times as long as the calls."""
 STRETCH: Final = 8
 """Calls of such a list that are looked through at once."""
 
+Decided = Callable[[], Awaitable[None]]
 
-async def look_ahead(ledger: Ledger, provider: Provider, clock: Clock, work: Work, plan: Plan) -> bool:
-    """Look at what the batch's next call would carry; whether anything was asked of the service."""
+
+async def look_ahead(
+    ledger: Ledger, provider: Provider, clock: Clock, work: Work, plan: Plan, decided: Decided
+) -> bool:
+    """Look at what the batch's next call would carry; whether anything was asked of the service. ``decided`` returns
+    when the calls before it have taken what they carry: what is planned then comes next."""
     batch = work.batch
     traits = batch.destination.kind.traits
     if traits.lists_payments:
@@ -39,8 +45,9 @@ async def look_ahead(ledger: Ledger, provider: Provider, clock: Clock, work: Wor
     # Of a long list of strangers nothing is read, and whether a call goes to one is quickly found.
     long = not traits.pays_members and batch.awards > LONGEST_LIST
     few = NEWCOMERS_READ if long else None
-    if long and await _goes_to_known_or_strangers(ledger, work, plan):
+    if long and await _goes_to_known_or_strangers(ledger, work, plan, decided):
         return False
+    await decided()
     upcoming = await ledger.evidence.upcoming(batch.id, plan.awards_per_call, few=few)
     if len(upcoming.known) == len(upcoming.items):
         return False
@@ -66,10 +73,11 @@ async def look_ahead(ledger: Ledger, provider: Provider, clock: Clock, work: Wor
     return True
 
 
-async def _goes_to_known_or_strangers(ledger: Ledger, work: Work, plan: Plan) -> bool:
+async def _goes_to_known_or_strangers(ledger: Ledger, work: Work, plan: Plan, decided: Decided) -> bool:
     """Whether nothing would be read for the call, as found for a stretch of calls at once: they go to recipients who
     are all known, or of whom more are not than would be read."""
     if work.begun >= work.surveyed:
+        await decided()
         few = STRETCH * NEWCOMERS_READ
         newcomers = await ledger.evidence.newcomers_ahead(work.batch.id, STRETCH * plan.awards_per_call, few + 1)
         work.surveyed = work.begun + STRETCH

@@ -92,9 +92,12 @@ class Turns:
             if await self._paid_elsewhere(work, provider):
                 return None
             provider = await self._admitted(work)
-        if provider is not None and await look_ahead(self._ledger, provider, self._clock, work, plan):
+        if provider is not None and await self._look_ahead(provider, work, plan):
             provider = await self._admitted(work)  # the look may have cost the call its turn
         return None if provider is None else (provider, plan)
+
+    async def _look_ahead(self, provider: Provider, work: Work, plan: Plan) -> bool:
+        return await look_ahead(self._ledger, provider, self._clock, work, plan, self._flights.all_decided)
 
     async def _may_call(self, work: Work) -> bool:
         """Settings still point to where the batch was recorded for, the person still may, jobs leave room."""

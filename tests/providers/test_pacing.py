@@ -53,6 +53,21 @@ async def test_the_service_never_counts_one_call_too_many_whenever_requests_arri
             assert later - earlier >= seconds - 1e-6
 
 
+async def test_how_many_further_calls_could_go_at_once_is_known() -> None:
+    clock = SteppingClock()
+    pacer = Pacer(clock, [(3, 10.0)])
+    assert (pacer.admits(3), pacer.admits(4)) == (True, False)
+    async with pacer.slot():
+        assert (pacer.admits(2), pacer.admits(3)) == (True, False)
+    await call(pacer, clock)
+    await call(pacer, clock)
+    assert not pacer.admits(1)
+    clock.elapsed += 10
+    assert pacer.admits(3)
+    pacer.hold(5)
+    assert not pacer.admits(1)
+
+
 async def test_calls_in_flight_hold_their_places_until_they_are_answered() -> None:
     clock = SteppingClock()
     pacer = Pacer(clock, [(2, 10.0)])

@@ -94,10 +94,12 @@ class Neighbour:
         turn_seconds: float = 0.0,
         stops_jobs: bool = True,
         calls_at_once: int = 1,
+        admits_at_once: int = 1000,
         truth: Truth | None = None,
     ) -> None:
         """``bad``: numbers of recipients (see ``rig.recipient``) that the service refuses. ``shows_bad``: whether a
-        read finds them. ``follows``: what each question about a job meets. ``turn_seconds``: what the limiter takes."""
+        read finds them. ``follows``: what each question about a job meets. ``turn_seconds``: what the limiter takes.
+        ``admits_at_once``: calls that it has room for."""
         self._programme = programme
         self._clock = clock
         self._ledger_path = ledger_path
@@ -112,6 +114,7 @@ class Neighbour:
         self.turn_seconds = turn_seconds
         self.stops_jobs = stops_jobs
         self.calls_at_once = calls_at_once
+        self.admits_at_once = admits_at_once
         self.truth = truth or Truth()
         self.jobs: dict[str, Job] = {}
         self.flying = 0
@@ -135,6 +138,9 @@ class Neighbour:
     @property
     def waiting_until(self) -> float | None:
         return self._clock.now() + self.turn_seconds if self.turn_seconds else None
+
+    def admits(self, calls: int) -> bool:
+        return calls <= self.admits_at_once
 
     @property
     def needs_lookup(self) -> bool:

@@ -17,6 +17,7 @@ from bot.errors import LedgerError
 from bot.services.watching import Doing
 from tests.services.neighbour import Neighbour, programme_of
 from tests.services.rig import STAFF, Rig, rig
+from tests.support.patience import PATIENCE
 
 ITEMS = programme_of("items", per_call=2)
 FULL = LedgerError("the disk that holds it is full")
@@ -42,6 +43,43 @@ async def test_as_many_calls_go_together_as_the_evidence_allows(style: str, lane
         assert (await it.states(batch_id), await it.applied(batch_id)) == ("A" * 36, "1" * 36)
         assert it.neighbour.most_flying == lanes
         assert await it.state(batch_id) == "finished"
+
+
+async def test_an_intent_is_written_while_the_one_before_is_not_yet_known_to_be(tmp_path: Path) -> None:
+    jobs = programme_of("jobs", per_call=2)  # nothing is looked up for them
+    async with rig(tmp_path / "a.db", neighbour(jobs)) as it:
+        batch_id = await it.record(range(1, 41))
+        held: list[int] = []
+
+        async def hold() -> None:
+            begun = len(await it.ledger.queries.attempts(batch_id))
+            if begun == 6 and not held:
+                held.append(begun)
+                async with asyncio.timeout(PATIENCE):
+                    while len(await it.ledger.queries.attempts(batch_id)) == begun:
+                        pass
+
+        it.database.after_write = hold
+        it.start()
+        await it.quiet()
+        assert (held, await it.applied(batch_id)) == ([6], "1" * 40)
+
+
+async def test_no_intent_is_written_beside_another_that_takes_what_room_the_rate_limit_has(tmp_path: Path) -> None:
+    jobs = programme_of("jobs", per_call=2)
+    async with rig(tmp_path / "a.db", neighbour(jobs, admits_at_once=1)) as it:
+        batch_id = await it.record(range(1, 41))
+        waiting: list[int] = []
+
+        async def look() -> None:
+            for _ in range(5):
+                begun = len(await it.ledger.queries.attempts(batch_id))
+                waiting.append(begun - len(it.neighbour.truth.calls))
+
+        it.database.after_write = look
+        it.start()
+        await it.quiet()
+        assert (max(waiting), await it.applied(batch_id)) == (1, "1" * 40)
 
 
 async def test_several_batches_share_the_lanes_in_turn(tmp_path: Path) -> None:

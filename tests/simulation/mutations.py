@@ -308,7 +308,7 @@ DEVICES = {
     "the quarantine before evidence": Device(without_quarantine, "doubled"),
     "waiting for the place that gets the ring's point": Device(without_ring_rule, "doubled", first=400),
     "a clock that nobody sets": Device(without_a_clock_that_nobody_sets, "doubled", first=650),
-    "answers that nobody has kept": Device(with_kept_answers, "doubled|phantom"),
+    "answers that nobody has kept": Device(with_kept_answers, "doubled|phantom", first=100),
     "the quarantine of a witness": Device(without_witness_quarantine, "doubled", first=150),
     "sending again on a ring only": Device(with_resends_without_ring, "doubled"),
     "a ring only where overdrafts are refused": Device(without_overdraft_refused, "doubled|disturbed"),
