@@ -24,6 +24,7 @@ from bot.clock import Clock, lies_ahead
 from bot.domain.model import Batch, Pause, PauseKind
 from bot.ledger.ledger import Ledger
 from bot.providers.base import Provider
+from bot.services.foresight import Decided
 
 log = logging.getLogger(__name__)
 
@@ -81,11 +82,13 @@ class Comparer:
             await self._ledger.evidence.advance_mark(account, seen.mark)
         return False
 
-    async def paid_elsewhere(self, provider: Provider, batch: Batch) -> Pause | None:
-        """Why a batch that a start found is better looked at by a person; asked once for each."""
+    async def paid_elsewhere(self, provider: Provider, batch: Batch, decided: Decided) -> Pause | None:
+        """Why a batch that a start found is better looked at by a person; asked once for each. ``decided`` returns when
+        the calls before it have taken what they carry: what they pay is no other ledger's doing."""
         self._compared.add(batch.id)
         if batch.destination.kind.traits.lists_payments:
             return None
+        await decided()
         told = 0
         for item, before in await self._ledger.evidence.planned_balances(batch.id, SAMPLE):
             try:

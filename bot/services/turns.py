@@ -145,7 +145,7 @@ class Turns:
     async def _paid_elsewhere(self, work: Work, provider: Provider) -> bool:
         """Whether another ledger seems to have paid from here, so that no call is made."""
         heard = work.news
-        found = await self._comparer.paid_elsewhere(provider, work.batch)
+        found = await self._comparer.paid_elsewhere(provider, work.batch, self._flights.all_decided)
         if found is not None:
             await self._concluder.pause(work, heard, found)
         elif await self._comparer.strangers(provider, work.batch):

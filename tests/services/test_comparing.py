@@ -184,6 +184,31 @@ async def test_another_bot_that_gives_everybody_what_the_batch_gives_them_leaves
     assert await found_by_a_start(tmp_path, [10] * 9, moved=10) == "paused:restored"
 
 
+async def test_what_another_batch_of_this_ledger_pays_meanwhile_is_no_sign_of_another_ledger(tmp_path: Path) -> None:
+    class Slow(Listing):
+        """What it tells of a balance is what it has become by the time that the answer comes."""
+
+        async def balance(self, target: str, recipient: Recipient) -> int | None:
+            self.read += 1
+            if self.read > 1:
+                await self._clock.sleep(60)
+            return 100 + 10 * len(self.truth.calls)
+
+    path, of = tmp_path / "a.db", [1, 2, 3]
+    async with rig(path, listing("items"), patient=True) as it:
+        batches = [await it.record(of), await it.record(of)]
+        to = it.neighbour.programme.destination
+        known = {recipient(number).key: 100 for number in of}
+        await it.ledger.evidence.remember_balances(to.account, str(to.currency), known, read_at=it.clock.now())
+    later = it.clock
+    await later.sleep(7200)
+    async with rig(path, partial(Slow, programme_of("items"), calls_at_once=2), clock=later, patient=True) as it:
+        it.database.until_write = partial(later.sleep, 1)
+        it.start()
+        await it.quiet()
+        assert [await it.state(batch) for batch in batches] == ["finished", "finished"]
+
+
 async def test_a_batch_of_this_run_is_not_compared(tmp_path: Path) -> None:
     async with rig(tmp_path / "a.db", listing("items"), patient=True) as it:
         it.start()

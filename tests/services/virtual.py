@@ -91,6 +91,8 @@ class StillDatabase:
         self.path = database.path
         self.before_write: Callable[[], None] = lambda: None
         """Called before every write; may raise what a broken disk would."""
+        self.until_write: Callable[[], Awaitable[None]] | None = None
+        """Awaited before every write: what it takes until the disk is free for it."""
         self.steps = 0
         """Reads and writes so far."""
         self.at_step: Callable[[int], Awaitable[None]] | None = None
@@ -120,6 +122,8 @@ class StillDatabase:
 
     async def _written(self, write: Callable[[Callable[[Any], T]], Awaitable[T]], work: Callable[[Any], T]) -> T:
         await self._step()
+        if self.until_write is not None:
+            await self.until_write()
         self.before_write()
         with self._clock.outside():
             result = await write(work)
