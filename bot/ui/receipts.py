@@ -58,13 +58,15 @@ async def _follow(interaction: Interaction, seen: Look, view: BatchView, recorde
     must not go on saying what is over."""
     services = services_of(interaction)
     until = services.clock.monotonic() + TOKEN_SECONDS
+    wait = _until_next_look(view, services.clock.now())
     while not batch_text.is_over(view) and services.clock.monotonic() < until:
-        await services.clock.sleep(_until_next_look(view, services.clock.now()))
+        await services.clock.sleep(wait)
+        wait = STEP_SECONDS
         try:
             now = await services.batches.view(recorded.batch_id, seen.actor)
             if _state(now) != _state(view):
                 await show(interaction, await _receipt(interaction, seen, now, recorded), files=[])
-            view = now
+            view, wait = now, _until_next_look(now, services.clock.now())
         except Exception as error:
             if has_expired(error):
                 return

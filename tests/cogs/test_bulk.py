@@ -273,6 +273,20 @@ async def test_a_receipt_that_discord_failed_to_edit_is_edited_at_the_next_look(
         assert "Done" in world.again(receipt).text
 
 
+async def test_a_receipt_that_cannot_be_edited_once_its_batch_has_started_is_not_edited_without_a_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with discord_world(tmp_path) as world:
+        monkeypatch.setattr(receipts, "START_SECONDS", 0.5)
+        await world.setting("start_delay_seconds", 1)
+        card = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world))))
+        edits = _NthEdit(world.env.backend, 2, and_later=True)
+        world.env.backend.faults.append(edits)
+        await world.press(world.mod, card, "Send 8 awards")
+        await world.env.advance_time(10)
+        assert edits.seen == 2
+
+
 async def test_a_file_without_amounts_takes_the_amount_of_the_command(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         content = "member\n" + "\n".join(f"<@{member.id}>" for member in world.members)
@@ -378,11 +392,11 @@ async def test_a_failed_edit_on_the_way_does_not_leave_a_card_that_looks_up_for_
 
 
 class _NthEdit(dict[str, Any]):
-    """A fault of SimCord's that only the nth edit of a private answer meets."""
+    """A fault of SimCord's that only the nth edit of a private answer meets, or every one from there on."""
 
-    def __init__(self, backend: Any, nth: int) -> None:
+    def __init__(self, backend: Any, nth: int, *, and_later: bool = False) -> None:
         super().__init__(method="PATCH", status=503, code=0, message="503: Service Unavailable", times=None)
-        self._backend, self._nth, self.seen = backend, nth, 0
+        self._backend, self._nth, self._and_later, self.seen = backend, nth, and_later, 0
 
     def __getitem__(self, key: str) -> Any:
         if key != "path":
@@ -391,7 +405,7 @@ class _NthEdit(dict[str, Any]):
         if not path.endswith("/messages/@original"):
             return "nothing"
         self.seen += 1
-        return path if self.seen == self._nth else "nothing"
+        return path if self.seen == self._nth or (self._and_later and self.seen > self._nth) else "nothing"
 
 
 @pytest.mark.parametrize("programme", ["drip-credentials", "drip-members", "gameball"])
