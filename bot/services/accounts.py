@@ -1,6 +1,6 @@
 """The worker of one remote account: takes its open batches in turn (``Turns``), one call each, and follows their jobs.
 
-Calls go side by side as far as the evidence allows (``Flights``); intents are written one after the other."""
+Calls go side by side as far as the evidence allows (``Flights``); two intents at most wait for the ledger together."""
 
 from __future__ import annotations
 

@@ -148,6 +148,13 @@ def test_a_control_total_that_is_wrong_tells_both_numbers_and_the_row():
     assert all(word in ending.refusal.message for word in ("Row 4", "5,008", "5,007"))
 
 
+def test_a_name_that_is_taken_is_not_advised_for_the_column_that_has_the_ids():
+    taken = read(f"discord_id,member id,amount\nada,{A},5\n".encode(), table.DEFAULT).refusal
+    free = read(f"user,member id,amount\nada,{A},5\n".encode(), table.DEFAULT).refusal
+    assert taken.message.endswith("the ids (“member id”), or let the two change names.")
+    assert free.message.endswith("the ids (“member id”), or rename it to discord_id.")
+
+
 def test_rows_that_may_be_totals_or_awards_say_that_they_are_not_sent():
     _, entries, ending = finished(f"name,discord_id,amount\nAda,{A},50\nBob,,75\nCy,{B},x\nDi,,5\n")
     (warning,) = (one for one in ending.warnings if one.kind == "control-total")

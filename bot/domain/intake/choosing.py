@@ -50,10 +50,11 @@ def refuse_names(
     choices = tuple(name for name in header if names.known(name) is None and names.is_about_ids(name))
     if not choices:
         return None
+    taken = names.known(only.column.name) == "discord_id"
     return Refusal(
         "no-recipient-column",
         f"The column {quoted(only.column.name)} has names in it and no ids, so no column says who. Choose the one that"
-        f" has the ids ({listed(choices)}), or rename it to discord_id.",
+        f" has the ids ({listed(choices)}), or {'let the two change names' if taken else 'rename it to discord_id'}.",
         choices,
     )
 
