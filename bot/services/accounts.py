@@ -46,6 +46,7 @@ class AccountWorker:
         tell: Callable[[], None],
         may_start: Callable[[Batch], Awaitable[Pause | None]],
         standing: Standing,
+        quarantine: Quarantine,
         began: int,
         *,
         job_wait_seconds: float,
@@ -68,7 +69,7 @@ class AccountWorker:
             job_wait_seconds=job_wait_seconds,
             stop_after_seconds=settle_after_seconds,
         )
-        self._quarantine = Quarantine(clock, max(linger_seconds, settle_after_seconds or 0.0))
+        self._quarantine = quarantine
         self._settler = Settler(
             *(ledger, clock, self._quarantine, account, self._doubts_looked_at, self._job_paused, self._is_going),
             sends_again=watcher.changed,

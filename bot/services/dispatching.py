@@ -14,6 +14,7 @@ from bot.ledger.ledger import Ledger
 from bot.services.accounts import AccountWorker
 from bot.services.news import News
 from bot.services.programmes import Programmes
+from bot.services.quarantine import Quarantine
 from bot.services.standing import Standing
 from bot.services.tasks import first_of
 from bot.services.watching import IDLE, Activity, Doing, Sheltered, Watcher
@@ -61,6 +62,8 @@ class Dispatcher:
         self._job_wait = job_wait_seconds
         self._settle_after = settle_after_seconds
         self._linger = linger_seconds
+        # From the program's start: a clock that is set ahead before an account has work is as wrong as later.
+        self._quarantine = Quarantine(clock, max(linger_seconds, settle_after_seconds or 0.0))
         self._patient = patient
         self._may_start = may_start
         self._standing = standing or Standing(clock)
@@ -204,6 +207,7 @@ class Dispatcher:
             self._moved.tell,
             self._may_start,
             self._standing,
+            self._quarantine,
             self._began,
             job_wait_seconds=self._job_wait,
             settle_after_seconds=self._settle_after,

@@ -304,3 +304,21 @@ async def test_a_clock_that_is_set_ahead_makes_no_call_older_than_it_is(tmp_path
         assert it.clock.monotonic() - sent >= SETTLE_AFTER
         await it.quiet(batch_id)
         assert await it.states(batch_id) == "AAA"
+
+
+async def test_a_clock_that_is_set_ahead_between_a_start_and_the_first_look_at_an_account_makes_none_older_either(
+    tmp_path: Path,
+) -> None:
+    """A machine without a clock of its own gets the time from the network when the program has begun already."""
+    path, clock = tmp_path / "a.db", VirtualClock()
+    async with rig(path, neighbour(script=["lost-before"]), clock=clock, settle_after_seconds=SETTLE_AFTER) as it:
+        batch_id = await it.record([1])
+        it.start()
+        await it.quiet(batch_id)
+        assert await it.states(batch_id) == "U"
+    began = clock.monotonic()
+    async with rig(path, neighbour(), clock=clock, settle_after_seconds=SETTLE_AFTER) as it:
+        clock.set_ahead(10 * SETTLE_AFTER)
+        it.start()
+        await it.until(lambda: bool(it.neighbour.truth.judged), every=1.0)
+        assert clock.monotonic() - began >= SETTLE_AFTER
