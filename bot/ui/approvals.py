@@ -58,6 +58,9 @@ def request_card(seen: Look, approval: Approval, *, practice: bool) -> discord.u
     preview = seen.preview
     lines: list[Line] = [
         f"**{escape(approval.asked_by, 60)}** asks for approval: {escape(approval.why, 200)}.",
+        # Before what may be more than the card can hold: a press is only taken for one about this request by it.
+        f"-# Draft {approval.draft_id} · prepared by {escape(preview.draft.actor.name, 40)} · content "
+        f"`{approval.content_hash[:HASH_PREFIX]}`. Once the draft is changed, approval has to be asked for again.",
         RULE,
         totals_line(preview),
         *wish_lines(preview, seen.title),
@@ -70,12 +73,7 @@ def request_card(seen: Look, approval: Approval, *, practice: bool) -> discord.u
         lines.append(f"⚠ {count(preview.totals.problems, 'bad row')}")
     if preview.totals.unresolved:
         lines.append(f"⚠ {count(preview.totals.unresolved, 'recipient')} without an account to send to")
-    lines += [
-        RULE,
-        plan_line(preview),
-        f"-# Draft {approval.draft_id} · prepared by {escape(preview.draft.actor.name, 40)} · content "
-        f"`{approval.content_hash[:HASH_PREFIX]}`. Once the draft is changed, approval has to be asked for again.",
-    ]
+    lines += [RULE, plan_line(preview)]
     return card(
         card_title(preview),
         tone=Tone.ATTENTION,

@@ -8,7 +8,7 @@ import discord
 import pytest
 
 from bot.domain.approving import Approval, ApprovalState
-from bot.domain.drafting import Alike, CampaignPaid, EarlierBatch, Matches
+from bot.domain.drafting import Alike, CampaignPaid, EarlierBatch, Matches, StagedRow
 from bot.domain.model import Actor, Notice, Problem, Recipient, RecipientType, Refusal
 from bot.services.rules import Limits, ServerRules
 from bot.services.submitting import Preview
@@ -17,8 +17,9 @@ from bot.ui.award_card import Faces, award_card
 from bot.ui.drafts import DraftButton, DraftMenu
 from bot.ui.looking import Look
 from bot.ui.lookups import Searched
+from bot.ui.preview_buttons import HASH_PREFIX
 from bot.ui.preview_card import PARTED_WORD, Frame, Step, preview_card
-from tests.support.previews import BAD_ROWS, DUPLICATES, EARLIER, FRAME, NOW_MS, draft, member, preview, totals
+from tests.support.previews import BAD_ROWS, DUPLICATES, EARLIER, FRAME, HASH, NOW_MS, draft, member, preview, totals
 from tests.support.specification import refusable_card
 
 
@@ -309,3 +310,23 @@ def test_who_approves_reads_that_amounts_may_be_parted() -> None:
         1, 7, ApprovalState.ASKED, "0" * 64, "", "it has many awards", 0, 1, "Ada", None, None, None, None
     )
     assert "parts of the amounts" in text_of(request_card(seen, approval, practice=False))
+
+
+def test_a_request_names_the_content_that_is_approved_however_much_it_says() -> None:
+    """Without it no press on the card would be taken for one about this request."""
+    long = Recipient(RecipientType.CUSTOM, "_" * 200, "_" * 200)
+    rows = tuple(StagedRow(line, None, long, "1", 50, None) for line in range(2, 10))
+    earlier = tuple(EarlierBatch(number, "_" * 32, NOW_MS, "_" * 80, 1198, 5) for number in range(41, 44))
+    shown = preview(
+        draft=draft(reason="_" * 200, label="_" * 80, file_name="_" * 100, actor=Actor("1", "_" * 32, "2")),
+        sample=rows[:5],
+        largest=rows[5:],
+        matches=Matches(1198, 59_900, earlier),
+        warnings=(Notice("parted-amount", "_" * 240, (2, 3)),),
+        approval_why="_" * 200,
+    )
+    seen = Look(shown, ServerRules(), Actor("1", "_" * 32, "2"), Limits())
+    approval = Approval(1, 7, ApprovalState.ASKED, HASH, "gsad", "_" * 200, 0, 1, "_" * 32, None, None, None, None)
+    view = request_card(seen, approval, practice=True)
+    assert refusable_card(view) == []
+    assert f"content `{HASH[:HASH_PREFIX]}`" in text_of(view)
