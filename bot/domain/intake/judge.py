@@ -17,7 +17,7 @@ from bot.domain.intake.recipients import is_surely, looks_like_recipient
 from bot.domain.intake.records import LINE_MAX, Broken, Spanning, TooLong
 from bot.domain.intake.rounding import mark_of
 from bot.domain.intake.settled import Settled, Who
-from bot.domain.intake.survey import is_total_label
+from bot.domain.intake.survey import is_subtotal_label, is_total_label
 from bot.domain.intake.tally import Tally
 from bot.domain.model import Problem, Recipient, RecipientType, Row, Unit
 from bot.domain.quoting import quoted
@@ -293,19 +293,23 @@ class Judge:
         filled = [index for index in range(len(cells)) if cell(cells, index)]
         if not filled:
             return
+        tally = self.tally
         labelled = any(is_total_label(cells[index]) for index in filled)
         amount = self._reader.amount(line, cells)
         if amount is None and not labelled:
-            self.tally.nothing.append(line)
+            tally.nothing.append(line)
         elif amount is None or self._settled.amount is None:
             if not labelled:
                 yield self._nobody(line)
         elif not labelled and (isinstance(amount, Problem) or any(index in self._settled.capable for index in filled)):
-            self.tally.unreadable += isinstance(amount, Problem)
-            self.tally.readable += amount if isinstance(amount, int) else 0
+            tally.unreadable += isinstance(amount, Problem)
+            tally.readable += amount if isinstance(amount, int) else 0
             yield self._nobody(line)
+        elif any(is_subtotal_label(cells[index]) for index in filled) and amount == tally.readable - tally.summed:
+            tally.subtotals.append(line)
+            tally.summed = tally.readable
         else:
-            self.tally.totals.append((line, None if isinstance(amount, Problem) else amount))
+            tally.totals.append((line, None if isinstance(amount, Problem) else amount))
 
     def _nobody(self, line: int) -> Problem:
         name = self._settled.who[0].name

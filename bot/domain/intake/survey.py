@@ -17,11 +17,14 @@ from bot.domain.intake.rounding import RoundingSurvey
 from bot.domain.model import RecipientType, Unit
 
 _SAMPLE: Final = 20
-_TOTAL_LABELS: Final = frozenset(
-    ("total", "totals", "sum", "sums", "grand total", "total amount", "total points", "sum total", "subtotal",
-     "subtotals", "sub total", "sub-total", "summe", "gesamt", "gesamtsumme", "gesamtergebnis", "zwischensumme",
-     "insgesamt", "total général", "somme", "sous-total", "suma", "suma końcowa", "suma częściowa", "razem", "łącznie",
-     "suma total", "total general", "total geral", "totale", "subtotale", "totaal", "eindtotaal", "subtotaal")
+_SUBTOTAL_LABELS: Final = frozenset(
+    ("subtotal", "subtotals", "sub total", "sub-total", "zwischensumme", "sous-total", "suma częściowa", "subtotale",
+     "subtotaal")
+)  # fmt: skip
+_TOTAL_LABELS: Final = _SUBTOTAL_LABELS.union(
+    ("total", "totals", "sum", "sums", "grand total", "total amount", "total points", "sum total", "summe", "gesamt",
+     "gesamtsumme", "gesamtergebnis", "insgesamt", "total général", "somme", "suma", "suma końcowa", "razem", "łącznie",
+     "suma total", "total general", "total geral", "totale", "totaal", "eindtotaal")
 )  # fmt: skip
 """As spreadsheets and people write it, in the languages of most of them."""
 _COUNT: Final = re.compile(r"\s*\([^()]*\)$")
@@ -30,10 +33,17 @@ _COUNT: Final = re.compile(r"\s*\([^()]*\)$")
 
 def is_total_label(text: str) -> bool:
     """Whether a cell says that its row is the total of the others."""
-    if text.isdigit() or len(text) > 30:
-        return False
+    return not text.isdigit() and len(text) <= 30 and _label(text) in _TOTAL_LABELS
+
+
+def is_subtotal_label(text: str) -> bool:
+    """Whether a cell says that its row is the total of some of the others."""
+    return _label(text) in _SUBTOTAL_LABELS
+
+
+def _label(text: str) -> str:
     label = visible(text).rstrip(" :=")
-    return (_COUNT.sub("", label) if label[-1:] == ")" else label).casefold() in _TOTAL_LABELS
+    return (_COUNT.sub("", label) if label[-1:] == ")" else label).casefold()
 
 
 @dataclass(slots=True)

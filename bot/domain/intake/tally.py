@@ -41,6 +41,10 @@ class Tally:
     """The two parts of the first of them, and how the whole would be written."""
     totals: list[tuple[int, int | None]] = field(default_factory=list)
     """The file's own totals: line, amount (``None``: it cannot be read)."""
+    subtotals: list[int] = field(default_factory=list)
+    """Lines labelled as subtotals that are the sum of the rows since the one before."""
+    summed: int = 0
+    """What of ``readable`` stands above the last of these."""
 
 
 def ending_of(tally: Tally, settled: Settled, unit: Unit, unreadable_text: bool) -> Ending:
@@ -194,12 +198,13 @@ def _about_rows(tally: Tally, unit: Unit) -> list[Notice]:
 
 
 def _about_totals(tally: Tally, unit: Unit) -> Sequence[Notice]:
-    if not tally.totals:
+    if not tally.totals and not tally.subtotals:
         return ()
-    lines = tuple(line for line, _ in tally.totals)
+    lines = tuple(sorted((*tally.subtotals, *(line for line, _ in tally.totals))))
     if all(amount == tally.readable for _, amount in tally.totals):
-        total = display(tally.readable, unit)
-        message = f"the file's own total of {total} matches its rows and is not sent; add a recipient if it is an award"
+        total = f"total of {display(tally.readable, unit)} matches its rows and is"
+        said = "totals match their rows and are" if tally.subtotals else total
+        message = f"the file's own {said} not sent; add a recipient if it is an award"
     elif _wrong_total(tally, unit) is not None:
         return ()
     else:
