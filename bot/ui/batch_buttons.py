@@ -237,7 +237,7 @@ async def undo(interaction: Interaction, batch_id: int) -> None:
     await show_draft(interaction, preview.draft.id)
 
 
-async def _refuse_other_ledger(interaction: Interaction, batch_id: int) -> None:
+async def refuse_other_ledger(interaction: Interaction, batch_id: int) -> None:
     """Raises ``Refused`` for a card of a ledger that was replaced: its number means another batch by now."""
     texts = [] if interaction.message is None else texts_of(interaction.message)
     shown = next((found for text in texts if (found := _CODE.search(text))), None)
@@ -281,7 +281,7 @@ class BatchButton(
 
     async def act(self, interaction: Interaction) -> None:
         batch_id = int(self.match["batch"])
-        await _refuse_other_ledger(interaction, batch_id)
+        await refuse_other_ledger(interaction, batch_id)
         await _ACTIONS[self.match["action"]](interaction, batch_id)
 
 

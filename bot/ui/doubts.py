@@ -14,7 +14,7 @@ from bot.services.batches import REASON_MAX
 from bot.services.rules import Capability
 from bot.ui import answers, batch_text
 from bot.ui.answers import Interaction
-from bot.ui.batch_buttons import begin
+from bot.ui.batch_buttons import begin, refuse_other_ledger
 from bot.ui.doubts_card import DONE, PICKED, Call, done_word, doubts_card, risks, verb
 from bot.ui.errors import Form, Guarded, changes_nothing
 from bot.ui.parts import parts_of
@@ -162,7 +162,9 @@ class DoubtsButton(
     """Opens the rows in doubt, or turns to another call."""
 
     async def act(self, interaction: Interaction) -> None:
-        await show_doubts(interaction, int(self.match["first"] or self.match["batch"]), int(self.match["at"] or 0))
+        batch_id = int(self.match["first"] or self.match["batch"])
+        await refuse_other_ledger(interaction, batch_id)
+        await show_doubts(interaction, batch_id, int(self.match["at"] or 0))
 
 
 class PickMenu(

@@ -54,6 +54,18 @@ async def test_a_doubt_that_evidence_left_open_shows_what_was_read(tmp_path: Pat
         assert "Read back <t:" in one.text and "1,035 was expected, and 1,038 is there" in one.text
 
 
+async def test_a_card_of_a_ledger_that_was_replaced_shows_no_doubts_of_the_batch_that_has_its_number(
+    tmp_path: Path,
+) -> None:
+    async with discord_world(tmp_path) as world:
+        first, second = await in_doubt(world), await in_doubt(world, first=2)
+        board = world.renumber(await board_says(world, first, "2 in doubt"), first, second)
+        told = await world.press(world.mod, board, "Settle 2 in doubt")
+        assert f"This card is about another batch {second}, of a ledger that was replaced." in told.text
+        own = await world.press(world.mod, await board_says(world, second, "2 in doubt"), "Settle 2 in doubt")
+        assert f"Batch {second} · rows in doubt" in own.text
+
+
 async def test_rows_sent_again_are_sent_once_more_and_no_oftener(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         batch_id = await in_doubt(world)
