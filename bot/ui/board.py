@@ -208,7 +208,7 @@ class StaffBoard:
             is_old = self._clock.now() - due.recorded_at / 1000 > OLD_AFTER_SECONDS
             due.failures = 0
             due.at = due.earliest = now + (EDIT_OLD_EVERY_SECONDS if is_old else EDIT_EVERY_SECONDS)
-            if again is not None:
+            if again is not None and not due.told:  # else there was news meanwhile, which does not wait for that
                 due.told, due.at = True, now + again
 
     async def _refresh(self, batch_id: int, due: _Due) -> float | None:

@@ -8,15 +8,17 @@ import gzip
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import discord
 import pytest
 
 from bot.domain.model import Decision
+from bot.domain.states import BatchState
 from bot.providers.base import Health
 from bot.ui import board as board_module
 from bot.ui.board import StaffBoard
-from bot.ui.board_message import ALERTED
+from bot.ui.board_message import ALERTED, BoardMessage
 from bot.ui.results import result_file
 from bot.ui.staff import nonce_of
 from tests.services.lane_office import MEMBERS, OTHER, OWN, lay
@@ -274,6 +276,27 @@ async def test_a_finished_batch_says_that_its_doubts_are_read_back_and_then_no_m
         await batches.resolve(batch_id, [award.id], Decision.LANDED, mod, reason="the balance went up")
         board = await board_says(world, batch_id, "Done")
         assert "read back" not in board.text
+
+
+async def test_what_is_decided_while_the_message_is_edited_does_not_wait_for_the_next_look_at_a_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with discord_world(tmp_path, settling=True, BURSAR_SETTLE_AFTER="600") as world:
+        batches, mod = world.app.services.batches, actor(world)
+        edit, decided = BoardMessage.update, []
+
+        async def edit_while_somebody_decides(message: BoardMessage, **how: Any) -> Any:
+            edited = await edit(message, **how)
+            doubts = await batches.doubts(batch_id, mod)
+            if doubts and not decided and (await batches.view(batch_id, mod)).batch.state is BatchState.FINISHED:
+                decided.append(await batches.resolve(batch_id, [1], Decision.LANDED, mod, reason="the balance went up"))
+            return edited
+
+        monkeypatch.setattr(BoardMessage, "update", edit_while_somebody_decides)
+        await world.sandbox.faults({"match": {"path": "/transaction", "nth": 1}, "kind": "reset-after-apply"})
+        batch_id = await record(world, [50])
+        await board_says(world, batch_id, "Done")
+        assert decided
 
 
 async def test_a_ring_that_somebody_else_used_is_told_in_words_that_need_no_manual(tmp_path: Path) -> None:
