@@ -76,7 +76,7 @@ async def test_a_discord_that_hangs_up_at_the_login_is_tried_again(
         with caplog.at_level(logging.WARNING):
             connection = asyncio.create_task(stay_connected(client, "token"))
             async with asyncio.timeout(PATIENCE):
-                while caplog.text.count("Discord cannot be reached") < 2 and not connection.done():  # noqa: ASYNC110
+                while caplog.text.count("Discord cannot be reached") < 2 and not connection.done():  # noqa: ASYNC110 # a log tells nobody
                     await asyncio.sleep(0.01)
             assert not connection.done()
             await client.close()

@@ -95,7 +95,7 @@ def test_a_card_a_form_and_a_command_within_the_limits_are_taken_wherever_they_g
         (lambda card: part(card, 2).update(components=[{**BUTTON, "style": 9}]), "9 is not one of"),
         (lambda card: part(card, 3)["components"].insert(0, BUTTON | {"custom_id": "b"}), "not alone in its row"),
         (lambda card: part(card, 3)["components"][0]["options"][1].update(value="1"), "the value '1' is there 2"),
-        (lambda card: part(card, 3)["components"][0].update(options=MENU["options"] * 13), "too long"),  # type: ignore[operator]
+        (lambda card: part(card, 3)["components"][0].update(options=MENU["options"] * 13), "too long"),  # type: ignore[operator]  # a list
         (lambda card: part(card, 3)["components"][0].update(max_values=3), "3 can be chosen of 2"),
         (lambda card: part(card, 3)["components"][0].update(min_values=0, required=True), "stay empty and is required"),
         (lambda card: [one.update(default=True) for one in part(card, 3)["components"][0]["options"]], "2 are chosen"),

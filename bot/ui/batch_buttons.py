@@ -37,6 +37,9 @@ from bot.ui.results import result_file
 from bot.ui.staff import texts_of
 from bot.ui.text import count, escape, when
 
+_CODE: Final = re.compile(r"receipt `([0-9A-Z]{5}-[0-9A-Z]{5})`")
+"""How the cards of a batch show the code of its receipt."""
+
 
 async def begin(interaction: Interaction) -> None:
     """Answer Discord at once: a private card's own button changes that card, everything else gets a private answer."""
@@ -254,8 +257,6 @@ async def refuse_other_ledger(interaction: Interaction, batch_id: int) -> None:
             hint="`/batch list` shows what there is now.",
         )
 
-
-_CODE: Final = re.compile(r"receipt `([0-9A-Z]{5}-[0-9A-Z]{5})`")
 
 # --- dispatch by custom id ------------------------------------------------------------------------------------------
 

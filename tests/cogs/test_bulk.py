@@ -10,9 +10,15 @@ import discord
 import pytest
 
 from bot.ui import receipts
-from tests.support.discord import csv_of, discord_world, rows
+from tests.support.discord import Shown, World, csv_of, discord_world, rows
 
 DANGER = 4
+
+
+async def about_to_start(world: World) -> Shown:
+    """The card of eight awards whose first call is made a second after they are sent."""
+    await world.setting("start_delay_seconds", 1)
+    return await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world))))
 
 
 async def test_a_file_is_previewed_confirmed_sent_and_reported_in_the_staff_channel(tmp_path: Path) -> None:
@@ -238,16 +244,14 @@ async def test_the_receipt_says_that_nothing_is_sent_no_longer_than_that_is_true
 ) -> None:
     async with discord_world(tmp_path) as world:
         monkeypatch.setattr(receipts, "START_SECONDS", 0.5)
-        await world.setting("start_delay_seconds", 1)
-        card = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world))))
+        card = await about_to_start(world)
         receipt = await world.press(world.mod, card, "Send 8 awards")  # SimCord waits for the look after the start
         assert "Nothing sent yet" not in receipt.text
 
 
 async def test_the_receipt_is_brought_up_to_date_when_the_batch_is_over(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
-        await world.setting("start_delay_seconds", 1)
-        card = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world))))
+        card = await about_to_start(world)
         receipt = await world.press(world.mod, card, "Send 8 awards")
         assert "Nothing sent yet" in receipt.text
         await world.quiet()
@@ -262,8 +266,7 @@ async def test_a_receipt_that_discord_failed_to_edit_is_edited_at_the_next_look(
 ) -> None:
     async with discord_world(tmp_path) as world:
         monkeypatch.setattr(receipts, "STEP_SECONDS", 300.0)  # two of them while the token lives
-        await world.setting("start_delay_seconds", 1)
-        card = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world))))
+        card = await about_to_start(world)
         receipt = await world.press(world.mod, card, "Send 8 awards")
         await world.quiet()
         world.env.inject_error("PATCH", "/webhooks/*/messages/@original", status=503)
@@ -278,8 +281,7 @@ async def test_a_receipt_that_cannot_be_edited_once_its_batch_has_started_is_not
 ) -> None:
     async with discord_world(tmp_path) as world:
         monkeypatch.setattr(receipts, "START_SECONDS", 0.5)
-        await world.setting("start_delay_seconds", 1)
-        card = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world))))
+        card = await about_to_start(world)
         edits = _NthEdit(world.env.backend, 2, and_later=True)
         world.env.backend.faults.append(edits)
         await world.press(world.mod, card, "Send 8 awards")

@@ -257,7 +257,7 @@ async def test_a_restore_cut_off_anywhere_is_seen_and_can_be_done_again(
         pass
 
     def counted(real):
-        def step(*arguments, **options):  # noqa: ANN002, ANN003
+        def step(*arguments, **options):  # noqa: ANN002, ANN003 # whatever the real one takes
             nonlocal left
             if marker_path(path).exists():
                 left -= 1

@@ -162,7 +162,7 @@ async def test_stopping_does_not_wait_for_what_is_waited_for(meets: dict[str, ob
 
 async def test_stopping_does_not_wait_for_a_question_about_a_job(tmp_path: Path) -> None:
     class Slow(Neighbour):
-        async def follow(self, job_id: str, items: object) -> object:  # type: ignore[override]
+        async def follow(self, job_id: str, items: object) -> object:  # type: ignore[override]  # it never answers
             await self._clock.sleep(5000)
             raise AssertionError("nobody waits that long")
 
@@ -259,7 +259,7 @@ async def test_a_watcher_that_breaks_costs_no_call(tmp_path: Path, caplog: pytes
         def broken(*_: object) -> None:
             raise RuntimeError("a card could not be drawn")
 
-        it.told.changed = it.told.paused = broken  # type: ignore[method-assign, assignment]
+        it.told.changed = it.told.paused = broken  # type: ignore[method-assign, assignment]  # broken on purpose
         batch_id = await it.record([1, 2, 3, 4])
         it.start()
         await it.quiet()

@@ -157,7 +157,7 @@ async def test_what_was_in_flight_at_a_crash_is_in_doubt_and_the_rest_is_sent(
 
 async def test_a_read_that_shows_the_bad_rows_may_break(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Neighbour):
-        async def inspect(self, items: object) -> object:  # type: ignore[override]
+        async def inspect(self, items: object) -> object:  # type: ignore[override]  # it never answers
             raise RuntimeError("a defect while inspecting")
 
     async with rig(tmp_path / "a.db", partial(Broken, programme_of("whole", per_call=4), bad=[2])) as it:

@@ -136,7 +136,7 @@ async def test_a_moderator_who_is_timed_out_may_not(tmp_path: Path) -> None:
         batch_id = await record(world, [50], delay=600)
         shown = world.answer(await world.mod.slash(world.general, "batch show", batch=str(batch_id)))
         until = datetime.now(UTC) + timedelta(days=400)
-        member = await world.client.get_guild(world.guild.id).fetch_member(world.mod.id)  # type: ignore[union-attr]
+        member = await world.client.get_guild(world.guild.id).fetch_member(world.mod.id)  # type: ignore[union-attr]  # it is there
         backend = world.env.backend.get_guild(world.guild.id).members[member.id]
         backend.timed_out_until = until.isoformat()
         refused = await world.press(world.mod, shown, "Pause")
