@@ -115,12 +115,13 @@ class Leading:
 
     async def judge(self, signs: Sequence[Sign], now: float | None) -> Sign:
         """What our own sign has to say now. ``now``: Discord's clock, ``None`` before it is known."""
+        here = self._clock.now()  # at the moment of ``now``, however long the ledger is waited for below
         self.pressed.clear()
         if self._taker is not None and self._sign is None:
             await self._claim_by(self._taker)
             return await self._lead(lead.next_term(signs))
         known = await self._ledger.receipts.known({(sign.seq, sign.hash) for sign in signs})
-        ledger_id, agreed = await self._ledger.queries.ledger_id(), await self._agreed(now)
+        ledger_id, agreed = await self._ledger.queries.ledger_id(), await self._agreed(here, now)
         me = lead.Self(ledger_id, self.home, self._sign, lambda seq, begin: (seq, begin) in known, agreed)
         judged = lead.judge(me, signs, now)
         if judged.verdict is Verdict.LEAD:
@@ -191,10 +192,10 @@ class Leading:
         head = await self._ledger.receipts.head()
         return Sign(await self._ledger.queries.ledger_id(), self.home, term, head.seq, head.hash[:16], state)
 
-    async def _agreed(self, now: float | None) -> float:
+    async def _agreed(self, here: float, now: float | None) -> float:
         """Up to when, by Discord's clock, somebody has signed off what others did. Our own clock may be wrong, but it
-        knows how much time has passed since."""
+        knows how much time has passed since: ``here`` and ``now`` are both clocks at one moment."""
         signed_at = await self._ledger.restorations.signed_at()
         if signed_at is None:
             return 0.0
-        return (self._clock.now() if now is None else now) - (self._clock.now() - signed_at / 1000)
+        return (here if now is None else now) - (here - signed_at / 1000)

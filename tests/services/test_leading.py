@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
@@ -127,8 +128,10 @@ async def test_a_press_that_comes_when_we_lead_already_is_not_kept_for_later(led
     assert (lost.state, again.state) == (State.STANDS_BY, State.STANDS_BY)
 
 
-@pytest.mark.parametrize("skew", [-7200.0, 0.0, 7200.0], ids=["behind", "right", "ahead"])
-async def test_a_sign_off_counts_whatever_the_machine_s_clock_says(tmp_path: Path, clock: HandClock, skew: float):
+@contextlib.asynccontextmanager
+async def older_copy(tmp_path: Path, clock: HandClock, skew: float = 0.0) -> AsyncIterator[tuple[Ledger, Sign, float]]:
+    """A copy whose own sign of life, ended a minute ago, tells of more than it has; and Discord's time. The machine's
+    clock is off by ``skew`` seconds."""
     ledger = await Ledger.open(tmp_path / "bursar.db", clock)
     copying.copy(tmp_path / "bursar.db", tmp_path / "copy.db")
     await batch_of(ledger, 1)
@@ -137,15 +140,35 @@ async def test_a_sign_off_counts_whatever_the_machine_s_clock_says(tmp_path: Pat
     discord, clock.at = clock.at + 60, clock.at + 60 + skew
     copying.restore(tmp_path / "copy.db", tmp_path / "bursar.db", clock.ms)
     ledger = await Ledger.open(tmp_path / "bursar.db", clock)
-    leading = Leading(ledger, clock, Standing(clock))
-    await leading.judge([sign], discord)
-    assert leading.stand.verdict is Verdict.OLDER
-    await ledger.restorations.sign_off("Ada")
-    clock.at += 5
-    assert (await leading.judge([sign], discord + 5)).state is State.LEADS
-    newer = replace(sign, at=discord + 6, seq=99, term=9)
-    assert (await Leading(ledger, clock, Standing(clock)).judge([newer], discord + 7)).state is State.STANDS_BY
+    yield ledger, sign, discord
     await ledger.close()
+
+
+@pytest.mark.parametrize("skew", [-7200.0, 0.0, 7200.0], ids=["behind", "right", "ahead"])
+async def test_a_sign_off_counts_whatever_the_machine_s_clock_says(tmp_path: Path, clock: HandClock, skew: float):
+    async with older_copy(tmp_path, clock, skew) as (ledger, sign, discord):
+        leading = Leading(ledger, clock, Standing(clock))
+        await leading.judge([sign], discord)
+        assert leading.stand.verdict is Verdict.OLDER
+        await ledger.restorations.sign_off("Ada")
+        clock.at += 5
+        assert (await leading.judge([sign], discord + 5)).state is State.LEADS
+        newer = replace(sign, at=discord + 6, seq=99, term=9)
+        assert (await Leading(ledger, clock, Standing(clock)).judge([newer], discord + 7)).state is State.STANDS_BY
+
+
+async def test_a_sign_off_counts_however_long_the_ledger_is_waited_for_at_the_next_look(
+    tmp_path: Path, clock: HandClock
+):
+    async with older_copy(tmp_path, clock) as (ledger, sign, discord):
+        leading = Leading(ledger, clock, Standing(clock))
+        await leading.judge([sign], discord)
+        await ledger.restorations.sign_off("Ada")
+        look = asyncio.create_task(leading.judge([replace(sign, at=discord - 1)], discord))
+        await asyncio.sleep(0)
+        clock.at += 30  # the ledger is busy
+        assert (await look).state is State.LEADS
+        assert await ledger.restorations.in_force() is None
 
 
 async def test_the_dispatcher_calls_nobody_while_it_stands_by_and_goes_on_by_itself(tmp_path: Path):

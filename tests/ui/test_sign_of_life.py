@@ -133,6 +133,7 @@ async def test_an_older_copy_is_recognised_and_signed_off_only_by_a_name(tmp_pat
         first = sign_of(world, world.app)
         await settle(first)
         await first.end()
+        await world.env.advance_time(1)  # as long ago by Discord's clock, which stands still here
         async with another(world, tmp_path / "two", copy=old) as other:
             second = sign_of(world, other)
             await settle(second)
