@@ -48,6 +48,8 @@ class BatchView:
     children: tuple[Batch, ...]
     retryable: int
     """Rejected awards that no later batch has taken up."""
+    undone: Mapping[int, Counts] = field(default_factory=dict)
+    """How the batches stand that take this one back, by id: each of their awards takes back one of this batch."""
     held_back: HeldBack = NOTHING_HELD_BACK
     """What waits for awards in doubt, while no call is under way."""
     held_lane: HeldLane | None = None
@@ -267,6 +269,8 @@ class Batches:
         activity = await self._activity(batch)
         calls, seconds = await self._left(batch, counts, activity)
         waits = batch.state is BatchState.OPEN and activity.doing is Doing.NOTHING and counts.planned > 0
+        children = tuple(await self._ledger.queries.children(batch.id))
+        undos = [child.id for child in children if child.source == "undo"]
         return BatchView(
             batch=batch,
             counts=counts,
@@ -274,10 +278,11 @@ class Batches:
             activity=activity,
             calls_left=calls,
             seconds_left=seconds,
-            children=tuple(await self._ledger.queries.children(batch.id)),
+            children=children,
             retryable=await self._ledger.queries.retryable(batch.id)
             if counts.rejected and batch.source != "undo"
             else 0,
+            undone=await self._ledger.queries.counts_many(undos) if undos else {},
             held_back=await self._ledger.queries.held_back(batch.id) if waits else NOTHING_HELD_BACK,
             held_lane=await self._held_lane(batch) if waits else None,
             code=str(await self._ledger.receipts.code(batch.id)),

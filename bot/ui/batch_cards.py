@@ -59,9 +59,14 @@ def steering_buttons(view: BatchView, *, board: bool) -> Buttons:
         row.append(_button(f"Send {count(view.retryable, 'refused row')} again", "retry", batch.id))
     if board:
         row.append(_button("Details", "show", batch.id))
-    elif counts.applied and batch.source not in ("undo", TAKEN_IN) and not counts.unknown and batch_text.is_over(view):
+    elif _may_be_undone(view):
         row.append(_button("Take back…", "undo", batch.id))
     return row
+
+
+def _may_be_undone(view: BatchView) -> bool:
+    known = view.batch.source not in ("undo", TAKEN_IN) and not view.counts.unknown
+    return known and batch_text.is_over(view) and batch_text.may_be_taken_back(view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,11 +285,15 @@ def _batch_menu(views: Sequence[BatchView]) -> discord.ui.Select[Any]:
 
 
 def _batch_line(view: BatchView) -> str:
-    batch = view.batch
-    return (
-        f"- **{batch_text.title(batch)}** · {state_word(batch, view.counts)} · {count(batch.awards, 'award')} · "
-        f"{batch_text.sums(view)} · by {escape(batch.actor.name, 40)} {when(batch.recorded_at, 'R')}"
-    )
+    batch, back = view.batch, batch_text.taken_back(view)
+    said = [
+        state_word(batch, view.counts),
+        count(batch.awards, "award"),
+        batch_text.sums(view),
+        *([back] if back else []),
+    ]
+    by = f"by {escape(batch.actor.name, 40)} {when(batch.recorded_at, 'R')}"
+    return " · ".join([f"- **{batch_text.title(batch)}**", *said, by])
 
 
 def state_word(batch: Batch, counts: Counts) -> str:

@@ -252,12 +252,38 @@ def origin(batch: Batch, programme: str) -> list[str]:
 
 def children(view: BatchView) -> list[str]:
     """The batches that came of this one, and how."""
-    lines = []
-    for how, undo in (("Continued", False), ("Taken back", True)):
-        named = ", ".join(f"batch {child.id}" for child in view.children if (child.source == "undo") is undo)
-        if named:
-            lines.append(f"{how} by {named}")
+    continued = [child.id for child in view.children if child.source != "undo"]
+    lines = [f"Continued by {_named_batches(continued)}"] if continued else []
+    if back := taken_back(view):
+        lines.append(back[0].upper() + back[1:])
+    lines += [f"Batch {undo} took nothing back" for undo, counts in view.undone.items() if not _in_force(counts)]
     return lines
+
+
+def taken_back(view: BatchView) -> str | None:
+    """``taken back by batch 42``, or how much of what was paid; ``None`` where no other batch takes anything back."""
+    undos = {undo: counts for undo, counts in view.undone.items() if _in_force(counts)}
+    paid, done = view.counts.applied, sum(counts.applied for counts in undos.values())
+    going = sum(counts.unfinished for counts in undos.values())
+    doubtful = sum(counts.unknown + counts.written_off for counts in undos.values())
+    said = [f"{done:,} of {paid:,} taken back" if done < paid else "taken back"] if done else []
+    said += [f"{going:,} being taken back"] if going else []
+    said += [f"{doubtful:,} perhaps taken back"] if doubtful else []
+    return f"{', '.join(said)} by {_named_batches(list(undos))}" if undos else None
+
+
+def may_be_taken_back(view: BatchView) -> bool:
+    """Whether an undo would find anything."""
+    return view.counts.applied > sum(_in_force(counts) for counts in view.undone.values())
+
+
+def _in_force(undo: Counts) -> int:
+    """Awards that no other undo takes back, too (``ledger.undo``)."""
+    return undo.applied + undo.unfinished + undo.unknown + undo.written_off
+
+
+def _named_batches(batch_ids: Sequence[int]) -> str:
+    return ", ".join(f"batch {batch_id}" for batch_id in batch_ids)
 
 
 def recipients(first: Sequence[Award], total: int) -> str:

@@ -37,6 +37,9 @@ async def test_an_undo_takes_back_what_landed_and_says_what_it_cannot(tmp_path: 
         assert set((await world.paid()).values()) == {0}
         shown = await batch(world, world.mod, "show", batch=str(batch_id))
         assert f"Taken back by batch {batch_id + 1}" in shown.text
+        assert "Take back…" not in shown.buttons
+        listed = await batch(world, world.mod, "list")
+        assert f"paid · taken back by batch {batch_id + 1} · by mod" in listed.text
         undo = await batch(world, world.mod, "show", batch=str(batch_id + 1))
         assert f"Takes back batch {batch_id}" in undo.text
         assert "Take back…" not in undo.buttons
@@ -77,6 +80,28 @@ async def test_a_reversal_that_the_service_refuses_is_reported_and_not_tried_aga
         assert "what was refused is not simply sent again" in again.text
         rest = await batch(world, world.mod, "undo", batch=str(batch_id))
         assert label(rest) == "Take back 1 award (50 points)"
+        listed = await batch(world, world.mod, "list")
+        assert f"1 of 2 taken back by batch {batch_id + 2} · by mod" in listed.text
+        shown = await batch(world, world.mod, "show", batch=str(batch_id))
+        assert f"\n1 of 2 taken back by batch {batch_id + 2}\n" in shown.text
+        assert "Take back…" in shown.buttons
+
+
+async def test_what_was_to_be_taken_back_is_not_said_to_be_while_it_is_not(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await finished(world, [50, 30])
+        await world.setting("start_delay_seconds", 600)
+        card = await batch(world, world.mod, "undo", batch=str(batch_id))
+        await world.press(world.mod, card, label(card))
+        for where in (
+            await batch(world, world.mod, "list"),
+            await batch(world, world.mod, "show", batch=str(batch_id)),
+        ):
+            assert f"2 being taken back by batch {batch_id + 1}" in where.text
+        await batch(world, world.mod, "stop", batch=str(batch_id + 1))
+        assert "taken back" not in (await batch(world, world.mod, "list")).text
+        shown = await batch(world, world.mod, "show", batch=str(batch_id))
+        assert f"Batch {batch_id + 1} took nothing back" in shown.text and "aken back by" not in shown.text
 
 
 async def test_doubts_block_an_undo_and_a_running_batch_does_too(tmp_path: Path) -> None:
