@@ -152,6 +152,10 @@ class Batches:
                 doubts.extend(Doubt((award,), attempt, False, numbers) for award in together)
         return doubts
 
+    def look_again(self, batch_id: int) -> None:
+        """Somebody pressed what is no longer so: let whoever shows the batch look once more."""
+        self._dispatcher.show_again(batch_id)
+
     # --- steering -----------------------------------------------------------------------------------------------
 
     async def pause(self, batch_id: int, actor: Actor) -> Steered:

@@ -104,6 +104,10 @@ class Dispatcher:
         if batch_id is not None:
             self._watcher.changed(batch_id)
 
+    def show_again(self, batch_id: int) -> None:
+        """There is nothing to do, but who watches the batch may show what is no longer so."""
+        self._watcher.changed(batch_id)
+
     def stop(self) -> None:
         """Begin no new call; those in flight are awaited and recorded, the rest stays planned."""
         self._stopping = True

@@ -142,6 +142,7 @@ async def _who_ended(interaction: Interaction, view: BatchView) -> tuple[str, in
 
 async def _too_late(interaction: Interaction, view: BatchView, steered: Steered, word: str) -> None:
     """Who was first to make it so, and when."""
+    services_of(interaction).batches.look_again(view.batch.id)
     at = f"{when(steered.at, 'T')} ({when(steered.at, 'R')})"
     lines = [f"By **{escape(steered.by, 60)}**, {at}. Your press changed nothing."]
     await _receipt(interaction, view, f"Batch {view.batch.id} is already {word}", lines, Tone.PLAIN)
@@ -224,7 +225,11 @@ async def retry(interaction: Interaction, batch_id: int) -> None:
     batch = (await services.batches.view(batch_id, actor)).batch
     programme = services.programmes.get(batch.programme, currency=rules.currencies.get(batch.programme))
     limits = limits_for(interaction, rules, programme)
-    preview = await services.submitting.draft_retry(batch_id, programme, actor, limits)
+    try:
+        preview = await services.submitting.draft_retry(batch_id, programme, actor, limits)
+    except Refused:
+        services.batches.look_again(batch_id)
+        raise
     await show_draft(interaction, preview.draft.id)
 
 

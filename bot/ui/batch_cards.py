@@ -111,6 +111,7 @@ def board_card(view: BatchView, facts: BoardFacts, *, practice: bool) -> discord
         lines += batch_text.award_lines(facts.first, batch)
     else:
         lines.append(batch_text.recipients(facts.first[:5], batch.awards))
+    lines += batch_text.children(view)
     lines.append(batch_text.receipt(view))
     if facts.file_name is not None:
         lines.append(discord.ui.File(f"attachment://{facts.file_name}"))

@@ -18,12 +18,12 @@ from typing import Any, Final
 import discord
 
 from bot.clock import milliseconds
-from bot.domain.model import Batch, Counts, Pause
+from bot.domain.model import Batch, Pause
 from bot.domain.states import BatchState
 from bot.errors import BursarError, NotFound
 from bot.services.batches import BatchView
 from bot.services.bundle import Services
-from bot.services.watching import Activity, Doing
+from bot.services.watching import Doing
 from bot.ui.batch_text import is_over
 from bot.ui.board_message import EVERYWHERE, BoardMessage
 from bot.ui.permissions import joined_of
@@ -70,7 +70,8 @@ class _Due:
     recorded_at: int = 0  # Unix ms
     restarted_at: int | None = None
     shown: list[dict[str, Any]] | None = None
-    final: tuple[Counts, BatchState, Activity] | None = None
+    parent_told: bool = False
+    final: tuple[object, ...] | None = None
     """What the finished board says, so that late news that change nothing cause no edit."""
 
 
@@ -219,20 +220,31 @@ class StaffBoard:
         view = await self._services.batches.view(batch_id, EVERYWHERE)
         due.recorded_at = view.batch.recorded_at
         due.state = view.batch.state if view.batch.state in (BatchState.OPEN, BatchState.PAUSED) else None
+        final = _said_at_the_end(view) if is_over(view) else None
+        await self._tell_parent(view, due, over=final is not None)
         server = view.batch.actor.server_id
         if server is None or not self._services.servers.serves(server, joined_of(client)):
             return None
         rules = await self._services.servers.rules(server)
         if rules.staff_channel_id is None and await self._services.boards.get(batch_id) is None:
             return None if is_over(view) else NO_CHANNEL_SECONDS
-        final = (view.counts, view.batch.state, view.activity) if is_over(view) else None
         if final is not None and final == due.final:
+            await self._services.boards.close(batch_id)
             return self._seconds_to_next(view)
         message = BoardMessage(self._services, client, view, rules)
         done = await message.update(restarted_at=due.restarted_at, shown=due.shown)
         due.shown, due.final = done.components, final
         await message.alert()
         return self._seconds_to_next(view)
+
+    async def _tell_parent(self, view: BatchView, due: _Due, *, over: bool) -> None:
+        """The message of the batch that this one continues or takes back says so, and offers it no more."""
+        parent = view.batch.parent_id
+        if parent is None or (due.parent_told and not over) or await self._services.boards.get(parent) is None:
+            return
+        await self._services.boards.reopen(parent)  # a restart in between does not forget it
+        self.changed(parent)
+        due.parent_told = True
 
     def _doing(self, batch_id: int) -> Doing:
         """What is going on; calls, the waits between them and their repetitions are one thing."""
@@ -273,3 +285,8 @@ class StaffBoard:
         """Only what is at rest, the oldest first."""
         for batch_id in [one for one, due in self._due.items() if not due.told][: max(0, len(self._due) - REMEMBERED)]:
             del self._due[batch_id]
+
+
+def _said_at_the_end(view: BatchView) -> tuple[object, ...]:
+    """What decides how the message of a batch that is over looks."""
+    return view.counts, view.batch.state, view.activity, view.retryable, view.undone

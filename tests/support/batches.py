@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 
 import simcord
 
@@ -11,6 +12,7 @@ from bot.domain.model import Actor
 from bot.services.batches import BatchView
 from bot.services.rules import Limits
 from bot.services.submitting import Choice, Preview, Upload, Wish
+from bot.ui.board import StaffBoard
 from tests.support.discord import Shown, World, csv_of
 
 LOST = {"service": "drip", "path": "/transaction", "kind": "reset-after-apply"}
@@ -75,6 +77,17 @@ async def without_board() -> None:
     (task,) = [one for one in asyncio.all_tasks() if one.get_name() == "board"]
     task.cancel()
     await asyncio.wait({task})
+
+
+@contextlib.asynccontextmanager
+async def running(board: StaffBoard) -> AsyncIterator[None]:
+    """A board at work."""
+    task = asyncio.create_task(board.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 def boards(world: World, batch_id: int) -> list[Shown]:

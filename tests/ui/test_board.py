@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import gzip
 import logging
 from collections.abc import AsyncIterator
@@ -22,7 +20,7 @@ from bot.ui.board_message import ALERTED, BoardMessage
 from bot.ui.results import result_file
 from bot.ui.staff import nonce_of
 from tests.services.lane_office import MEMBERS, OTHER, OWN, lay
-from tests.support.batches import actor, alerts, board_says, record, record_file, view, without_board
+from tests.support.batches import actor, alerts, board_says, record, record_file, running, view, without_board
 from tests.support.discord import discord_world, private_channel, shown
 from tests.support.patience import eventually, until
 
@@ -371,14 +369,3 @@ def test_a_nonce_is_the_same_for_the_same_message_and_short_enough() -> None:
     assert nonce_of("board", 41, 1_785_000_000_000) == nonce_of("board", 41, 1_785_000_000_000)
     assert nonce_of("board", 41, 1_785_000_000_000) != nonce_of("board", 42, 1_785_000_000_000)
     assert len(nonce_of("board", 2**62, 2**62)) <= 25
-
-
-@contextlib.asynccontextmanager
-async def running(board: StaffBoard) -> AsyncIterator[None]:
-    """A board at work."""
-    task = asyncio.create_task(board.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
