@@ -21,7 +21,7 @@ from bot.ui.answers import from_cold, is_out_of_reach
 from bot.ui.cards import Tone, card
 from bot.ui.errors import Tree, is_lost_form
 from bot.ui.lookups import LookUps
-from bot.ui.parts import Kept
+from bot.ui.parts import Kept, Posted
 from bot.ui.people import People
 
 _log = logging.getLogger(__name__)
@@ -61,6 +61,7 @@ class BursarClient(discord.Client):
         """New at every start; forms carry it."""
         self.lookups = LookUps(services.clock)
         self.kept = Kept()
+        self.requests = Posted()
         self.people = People(services.clock)
         self.tree: Tree = Tree(
             self,

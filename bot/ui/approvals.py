@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 
 import discord
@@ -16,6 +17,7 @@ from bot.ui.answers import Interaction
 from bot.ui.cards import RULE, Line, Tone, button, card
 from bot.ui.errors import Guarded, changes_nothing
 from bot.ui.looking import Look, limits_for
+from bot.ui.parts import parts_of
 from bot.ui.permissions import actor_of, require, server_of, services_of
 from bot.ui.preview_buttons import HASH_PREFIX, custom_id
 from bot.ui.preview_card import card_title
@@ -50,7 +52,8 @@ def channel_for(interaction: Interaction, seen: Look) -> discord.TextChannel:
 async def post_request(interaction: Interaction, channel: discord.TextChannel, seen: Look, approval: Approval) -> None:
     """Ask in the staff channel. The same request asked for again is posted again: the first may be far up."""
     view = request_card(seen, approval, practice=services_of(interaction).practice)
-    await staff.post(channel, view, seen.rules, nonce=staff.nonce_of("approval", approval.id, interaction.id))
+    nonce = staff.nonce_of("approval", approval.id, interaction.id)
+    parts_of(interaction).requests.note(approval.id, await staff.post(channel, view, seen.rules, nonce=nonce))
 
 
 def request_card(seen: Look, approval: Approval, *, practice: bool) -> discord.ui.LayoutView:
@@ -99,8 +102,7 @@ async def _decide(interaction: Interaction, approval_id: int, *, approve: bool) 
     _refuse_other_request(interaction, asked)
     if asked.state is ApprovalState.ASKED and asked.expires_at <= milliseconds(services.clock.now()):
         why = f"Nobody approved or refused it by {when(asked.expires_at)}, and what it was about is kept no longer."
-        await _close(interaction, asked, rules, why)
-        return
+        return await _close(interaction, asked, rules, why)
     try:
         if approve and asked.state is ApprovalState.ASKED:
             draft = await services.submitting.draft(asked.draft_id, actor)
@@ -108,22 +110,23 @@ async def _decide(interaction: Interaction, approval_id: int, *, approve: bool) 
             await services.submitting.check_second(draft.id, actor, limits_for(interaction, rules, programme))
         decided = await services.approving.decide(approval_id, actor, approve=approve)
     except DraftGone as gone:
-        if gone.batch_id is not None:
-            raise
-        await _close(interaction, asked, rules, sentence(gone.message))
-        return
+        if gone.batch_id is None:
+            return await _close(interaction, asked, rules, sentence(gone.message))
+        why = f"It was sent as batch {gone.batch_id} without this approval."
+        view = _over_card(asked, [why], practice=services.practice, word="Sent")
+        await _replace(interaction, view, rules, asked)
+        raise
     practice = services.practice
-    if not decided.changed:
-        await answers.show(interaction, _late_card(decided.approval, practice=practice))
-        return
     await _mark(interaction, decided.approval, rules, practice=practice)
+    if not decided.changed:
+        return await answers.show(interaction, _late_card(decided.approval, practice=practice))
     approved = "Whoever prepared it can send it now, exactly as it is."
     lines = [
         approved if approve else "It cannot be sent now. Whoever prepared it can change it, and ask for approval again."
     ]
     word = "Approved" if approve else "Refused"
     view = card(word, tone=Tone.PLAIN, word="Nothing sent by this", practice=practice, lines=lines)
-    await answers.show(interaction, view)
+    return await answers.show(interaction, view)
 
 
 def _refuse_other_request(interaction: Interaction, asked: Approval) -> None:
@@ -153,24 +156,36 @@ async def _close(interaction: Interaction, asked: Approval, rules: ServerRules, 
     """There is nothing left to decide: say so, and let the request say it too."""
     practice = services_of(interaction).practice
     again = "To send it all the same, somebody prepares it anew and asks for approval again."
-    request = f"**{escape(asked.asked_by, 60)}** asked for approval: {escape(asked.why, 200)}."
-    title = f"Draft {asked.draft_id} can be approved no more"
-    view = card(title, tone=Tone.STOPPED, word="Nothing sent", practice=practice, lines=[request, why, again])
-    await _replace(interaction, view, rules, asked)
+    await _replace(interaction, _over_card(asked, [why, again], practice=practice), rules, asked)
     lines = [why, again]
     view = card("This can be approved no more", tone=Tone.PLAIN, word="Nothing sent", practice=practice, lines=lines)
     await answers.show(interaction, view)
 
 
+def _over_card(
+    asked: Approval, why: Sequence[str], *, practice: bool, word: str = "Nothing sent"
+) -> discord.ui.LayoutView:
+    """In the place of a request about which there is nothing left to decide."""
+    request = f"**{escape(asked.asked_by, 60)}** asked for approval: {escape(asked.why, 200)}."
+    replaced = asked.state is ApprovalState.REPLACED
+    title = f"Draft {asked.draft_id} " + ("has a newer request" if replaced else "can be approved no more")
+    return card(title, tone=Tone.STOPPED, word=word, practice=practice, lines=[request, *why])
+
+
 async def _mark(interaction: Interaction, approval: Approval, rules: ServerRules, *, practice: bool) -> None:
     """Let the request say what became of it."""
-    approved = approval.state is ApprovalState.APPROVED
+    if approval.state is ApprovalState.REPLACED:
+        view = _over_card(approval, ["The newer one counts."], practice=practice)
+        await _replace(interaction, view, rules, approval)
+        return
+    approved = approval.state is not ApprovalState.REFUSED
     by = escape(approval.decided_by or "", 60)
+    holds = f" · holds until {when(approval.expires_at)}" if approval.state is ApprovalState.APPROVED else ""
     lines: list[Line] = [
         f"**{by}** {'approved' if approved else 'refused'} what **{escape(approval.asked_by, 60)}** asked for: "
         f"{escape(approval.why, 200)}.",
         f"-# Draft {approval.draft_id} · content `{approval.content_hash[:HASH_PREFIX]}` · "
-        f"{when(approval.decided_at or 0)}" + (f" · holds until {when(approval.expires_at)}" if approved else ""),
+        f"{when(approval.decided_at or 0)}{holds}",
     ]
     title = f"Draft {approval.draft_id} is {'approved' if approved else 'refused'}"
     tone = Tone.DONE if approved else Tone.STOPPED
@@ -183,14 +198,15 @@ async def _mark(interaction: Interaction, approval: Approval, rules: ServerRules
 async def _replace(
     interaction: Interaction, view: discord.ui.LayoutView, rules: ServerRules, approval: Approval
 ) -> None:
-    """Put a card in the place of the request. What was decided holds whether or not that can be shown."""
-    message = interaction.message
-    if message is None:
-        return
-    try:
-        await message.edit(view=staff.fit(view, rules), allowed_mentions=staff.NO_MENTIONS)
-    except Exception as error:  # also what is not Discord's own, when the network is cut
-        _log.warning("the request %d could not be marked as over: %r", approval.id, error)
+    """Put a card in the place of the request, wherever it is known to stand. What was decided holds whether or not that
+    can be shown."""
+    pressed = [] if interaction.message is None else [interaction.message]
+    copies = {message.id: message for message in [*parts_of(interaction).requests.of(approval.id), *pressed]}
+    for message in copies.values():
+        try:
+            await message.edit(view=staff.fit(view, rules), allowed_mentions=staff.NO_MENTIONS)
+        except Exception as error:  # also what is not Discord's own, when the network is cut
+            _log.warning("the request %d could not be marked as over: %r", approval.id, error)
 
 
 class ApprovalButton(

@@ -16,7 +16,8 @@ from bot.ui.lookups import LookUps
 from bot.ui.people import People
 
 KEPT_FORMS: Final = 200
-"""Forms whose typed values are kept for another try."""
+"""Forms whose typed values are kept for another try; and requests whose copies are known."""
+KEPT_COPIES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,25 @@ class Kept:
         return self._values.get(key, Typed())
 
 
+@dataclass(slots=True)
+class Posted:
+    """Where the copies of a request stand, of a bounded number of requests, in memory only: one that is forgotten says
+    what was decided once it is pressed."""
+
+    _messages: OrderedDict[int, list[discord.Message]] = field(default_factory=OrderedDict)
+
+    def note(self, request: int, message: discord.Message) -> None:
+        """One more copy of this request."""
+        self._messages[request] = [*self.of(request), message][-KEPT_COPIES:]
+        self._messages.move_to_end(request)
+        while len(self._messages) > KEPT_FORMS:
+            self._messages.popitem(last=False)
+
+    def of(self, request: int) -> list[discord.Message]:
+        """The copies that are known."""
+        return self._messages.get(request, [])
+
+
 class Parts(Protocol):
     """The client, as far as ``bot.ui`` and the cogs may know it."""
 
@@ -56,6 +76,7 @@ class Parts(Protocol):
     run_id: str
     lookups: LookUps
     kept: Kept
+    requests: Posted
     people: People
 
     def add_dynamic_items(self, *items: type[discord.ui.DynamicItem[discord.ui.Item[Any]]]) -> None: ...

@@ -107,6 +107,80 @@ async def test_of_many_presses_one_counts(tmp_path: Path) -> None:
         assert sum("This is decided already" in one.text for one in answers) == 3
 
 
+def requests(world: World) -> list[Shown]:
+    """Every message about the first draft that can still be pressed to decide, oldest first."""
+    return [one for one in world.staff_messages() if {"Approve", "Refuse"} & {*one.buttons}]
+
+
+async def ask_twice(world: World) -> list[Shown]:
+    """The same request posted twice, as when the first is far up."""
+    await ask(world)
+    opened = await world.pick(world.mod, await batch(world, world.mod, "list"), "1")
+    await world.press(world.mod, opened, "Ask again")
+    return requests(world)
+
+
+async def test_every_copy_of_a_request_says_what_was_decided(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        first, second = await ask_twice(world)
+        await world.press(mia, first, "Refuse")
+        assert requests(world) == []
+        told = [one.text for one in world.staff_messages() if "**mia** refused what **mod** asked for" in one.text]
+        assert len(told) == 2
+        assert second.message.id in {one.message.id for one in world.staff_messages()}
+
+
+async def test_a_copy_from_before_a_restart_says_what_was_decided_once_it_is_pressed(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        first, second = await ask_twice(world)
+        await world.restart()
+        await world.press(mia, second, "Approve")
+        opened = await world.press(world.mod, decided(world), "Open the draft")
+        await world.press(world.mod, opened, "Send 8 awards")
+        await world.quiet()
+        (old,) = requests(world)
+        assert old.message.id == first.message.id
+        late = await world.press(mia, old, "Refuse")
+        assert "It was approved by **mia**" in late.text and "Your press changed nothing." in late.text
+        assert requests(world) == []
+        told = [one.text for one in world.staff_messages() if "**mia** approved what **mod** asked for" in one.text]
+        assert len(told) == 2
+
+
+async def test_a_request_that_a_newer_one_replaced_says_so_once_it_is_pressed(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        card = await ask(world)
+        form = await world.mod.click(card.message, label="Change…")
+        values = {"label": "", "reason": "something else", "duplicates": ["sum"]}
+        changed = world.answer(await world.mod.submit_modal(form, values), card)
+        await world.press(world.mod, changed, "Ask for approval")
+        old, new = requests(world)
+        late = await world.press(mia, old, "Approve")
+        assert "It was replaced by a newer request." in late.text
+        (left,) = requests(world)
+        assert left.message.id == new.message.id
+        told = next(one for one in world.staff_messages() if one.message.id == old.message.id)
+        assert "### Draft 1 has a newer request" in told.text and told.buttons == []
+        assert "### Approved" in (await world.press(mia, left, "Approve")).text
+
+
+async def test_a_request_about_what_was_sent_without_it_offers_nothing_any_more(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        await ask(world)
+        await world.setting("approve_rows", None)
+        opened = await world.pick(world.mod, await batch(world, world.mod, "list"), "1")
+        await world.press(world.mod, opened, "Send 8 awards")
+        await world.quiet()
+        late = await world.press(mia, request(world), "Approve")
+        assert "as **batch 1**" in late.text
+        over(world)
+        assert "It was sent as batch 1 without this approval." in world.staff_messages()[0].text
+
+
 async def test_what_is_refused_is_not_sent_and_can_be_asked_again(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         mia = await with_threshold(world)
