@@ -152,6 +152,15 @@ class Batches:
                 doubts.extend(Doubt((award,), attempt, False, numbers) for award in together)
         return doubts
 
+    async def why_nothing_is_sent(self, batch: Batch) -> str | None:
+        """What keeps every call of the batch back until somebody ends it, whatever the batch's own state."""
+        if restored := await self._ledger.restorations.in_force():
+            return f"This ledger was {restored.message}."
+        halt = await self._ledger.halts.in_force(batch.actor.server_id)
+        if halt is None:
+            return None
+        return f"{halt.by.name} stopped everything ({halt.reason}): nothing is sent until that is released."
+
     def look_again(self, batch_id: int) -> None:
         """Somebody pressed what is no longer so: let whoever shows the batch look once more."""
         self._dispatcher.show_again(batch_id)
@@ -303,20 +312,12 @@ class Batches:
     async def _activity(self, batch: Batch) -> Activity:
         """What the dispatcher says; before it has looked at a new batch, what the batch itself tells. A batch that was
         opened again behind an emergency stop, or in a ledger that waits to be signed off, is not under way."""
-        if batch.state is BatchState.OPEN and (why := await self._why_nothing_is_sent(batch)):
+        if batch.state is BatchState.OPEN and (why := await self.why_nothing_is_sent(batch)):
             return Activity(Doing.STANDING_BY, detail=why)
         starts_at, now = batch.starts_at / 1000, self._clock.now()
         if batch.state is BatchState.OPEN and starts_at > now and not lies_ahead(batch.recorded_at / 1000, now):
             return Activity(Doing.WAITING_TO_START, until=starts_at)
         return self._dispatcher.activity(batch.id)
-
-    async def _why_nothing_is_sent(self, batch: Batch) -> str | None:
-        if restored := await self._ledger.restorations.in_force():
-            return f"This ledger was {restored.message}."
-        halt = await self._ledger.halts.in_force(batch.actor.server_id)
-        if halt is None:
-            return None
-        return f"{halt.by.name} stopped everything ({halt.reason}): nothing is sent until that is released."
 
     async def _left(self, batch: Batch, counts: Counts, activity: Activity) -> tuple[int, float | None]:
         try:

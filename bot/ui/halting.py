@@ -10,6 +10,7 @@ import discord
 
 from bot.domain.states import BatchState
 from bot.errors import NotAllowed
+from bot.services.bundle import Services
 from bot.services.halting import REASON_MAX, Halt, Halted, Released
 from bot.services.rules import Capability
 from bot.ui import answers, staff
@@ -103,8 +104,7 @@ async def release(interaction: Interaction, reason: str) -> None:
     server = server_of(interaction)
     halt = await services.halting.in_force(server)
     released = await services.halting.release(actor, reason)
-    at_work = await services.batches.at_work()
-    opened = [one.id for one in at_work if one.state is BatchState.OPEN and one.actor.server_id in (None, server)]
+    opened = await _opened(services, server)
     practice = services.practice
     if not released.changed or halt is None:
         view = card(
@@ -119,6 +119,13 @@ async def release(interaction: Interaction, reason: str) -> None:
     view = card("The emergency stop is released", tone=Tone.PLAIN, practice=practice, lines=lines)
     await _post(interaction, view, f"release {halt.id}")
     await answers.show(interaction, view)
+
+
+async def _opened(services: Services, server: str) -> list[int]:
+    """What goes on with the release: nothing of the command line while another server is stopped."""
+    at_work = await services.batches.at_work()
+    here = [one for one in at_work if one.state is BatchState.OPEN and one.actor.server_id in (None, server)]
+    return [one.id for one in here if await services.batches.why_nothing_is_sent(one) is None]
 
 
 def _released_lines(released: Released, opened: Sequence[int]) -> list[str]:

@@ -9,7 +9,7 @@ from bot.domain.model import Actor
 from bot.domain.states import BatchState
 from bot.services.rules import Limits
 from bot.services.submitting import Choice, Wish
-from tests.support.batches import actor, alerts, batch, board_says, record, record_file, view
+from tests.support.batches import SHELL, actor, alerts, batch, board_says, record, record_file, view
 from tests.support.discord import World, discord_world
 
 SLOW = {"service": "drip", "path": "/transaction", "kind": "slow", "ms": 1500}
@@ -164,9 +164,6 @@ async def test_another_servers_batch_does_not_exist_here(tmp_path: Path) -> None
         again = await world.award(world.admin, members=world.members[0].mention, amount="10")
         assert "- a batch of another server, <t:" in again.text, "the same account, so it is asked about"
         assert f"batch {foreign}" not in again.text and "by other" not in again.text
-
-
-SHELL = Actor("cli", "operator", None)
 
 
 async def of_command_line(world: World) -> int:

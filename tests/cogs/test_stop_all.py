@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.batches import batch, board_says, decide, in_doubt, record, view
+from bot.domain.model import Actor
+from bot.domain.states import BatchState
+from tests.support.batches import SHELL, batch, board_says, decide, in_doubt, record, view
 from tests.support.discord import Shown, World, csv_of, discord_world, rows
 
 
@@ -128,3 +130,26 @@ async def test_a_reason_is_quoted_in_a_refusal_without_a_link_that_hides_where_i
         await batch(world, world.mod, "stop-all", reason="[release it](https://e.example) ||x||")
         refused = await batch(world, world.admin, "resume", batch=str(batch_id))
         assert r"([release it\]\(https://e.example) \|\|x\|\|): nothing is recorded or sent" in refused.text
+
+
+async def test_a_release_does_not_say_that_the_command_lines_batch_goes_on_while_another_server_is_stopped(
+    tmp_path: Path,
+) -> None:
+    async with discord_world(tmp_path) as world:
+        halting, elsewhere = world.app.services.halting, Actor("5", "Olga", "222222222222222222")
+        batch_id = await in_doubt(world, of=SHELL)
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        await halting.stop(elsewhere, "drill")
+        await batch(world, world.mod, "stop-all", reason="look first")
+        await decide(world, world.mod, card, "Send again: all 2", "nothing came")
+        assert (await view(world, batch_id)).batch.state is BatchState.OPEN
+        form = await world.admin.click(staff_card(world, "Everything is stopped").message, label="Release…")
+        done = world.answer(await world.admin.submit_modal(form, {"reason": "looked"}))
+        assert "New batches can be sent again." in done.text
+        assert "opened again" not in done.text
+        await world.quiet()
+        assert await world.calls() == 1
+        assert "Olga stopped everything (drill)" in (await batch(world, world.mod, "show", batch=str(batch_id))).text
+        await halting.release(elsewhere, "drill over")
+        await world.quiet()
+        assert await world.calls() == 2

@@ -15,6 +15,9 @@ from bot.services.submitting import Choice, Preview, Upload, Wish
 from bot.ui.board import StaffBoard
 from tests.support.discord import Shown, World, csv_of
 
+SHELL = Actor("cli", "operator", None)
+"""Who records batches on the command line."""
+
 LOST = {"service": "drip", "path": "/transaction", "kind": "reset-after-apply"}
 
 
@@ -32,14 +35,15 @@ async def record(
     programme: str = "drip-members",
     reason: str = "Weekly quest",
     first: int = 0,
+    of: Actor | None = None,
 ) -> int:
     """A batch with these amounts for members from ``first`` on, as ``/award`` records it. Returns its id."""
-    services = world.app.services
+    services, of = world.app.services, of or actor(world)
     wish = Wish(services.programmes.get(programme), reason=reason)
     members = [(str(member.id), amount) for member, amount in zip(world.members[first:], amounts, strict=False)]
     limits = Limits(start_delay_seconds=delay)
-    preview = await services.submitting.draft_members(members, wish, actor(world), limits)
-    return await _confirmed(world, preview, limits)
+    preview = await services.submitting.draft_members(members, wish, of, limits)
+    return await _confirmed(world, preview, limits, of)
 
 
 async def record_file(
@@ -51,15 +55,15 @@ async def record_file(
     limits = Limits(start_delay_seconds=delay)
     upload = Upload(name, csv_of(world, rows), "file")
     preview = await services.submitting.draft_file(upload, wish, actor(world), limits)
-    return await _confirmed(world, preview, limits)
+    return await _confirmed(world, preview, limits, actor(world))
 
 
-async def _confirmed(world: World, preview: Preview, limits: Limits) -> int:
+async def _confirmed(world: World, preview: Preview, limits: Limits, of: Actor) -> int:
     submitting = world.app.services.submitting
     if preview.totals.pending:
-        preview = await submitting.look_up(preview.draft.id, actor(world), limits)
+        preview = await submitting.look_up(preview.draft.id, of, limits)
     choice = Choice(preview.draft.content_hash or "", good_rows=True, again=True, matches_seen=preview.matches.mark)
-    return (await submitting.confirm(preview.draft.id, choice, actor(world), limits)).batch_id
+    return (await submitting.confirm(preview.draft.id, choice, of, limits)).batch_id
 
 
 async def batch(world: World, who: simcord.MemberActor, command: str, **options: object) -> Shown:
@@ -109,10 +113,10 @@ async def board_says(world: World, batch_id: int, words: str) -> Shown:
     return board
 
 
-async def in_doubt(world: World, programme: str = "drip-members", *, first: int = 0) -> int:
+async def in_doubt(world: World, programme: str = "drip-members", *, first: int = 0, of: Actor | None = None) -> int:
     """A batch whose only call was carried out, with the answer lost on its way."""
     await world.sandbox.faults(LOST)
-    batch_id = await record(world, [50, 30], programme=programme, first=first)
+    batch_id = await record(world, [50, 30], programme=programme, first=first, of=of)
     await world.quiet()
     await world.sandbox.faults()
     assert (await view(world, batch_id)).counts.unknown == 2
