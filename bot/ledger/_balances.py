@@ -6,11 +6,11 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from bot.clock import latest
-from bot.domain.calls import Item, Outcome, OutcomeKind
-from bot.domain.judging import CREDENTIAL_TARGET, holders_of
+from bot.domain.calls import Claim, Item, Outcome, OutcomeKind
+from bot.domain.judging import CREDENTIAL_TARGET, goes_by_credential, holders_of
 from bot.domain.model import ProviderKind
 from bot.ledger import _kinds, _rows
 
@@ -18,16 +18,27 @@ MEMBER_MAX_AGE_MS: Final = 3_600_000
 """How old a member's balance may be to count as the one before a call: members play, and others pay them. Credentials
 without an account hardly change but through awards of ours, so theirs count however old they are."""
 
+OF_NEXT: Final = (
+    " LEFT JOIN balances known ON known.holder ="  # noqa: S608 # our words
+    f" CASE WHEN ?4 AND next.target NOT GLOB '{CREDENTIAL_TARGET}*' THEN next.target ELSE next.key END"
+    " AND known.purse_id = (SELECT p.id FROM batches b JOIN purses p ON p.account = b.account"
+    " AND p.currency = b.currency WHERE b.id = ?1)"
+)
+"""Joins what is known to awards ``next`` of batch ``?1``. ``?4``: whether it pays members."""
+
 _CHANGES: Final = (OutcomeKind.APPLIED, OutcomeKind.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What a recipient had before a call."""
+class Claimable(NamedTuple):
+    """An award that may be sent next, and what the ledger has of its recipient's balance."""
 
-    balance: int
-    at: int
-    """When that was told (Unix milliseconds)."""
+    item: Item
+    row: int | None
+    """Of ``balances``, where rows stay; ``None``: none yet."""
+    balance: int | None
+    """As it was told last; ``None``: that is not known."""
+    told_at: int | None
+    """When that was (Unix milliseconds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,32 +86,13 @@ def make_room(connection: sqlite3.Connection, batch_id: int) -> None:
     )
 
 
-def befores(
-    connection: sqlite3.Connection, found: Purse | None, items: Sequence[Item], now: int, *, of_any_age: bool = False
-) -> list[Before | None]:
-    """The balances of the recipients, in the order of ``items``, as far as they are known well enough."""
-    if found is None:
-        return [None] * len(items)
-    holders = holders_of(found.kind, items)
-    known = {
-        holder: Before(balance, at)
-        for holder, balance, at in connection.execute(
-            "SELECT b.holder, b.balance, b.at FROM json_each(?) one CROSS JOIN balances b"
-            " ON b.purse_id = ? AND b.holder = one.value WHERE b.balance IS NOT NULL",
-            (json.dumps(holders), found.id),
-        )
-    }
-    return [
-        known[holder]
-        if holder in known and (of_any_age or _is_young(known[holder].at, now, by_key=holder == item.recipient.key))
-        else None
-        for holder, item in zip(holders, items, strict=True)
-    ]
-
-
-def _is_young(at: int, now: int, *, by_key: bool) -> bool:
-    """Whether a balance that was told then is believed (``bot.clock.lies_ahead``)."""
-    return at <= latest(now) and (by_key or now - at <= MEMBER_MAX_AGE_MS)
+def before(kind: ProviderKind, one: Claimable, now: int) -> int | None:
+    """The balance that counts as the one before a call that is made now (``bot.clock.lies_ahead``)."""
+    item, _, balance, told_at = one
+    if balance is None or told_at is None or told_at > latest(now):
+        return None
+    is_member = kind.traits.pays_members and not goes_by_credential(item.target)
+    return None if is_member and now - told_at > MEMBER_MAX_AGE_MS else balance
 
 
 def absent(connection: sqlite3.Connection, batch_id: int, award_ids: Sequence[int]) -> list[int]:
@@ -142,17 +134,23 @@ def newcomers_of_draft(connection: sqlite3.Connection, draft_id: int, now: int, 
     return int(count)
 
 
-def note(
-    connection: sqlite3.Connection, batch_id: int, items: Sequence[Item], outcomes: Mapping[int, Outcome], now: int
-) -> None:
+def note(connection: sqlite3.Connection, claim: Claim, outcomes: Mapping[int, Outcome], now: int) -> None:
     """What a call left its recipients with: the balance that the answer told, or nothing known."""
-    changed = [item for item in items if outcomes[item.award_id].kind in _CHANGES]
-    if not changed or (found := purse_of_batch(connection, batch_id, make=True)) is None:
+    changed = [item for item in claim.items if outcomes[item.award_id].kind in _CHANGES]
+    if not changed or (found := purse_of_batch(connection, claim.batch_id, make=True)) is None:
         return
-    holders = holders_of(found.kind, changed)
-    told = {holder: outcomes[item.award_id].balance for holder, item in zip(holders, changed, strict=True)}
-    _store(connection, found.id, told, now)
-    _unsettle_others(connection, found, changed, holders, now)
+    told = {item.award_id: outcomes[item.award_id].balance for item in changed}
+    # By its number a row is found in a third of the time.
+    in_rows = {row: told[award_id] for award_id, row in claim.balance_rows.items() if award_id in told}
+    connection.execute(
+        "UPDATE balances SET balance = told.value, at = ?1, absent = 0 FROM json_each(?2) told"
+        " WHERE balances.id = told.key",
+        (now, json.dumps(in_rows)),
+    )
+    if new := [item for item in changed if item.award_id not in claim.balance_rows]:
+        by_holder = {holder: told[item.award_id] for item, holder in zip(new, holders_of(found.kind, new), strict=True)}
+        _store(connection, found.id, by_holder, now)
+    _unsettle_others(connection, found, changed, now)
 
 
 def forget(connection: sqlite3.Connection, batch_id: int, award_ids: Sequence[int], now: int) -> None:
@@ -161,9 +159,8 @@ def forget(connection: sqlite3.Connection, batch_id: int, award_ids: Sequence[in
     if found is None:
         return
     items = items_of(connection, award_ids)
-    holders = holders_of(found.kind, items)
-    _store(connection, found.id, dict.fromkeys(holders), now)
-    _unsettle_others(connection, found, items, holders, now)
+    _store(connection, found.id, dict.fromkeys(holders_of(found.kind, items)), now)
+    _unsettle_others(connection, found, items, now)
 
 
 def remember(
@@ -221,25 +218,21 @@ def _store(connection: sqlite3.Connection, purse_id: int, told: Mapping[str, int
     )
 
 
-def _unsettle_others(
-    connection: sqlite3.Connection, found: Purse, items: Sequence[Item], holders: Sequence[str], now: int
-) -> None:
+def _unsettle_others(connection: sqlite3.Connection, found: Purse, items: Sequence[Item], now: int) -> None:
     """One balance can have two names here: a member's drip id, and a login that pays into the same account."""
-    keys: Sequence[str] = ()
-    logins = holders
+    logins = items
     if found.kind.traits.pays_members:
-        keys = [item.recipient.key for item, holder in zip(items, holders, strict=True) if holder == item.target]
-        logins = [holder for item, holder in zip(items, holders, strict=True) if holder != item.target]
-    if keys:
+        keys = [item.recipient.key for item in items if not goes_by_credential(item.target)]
+        logins = [item for item in items if goes_by_credential(item.target)]
         connection.execute(
             "UPDATE balances SET balance = NULL, at = ?1 WHERE purse_id = ?2"
             " AND holder IN (SELECT value FROM json_each(?3))",
             (now, found.id, json.dumps(keys)),
         )
-    if logins:
+    known = connection.execute("SELECT 1 FROM members WHERE account = ? LIMIT 1", (found.account,)).fetchone()
+    if logins and known is not None:
         connection.execute(
-            "UPDATE balances SET balance = NULL, at = ?1 WHERE EXISTS (SELECT 1 FROM members WHERE account = ?4)"
-            " AND purse_id = ?2 AND holder IN"
+            "UPDATE balances SET balance = NULL, at = ?1 WHERE purse_id = ?2 AND holder IN"
             " (SELECT m.drip_id FROM json_each(?3) one CROSS JOIN members m ON m.account = ?4 AND m.key = one.value)",
-            (now, found.id, json.dumps(logins), found.account),
+            (now, found.id, json.dumps([item.recipient.key for item in logins]), found.account),
         )

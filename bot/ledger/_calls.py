@@ -6,17 +6,18 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from bot.clock import latest
 from bot.domain.calls import Beside, Claim, Item, NoLane, Outcome, OutcomeKind, Verdict
 from bot.domain.judging import goes_by_credential
 from bot.domain.lanes import START_WITHIN, Landing, Passage, Plan
-from bot.domain.model import Pause
+from bot.domain.model import Pause, ProviderKind
 from bot.domain.probing import Leg
 from bot.errors import AlreadyRecorded
 from bot.ledger import _balances, _evidence, _lanes, _once, _outcomes, _rows, _seals, events, halts, restorations
+from bot.ledger._balances import Claimable
 from bot.ledger._lanes import FreeAt
 from bot.ledger.events import EventKind, Moved
 
@@ -39,18 +40,20 @@ _IN_DOUBT: Final = (
     " OR EXISTS (SELECT 1 FROM awards u JOIN batches v ON v.id = u.batch_id"
     " WHERE u.state = 'unknown' AND u.target = a.target AND v.account = ?2))"
 )
-# Recipients of calls under way, which are few: each call is judged by evidence that no other call of ours touches.
+# Recipients of calls under way, which are few: each call is judged by evidence that no other call of ours touches. No
+# lot names a recipient twice, so a batch that never had a second one need not be compared with itself.
 _UNDER_WAY: Final = (
     "WITH under_way AS MATERIALIZED (SELECT x.key, x.target FROM attempts t JOIN batches v ON v.id = t.batch_id"
     " CROSS JOIN json_each(t.awards) one CROSS JOIN awards x ON x.id = one.value AND x.attempt_id = t.id"
-    " AND x.state = 'sending' WHERE t.state = 'open' AND v.account = ?2) "
+    " AND x.state = 'sending' WHERE t.state = 'open' AND v.account = ?2 AND NOT (v.id = ?1 AND v.last_lot = 0)) "
 )
 _IS_UNDER_WAY: Final = "a.key IN (SELECT key FROM under_way) OR a.target IN (SELECT target FROM under_way)"
 # One row for all of them: between any two rows SQLite's caller gives the interpreter away, and has to wait for it.
 _CLAIMABLE: Final = (
-    f"{_UNDER_WAY}SELECT json_group_array(json_array(next.lot, {_rows.ITEM.replace('a.', 'next.')})) FROM"  # noqa: S608 # our words
-    f" (SELECT a.lot, {_rows.ITEM} FROM awards a WHERE a.batch_id = ?1 AND a.state = 'planned'"
-    f" AND NOT ({_IS_UNDER_WAY}) AND NOT ({_IN_DOUBT}) ORDER BY a.lot, a.id LIMIT ?3) next"
+    f"{_UNDER_WAY}SELECT json_group_array(json_array(next.lot, known.id, known.balance, known.at,"  # noqa: S608 # our words
+    f" {_rows.ITEM.replace('a.', 'next.')})) FROM"
+    f" (SELECT a.lot, a.key, {_rows.ITEM} FROM awards a WHERE a.batch_id = ?1 AND a.state = 'planned'"
+    f" AND NOT ({_IS_UNDER_WAY}) AND NOT ({_IN_DOUBT}) ORDER BY a.lot, a.id LIMIT ?3) next{_balances.OF_NEXT}"
 )
 _WAITS_FOR_CALL: Final = (
     f"{_UNDER_WAY}SELECT 1 FROM awards a WHERE a.batch_id = ?1 AND a.state = 'planned' AND ({_IS_UNDER_WAY}) LIMIT 1"  # noqa: S608 # our words
@@ -83,17 +86,19 @@ def claim(
     if batch is None:
         return None
     kind, account = batch
-    items = claimable(connection, batch_id, kind, account, plan.awards_per_call)
-    if not items:
+    found = claimable(connection, batch_id, kind, account, plan.awards_per_call)
+    if not found:
         # Told by this transaction: a call that ends after it is heard of after it, too.
         waits = connection.execute(_WAITS_FOR_CALL, (batch_id, account)).fetchone() is not None
         return Beside() if waits else None
+    items = tuple(one.item for one in found)
     passage = _passage(connection, items, plan, free_at, passed)
     if isinstance(passage, NoLane):
         return passage
     body = build(items, token, () if passage is None else passage.legs)
-    expectation = _evidence.expectation(connection, batch_id, kind, account, items, passage, now)
-    claimed = _begin(connection, _Intent(batch_id, token, items, body, expectation, passage), now)
+    expectation = _evidence.expectation(connection, batch_id, kind, account, found, passage, now)
+    rows = {one.item.award_id: one.row for one in found if one.row is not None}
+    claimed = _begin(connection, _Intent(batch_id, token, items, body, expectation, passage, rows), now)
     if passage is not None:
         _lanes.take(connection, passage, claimed.attempt_id, now / 1000 + START_WITHIN + plan.linger)
     events.append(connection, now, EventKind.CALL_BEGUN, batch_id=batch_id, attempt_id=claimed.attempt_id)
@@ -133,6 +138,7 @@ class _Intent:
     body: bytes
     expectation: str | None
     passage: Passage | None = None
+    balance_rows: Mapping[int, int] = field(default_factory=dict)
 
 
 def _begin(connection: sqlite3.Connection, call: _Intent, now: int) -> Claim:
@@ -154,7 +160,7 @@ def _begin(connection: sqlite3.Connection, call: _Intent, now: int) -> Claim:
     )
     if claimed != len(call.items):
         raise AssertionError(f"{claimed} of {len(call.items)} awards were claimed")
-    return Claim(attempt_id, call.batch_id, call.token, call.items, call.body, call.passage)
+    return Claim(attempt_id, call.batch_id, call.token, call.items, call.body, call.passage, call.balance_rows)
 
 
 def _passage(
@@ -167,18 +173,21 @@ def _passage(
     return _lanes.pick(connection, plan.lanes, free_at, passed)
 
 
-def claimable(connection: sqlite3.Connection, batch_id: int, kind: str, account: str, limit: int) -> tuple[Item, ...]:
-    """What the next call of the batch would carry."""
-    (rows,) = connection.execute(_CLAIMABLE, (batch_id, account, limit)).fetchone()
+def claimable(connection: sqlite3.Connection, batch_id: int, kind: str, account: str, limit: int) -> list[Claimable]:
+    """What the next call of the batch would carry, with what is known of its recipients."""
+    pays_members = ProviderKind(kind).traits.pays_members
+    (rows,) = connection.execute(_CLAIMABLE, (batch_id, account, limit, pays_members)).fetchone()
     found: list[list[Any]] = json.loads(rows)
     # The lowest lot only, and whatever else happens: one target once, because answers are matched by target.
-    by_target: dict[str, Item] = {}
-    for lot, *row in found:
+    by_target: dict[str, Claimable] = {}
+    for lot, row_id, balance, told_at, *row in found:
         if lot == found[0][0]:
-            item = _rows.item(tuple(row))
-            by_target.setdefault(item.target, item)
-    items = tuple(by_target.values())
-    return _once.named(connection, batch_id, items[:1]) if found and _once.is_once(kind, found[0][0]) else items
+            item = _rows.item(row)
+            by_target.setdefault(item.target, Claimable(item, row_id, balance, told_at))
+    if found and _once.is_once(kind, found[0][0]):
+        first = next(iter(by_target.values()))
+        return [first._replace(item=_once.named(connection, batch_id, [first.item])[0])]
+    return list(by_target.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +219,7 @@ def record(
     if landing is not None:
         _lanes.land(connection, landing, claim.attempt_id)
     moved = _outcomes.store(connection, claim.attempt_id, ending.outcomes, now)
-    _balances.note(connection, claim.batch_id, claim.items, ending.outcomes, now)
+    _balances.note(connection, claim, ending.outcomes, now)
     lots = set_apart(connection, claim.batch_id, ending.apart)
     if any(outcome.kind is OutcomeKind.NOT_SENT for outcome in ending.outcomes.values()):
         moved += _outcomes.settle_planned(connection, claim.batch_id, now).moved

@@ -14,6 +14,7 @@ from bot.domain.lanes import START_WITHIN, LaneKind, Passage
 from bot.domain.model import ProviderKind
 from bot.domain.promises import REASONS_WHOLE
 from bot.ledger import _balances, _kinds, _lanes, _once, _rows, restorations
+from bot.ledger._balances import Claimable
 
 # Nothing can be read for a batch that is paused because of its key, currency or settings.
 CAN_BE_READ: Final = (
@@ -47,21 +48,21 @@ def expectation(
     batch_id: int,
     kind: str,
     account: str,
-    items: Sequence[Item],
+    found: Sequence[Claimable],
     passage: Passage | None,
     now: int,
 ) -> str | None:
     """What is known before a call, as JSON for its attempt; ``None``: nothing. ``kind``, ``account``: the batch's."""
-    if ProviderKind(kind).traits.lists_payments:
+    of = ProviderKind(kind)
+    if of.traits.lists_payments:
         row = connection.execute("SELECT transaction_id FROM marks WHERE account = ?", (account,)).fetchone()
         return None if row is None else json.dumps({"mark": row[0]})
-    purse = _balances.purse_of_batch(connection, batch_id, make=False)
-    before = _balances.befores(connection, purse, items, now)
+    before = [_balances.before(of, one, now) for one in found]
     known: dict[str, object] = {}
-    if told := [was.at for was in before if was is not None]:
-        known["before"] = [None if was is None else was.balance for was in before]
+    if told := [one.told_at or 0 for one, was in zip(found, before, strict=True) if was is not None]:
+        known["before"] = before
         known["since"] = min(told)
-    nothing = [item.award_id for item, was in zip(items, before, strict=True) if was is not None and was.balance == 0]
+    nothing = [one.item.award_id for one, was in zip(found, before, strict=True) if was == 0]
     if nothing and (nobody := _balances.absent(connection, batch_id, nothing)):
         known["absent"] = nobody
     if passage is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bot.domain.calls import Item
@@ -98,7 +98,7 @@ def award(row: Row) -> Award:
     )
 
 
-def item(row: Row) -> Item:
+def item(row: Sequence[Any]) -> Item:
     """From the columns ``ITEM``."""
     id_, type_, value, source, target, amount, reason = row
     return Item(id_, Recipient(_TYPES[type_], value, source), target, amount, reason)

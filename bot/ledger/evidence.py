@@ -12,7 +12,7 @@ from typing import Final
 from bot.clock import Clock, milliseconds
 from bot.domain.calls import Item
 from bot.domain.judging import Doubted, Judgements, Numbers
-from bot.domain.model import Recipient
+from bot.domain.model import ProviderKind, Recipient
 from bot.ledger import _balances, _calls, _evidence, _judgements, _tempering, restorations
 from bot.ledger._evidence import Waiting
 from bot.ledger._judgements import Settled
@@ -63,11 +63,10 @@ class Evidence:
             if few is not None and not 0 < _balances.newcomers(connection, batch_id, limit, few + 1) <= few:
                 return Upcoming((), frozenset())
             kind, account = connection.execute("SELECT kind, account FROM batches WHERE id = ?", (batch_id,)).fetchone()
-            items = _calls.claimable(connection, batch_id, kind, account, limit)
-            purse = _balances.purse_of_batch(connection, batch_id, make=False)
-            before = _balances.befores(connection, purse, items, now)
-            known = (item.award_id for item, was in zip(items, before, strict=True) if was is not None)
-            return Upcoming(items, frozenset(known))
+            found = _calls.claimable(connection, batch_id, kind, account, limit)
+            of = ProviderKind(kind)
+            known = (one.item.award_id for one in found if _balances.before(of, one, now) is not None)
+            return Upcoming(tuple(one.item for one in found), frozenset(known))
 
         return await self._database.read(look)
 
@@ -118,14 +117,11 @@ class Evidence:
     async def planned_balances(self, batch_id: int, limit: int) -> Sequence[tuple[Item, int]]:
         """Planned awards of a batch with what their recipients had when that was last told, however long ago: of the
         ones that come next those whose amounts differ, as far as there are such."""
-        now = self._now()
 
         def look(connection: sqlite3.Connection) -> list[tuple[Item, int]]:
             kind, account = connection.execute("SELECT kind, account FROM batches WHERE id = ?", (batch_id,)).fetchone()
-            items = _calls.claimable(connection, batch_id, kind, account, 10 * limit)
-            purse = _balances.purse_of_batch(connection, batch_id, make=False)
-            before = _balances.befores(connection, purse, items, now, of_any_age=True)
-            known = [(item, was.balance) for item, was in zip(items, before, strict=True) if was is not None]
+            found = _calls.claimable(connection, batch_id, kind, account, 10 * limit)
+            known = [(one.item, one.balance) for one in found if one.balance is not None]
             seen: Counter[int] = Counter()
             turns = []
             for item, _ in known:
