@@ -24,7 +24,7 @@ from bot.ui.permissions import actor_of, may, may_award_self, programme_title, r
 from bot.ui.preview_card import Frame, Step, preview_card
 from bot.ui.preview_facts import UNRESOLVED_SHOWN
 from bot.ui.results import REQUEST_MAX
-from bot.ui.staff import find_channel
+from bot.ui.staff import UNTIL_THEN, find_channel
 from bot.ui.waiting import wait_at_most
 
 BALANCE_SECONDS: Final = 5.0
@@ -149,7 +149,7 @@ def staff_place(interaction: Interaction, rules: ServerRules) -> tuple[str | Non
     try:
         channel = find_channel(interaction.client, str(interaction.guild_id), rules.staff_channel_id)
     except BursarError as error:
-        return None, f"{error.message} Sending works; follow it with `/batch show`. {error.hint or ''}".strip()
+        return None, f"{error.message} {UNTIL_THEN} `/batch show` tells how it stands. {error.hint or ''}".strip()
     return f"<#{channel.id}>", ""
 
 

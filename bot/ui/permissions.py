@@ -96,6 +96,12 @@ def role_ids(interaction: discord.Interaction[Any]) -> frozenset[str]:
     return frozenset(str(role.id) for role in interaction.user.roles if not role.is_default())
 
 
+def roles_there(interaction: discord.Interaction[Any]) -> frozenset[str] | None:
+    """The roles that the server has; ``None`` where Discord does not show them at the moment."""
+    guild = interaction.guild
+    return None if guild is None or guild.unavailable else frozenset(str(role.id) for role in guild.roles)
+
+
 def may(interaction: discord.Interaction[Any], rules: ServerRules, capability: Capability) -> bool:
     """Whether the rules allow it to who asks; the place is not judged here (``require`` does both)."""
     if is_administrator(interaction):
@@ -123,9 +129,13 @@ async def require(interaction: discord.Interaction[Any], capability: Capability)
     rules = await services_of(interaction).servers.rules(server_id)
     if may(interaction, rules, capability):
         return rules
-    roles = sorted({role for source in GRANTED_BY[capability] for role in rules.roles.get(source, frozenset())})
-    if roles:
-        cause = f"That takes one of the roles {', '.join(f'<@&{role}>' for role in roles)}."
+    roles = {role for source in GRANTED_BY[capability] for role in rules.roles.get(source, frozenset())}
+    there = roles_there(interaction)
+    held = roles if there is None else roles & there
+    if held:
+        cause = f"That takes one of the roles {', '.join(f'<@&{role}>' for role in sorted(held))}."
+    elif roles:
+        cause = "The roles that could were deleted: until others are chosen, only administrators may."
     else:
         cause = "No role may do that yet, only administrators."
     raise NotAllowed(

@@ -62,7 +62,8 @@ SHOWN_LIMITS: Final = (
 )
 
 PROGRAMMES_ROOM: Final = 1800
-"""Characters about the programmes: a card has 4,000, and everything that can be set has to stay on it."""
+"""Characters about the programmes and what is wrong: a card has 4,000, and everything that can be set has to stay on
+it."""
 DONE_ROOM: Final = 500
 """Characters about what was just changed."""
 PROMISE_LEAST: Final = 500
@@ -95,6 +96,18 @@ class ProgrammeLine:
     """What is known of its service, and what it cannot promise."""
 
 
+@dataclass(frozen=True, slots=True)
+class There:
+    """Roles and text channels that the server has; ``None`` where Discord does not show them at the moment. Menus name
+    no others: what was chosen may have been deleted since, and Discord refuses a card for less."""
+
+    roles: frozenset[str] | None = None
+    channels: frozenset[str] | None = None
+
+
+EVERYTHING: Final = There()
+
+
 def settings_card(
     server: str,
     rules: ServerRules,
@@ -104,10 +117,14 @@ def settings_card(
     practice: bool,
     done: str | None = None,
     halt: Halt | None = None,
+    there: There = EVERYTHING,
 ) -> discord.ui.LayoutView:
     """``channel_problem``: why nothing can be posted in the staff channel now. ``done``: what was just changed.
-    ``halt``: the emergency stop in force."""
-    missing = _missing(rules, channel_problem)
+    ``halt``: the emergency stop in force. ``there``: what the server still has of what was chosen."""
+    missing = _missing(rules, channel_problem, there)
+    found = {key: _found(roles_of(rules, key), there) for key in ROLE_LISTS}
+    gone = {key: _gone(roles_of(rules, key), found[key]) for key in ROLE_LISTS}
+    room = PROGRAMMES_ROOM - sum(map(len, [*missing, *gone.values()]))
     # One text with what is wrong, without a line between: all of the card together is as much as Discord takes.
     lines: list[Line] = [f"✓ {_short(done)}"] if done else []
     lines += [] if halt is None else [halt_line(halt)]
@@ -115,18 +132,18 @@ def settings_card(
     lines += [
         RULE,
         "**Staff channel** · progress, results and every change here are posted in it",
-        discord.ui.ActionRow(_channel_menu(rules)),
+        discord.ui.ActionRow(_channel_menu(rules, there)),
         *([PLAIN_NOTE] if rules.plain_cards else []),
         "**Default programme** · where points go when a command names none",
         discord.ui.ActionRow(_programme_menu(rules, programmes)),
-        *_programme_lines(programmes),
+        *_programme_lines(programmes, room),
         RULE,
     ]
     for key, name in ROLE_LISTS.items():
-        lines += [f"**{name}**{_note(key)}", discord.ui.ActionRow(_role_menu(key, roles_of(rules, key)))]
+        lines += [f"**{name}**{_note(key)}{gone[key]}", discord.ui.ActionRow(_role_menu(key, found[key]))]
     lines += [RULE, *_limit_lines(rules)]
     tone = Tone.ATTENTION if missing else Tone.PLAIN
-    more = [] if _told_whole(programmes) else [[button(PROMISES_LABEL, "settings:promises:0:open")]]
+    more = [] if _told_whole(programmes, room) else [[button(PROMISES_LABEL, "settings:promises:0:open")]]
     return card(
         f"Settings of {escape(server, 60)}",
         tone=tone,
@@ -176,13 +193,13 @@ def _short(done: str) -> str:
     return done if len(done) <= DONE_ROOM else done[:DONE_ROOM].rsplit(" ", 1)[0] + " …"
 
 
-def _missing(rules: ServerRules, channel_problem: str | None) -> list[str]:
+def _missing(rules: ServerRules, channel_problem: str | None, there: There) -> list[str]:
     problems = []
     if rules.staff_channel_id is None:
         problems.append("No staff channel: nobody sees progress, results and alerts.")
     elif channel_problem is not None:
         problems.append(channel_problem)
-    if not any(rules.roles.values()):
+    if not any(_found(held, there) for held in rules.roles.values()):
         problems.append("No role may do anything yet, only administrators.")
     return problems
 
@@ -198,10 +215,25 @@ def _note(key: str) -> str:
     return ""
 
 
-def _programme_lines(programmes: Sequence[ProgrammeLine]) -> list[Line]:
+def _found(roles: frozenset[str], there: There) -> frozenset[str]:
+    return roles if there.roles is None else roles & there.roles
+
+
+def _gone(roles: frozenset[str], found: frozenset[str]) -> str:
+    """What there is to say about the chosen roles that were deleted in Discord."""
+    gone = len(roles) - len(found)
+    if not gone:
+        return ""
+    if not found:
+        its = "Its role was" if gone == 1 else f"Its {gone} roles were"
+        return f"\n-# ⚠ {its} deleted: no role gives this until another is chosen."
+    return f"\n-# ⚠ {gone} of its roles {'was' if gone == 1 else 'were'} deleted, which nobody has any more."
+
+
+def _programme_lines(programmes: Sequence[ProgrammeLine], room: int) -> list[Line]:
     """What is known of each, as far as that leaves room for what can be set."""
     lines: list[Line] = []
-    room, promised = PROGRAMMES_ROOM, _promised(programmes)
+    promised = _promised(programmes, room)
     for told, one in enumerate(programmes):
         about = _about(one, promised)
         room -= sum(len(line) for line in about)
@@ -214,17 +246,17 @@ def _programme_lines(programmes: Sequence[ProgrammeLine]) -> list[Line]:
     return lines
 
 
-def _promised(programmes: Sequence[ProgrammeLine]) -> int:
+def _promised(programmes: Sequence[ProgrammeLine], room: int) -> int:
     """Characters that each has for its promise."""
-    return max(PROMISE_LEAST, PROGRAMMES_ROOM // max(1, len(programmes)) - TITLE_ROOM)
+    return max(PROMISE_LEAST, room // max(1, len(programmes)) - TITLE_ROOM)
 
 
-def _told_whole(programmes: Sequence[ProgrammeLine]) -> bool:
+def _told_whole(programmes: Sequence[ProgrammeLine], room: int) -> bool:
     """Whether nothing about any programme is cut off or left out."""
-    promised = _promised(programmes)
+    promised = _promised(programmes, room)
     short = any(len(one.promise or "") > promised or len(one.unusable or "") > UNUSABLE_ROOM for one in programmes)
     about = sum(len(line) for one in programmes for line in _about(one, promised))
-    return not short and about <= PROGRAMMES_ROOM
+    return not short and about <= room
 
 
 def _about(one: ProgrammeLine, promised: int) -> list[str]:
@@ -256,15 +288,16 @@ def _role_menu(key: str, roles: frozenset[str]) -> discord.ui.RoleSelect[Any]:
     )
 
 
-def _channel_menu(rules: ServerRules) -> discord.ui.ChannelSelect[Any]:
-    chosen = [] if rules.staff_channel_id is None else [int(rules.staff_channel_id)]
+def _channel_menu(rules: ServerRules, there: There) -> discord.ui.ChannelSelect[Any]:
+    now = rules.staff_channel_id
+    found = now is not None and (there.channels is None or now in there.channels)
     return discord.ui.ChannelSelect(
         custom_id="settings:channel",
         channel_types=[discord.ChannelType.text],
-        placeholder="None: choose a private channel",
+        placeholder="None: choose a private channel" if now is None else "Choose another private channel",
         min_values=0,
         max_values=1,
-        default_values=[discord.SelectDefaultValue.from_channel(discord.Object(one)) for one in chosen],
+        default_values=[discord.SelectDefaultValue.from_channel(discord.Object(int(now)))] if now and found else [],
     )
 
 

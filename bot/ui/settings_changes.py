@@ -17,8 +17,18 @@ from bot.services.rules import ROWS_MAX, START_DELAY_MAX_SECONDS, ServerRules
 from bot.ui import answers, staff
 from bot.ui.answers import Interaction
 from bot.ui.cards import Tone, card
-from bot.ui.permissions import actor_of, programme_title, require_settings, server_of, services_of
-from bot.ui.settings_card import NAMES, ROLE_LISTS, SELF, ProgrammeLine, roles_of, roles_said, said, settings_card
+from bot.ui.permissions import actor_of, programme_title, require_settings, roles_there, server_of, services_of
+from bot.ui.settings_card import (
+    NAMES,
+    ROLE_LISTS,
+    SELF,
+    ProgrammeLine,
+    There,
+    roles_of,
+    roles_said,
+    said,
+    settings_card,
+)
 from bot.ui.text import escape, plain
 
 _log = logging.getLogger(__name__)
@@ -45,8 +55,14 @@ async def show_settings(interaction: Interaction, *, done: str | None = None) ->
         practice=services.practice,
         done=done,
         halt=await services.halting.in_force(server_of(interaction)),
+        there=_there(interaction.guild, roles_there(interaction)),
     )
     await answers.show(interaction, view)
+
+
+def _there(guild: discord.Guild, roles: frozenset[str] | None) -> There:
+    texts = [channel for channel in guild.channels if channel.type is discord.ChannelType.text]
+    return There() if roles is None else There(roles, frozenset(str(channel.id) for channel in texts))
 
 
 def channel_problem(interaction: Interaction, rules: ServerRules) -> str | None:
@@ -56,7 +72,7 @@ def channel_problem(interaction: Interaction, rules: ServerRules) -> str | None:
     try:
         staff.find_channel(interaction.client, server_of(interaction), rules.staff_channel_id)
     except staff.StaffChannelError as error:
-        return error.message
+        return f"{error.message} {staff.UNTIL_THEN}"
     return None
 
 

@@ -20,6 +20,12 @@ NEEDED: Final = {
 }
 """What the bot has to be allowed in the staff channel, by discord.py's name and by the client's."""
 
+UNTIL_THEN: Final = (
+    "Until that is put right or another is chosen, nothing is posted, and soon nothing may be sent either: there Bursar"
+    " sees whether another machine is at work."
+)
+"""What follows from a staff channel that was chosen and cannot be used."""
+
 NO_MENTIONS: Final = discord.AllowedMentions.none()
 
 

@@ -10,8 +10,10 @@ import simcord
 
 from bot.services.rules import Capability, ServerRules
 from bot.ui.settings_card import PROMISES_LABEL
+from bot.ui.staff import UNTIL_THEN
 from bot.ui.text import escape
-from tests.support.discord import Shown, World, discord_world
+from tests.support.discord import Shown, World, csv_of, discord_world
+from tests.support.discord import rows as rows_of
 
 GAMEBALL = {"API_KEY": "key", "SECRET_KEY": "secret", "AMOUNT_UNIT": "points"}
 
@@ -325,3 +327,51 @@ async def test_a_currency_of_no_programme_or_of_no_change_is_not_told_as_a_chang
             )
             assert said in got.text
         assert world.staff_messages() == []
+
+
+def texts(card: Shown) -> list[str]:
+    """The card's texts, one by one."""
+    return [part["content"] for part in card.parts if part["type"] == 10]
+
+
+def chosen(card: Shown, menu: str) -> list[str]:
+    """What one of the card's menus has chosen beforehand."""
+    (found,) = [one for one in card.menus if one["custom_id"] == f"settings:{menu}"]
+    return [str(one["id"]) for one in found.get("default_values") or ()]
+
+
+async def test_a_role_that_was_deleted_is_named_as_gone_and_is_no_default(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        helpers = world.guild.create_role("Helpers")
+        await world.env.settle()
+        both, one = sorted([str(world.role.id), str(helpers.id)]), [str(helpers.id)]
+        await world.setting("roles", {"award": both, "bulk": one, "manage": one})
+        await world.setting("self_award_roles", one)
+        world.env.backend.delete_role(world.guild.id, helpers.id)
+        await world.env.settle()
+        card = await settings(world)
+        assert chosen(card, "roles:award") == [str(world.role.id)]
+        assert chosen(card, "roles:bulk") == chosen(card, "roles:self") == []
+        who_may_award, who_may_bulk = (
+            next(text for text in texts(card) if name in text) for name in ("(`/award`)", "(`/bulk`)")
+        )
+        assert "⚠ 1 of its roles was deleted, which nobody has any more" in who_may_award
+        assert "⚠ Its role was deleted: no role gives this until another is chosen" in who_may_bulk
+        told = await world.bulk(world.mod, file=("week.csv", b"discord_id,amount"))
+        assert "The roles that could were deleted: until others are chosen, only administrators may." in told.text
+        await choose(world, card, "roles:award", world.role)
+        assert (await rules(world)).roles[Capability.AWARD] == {str(world.role.id)}
+        await world.setting("roles", {"award": one})
+        assert "No role may do anything yet, only administrators." in (await settings(world)).text
+
+
+async def test_a_staff_channel_that_was_deleted_is_named_as_gone_and_is_no_default(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        assert chosen(await settings(world), "channel") == [str(world.staff.id)]
+        world.env.backend.delete_channel(world.staff.id)
+        await world.env.settle()
+        card = await settings(world)
+        assert chosen(card, "channel") == []
+        assert f"⚠ The staff channel is gone. {UNTIL_THEN}" in card.text
+        told = await world.bulk(world.mod, file=("week.csv", csv_of(world, rows_of(world, 5))))
+        assert UNTIL_THEN in told.text and "Sending works" not in told.text

@@ -10,8 +10,17 @@ from bot.domain.model import Actor, ProviderKind
 from bot.domain.promises import _MEANINGS, Known, promise
 from bot.ledger.halts import Halt
 from bot.services.rules import Capability, ServerRules
-from bot.ui.settings_card import PROMISES_LABEL, ROLE_LISTS, UNUSABLE_ROOM, ProgrammeLine, roles_said, settings_card
+from bot.ui.settings_card import (
+    PROMISES_LABEL,
+    ROLE_LISTS,
+    UNUSABLE_ROOM,
+    ProgrammeLine,
+    There,
+    roles_said,
+    settings_card,
+)
 from bot.ui.settings_promises import PromisesButton, pages_of, promises_card
+from bot.ui.staff import UNTIL_THEN
 from tests.support.specification import refusable_card
 
 DAY = 86_400_000
@@ -84,12 +93,18 @@ def test_the_settings_have_room_for_everything_at_once() -> None:
 
 def test_however_much_was_changed_every_menu_has_its_name() -> None:
     roles = [str(10**18 + number) for number in range(50)]
-    rules = ServerRules(plain_cards=True, roles={one: frozenset(roles[:25]) for one in Capability})
+    rules = ServerRules(
+        staff_channel_id="7", plain_cards=True, roles={one: frozenset(roles[:25]) for one in Capability}
+    )
     done = f"Changed: **Who may award**: {roles_said(roles[:25])} → {roles_said(roles[25:])}"
     stopped = Halt(1, "1", 1, Actor("2", "*" * 32, "1"), "*" * 200)
     told = lines(*(longest(kind) for kind in ProviderKind))
-    card = settings_card("*" * 100, rules, told, channel_problem="x" * 250, practice=True, done=done, halt=stopped)
-    assert all(name in text_of(card) for name in ROLE_LISTS.values())
+    problem, nothing = f"{'x' * 200} {UNTIL_THEN}", There(frozenset(), frozenset())
+    for there in (There(), nothing):
+        card = settings_card(
+            *("*" * 100, rules, told), channel_problem=problem, practice=True, done=done, halt=stopped, there=there
+        )
+        assert all(name in text_of(card) for name in ROLE_LISTS.values())
 
 
 def test_every_promise_and_limitation_stands_whole_on_some_page() -> None:
