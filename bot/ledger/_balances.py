@@ -48,18 +48,20 @@ class Purse:
     id: int
     account: str
     kind: ProviderKind
+    has_members: bool
+    """Whether members of the account are known, whose drip ids are further names of the same balances."""
 
 
-def purse_of_batch(connection: sqlite3.Connection, batch_id: int, *, make: bool) -> Purse | None:
-    """The batch's currency at its account; ``None`` for Gameball, and unless ``make`` where nothing is known yet."""
-    kind, account, currency, purse_id = connection.execute(
-        "SELECT b.kind, b.account, b.currency, p.id FROM batches b"
-        " LEFT JOIN purses p ON p.account = b.account AND p.currency = b.currency WHERE b.id = ?",
+def purse_of_batch(connection: sqlite3.Connection, batch_id: int) -> Purse | None:
+    """The batch's currency at its account; ``None`` for Gameball."""
+    kind, account, currency, purse_id, has_members = connection.execute(
+        "SELECT b.kind, b.account, b.currency, p.id, EXISTS (SELECT 1 FROM members m WHERE m.account = b.account)"
+        " FROM batches b LEFT JOIN purses p ON p.account = b.account AND p.currency = b.currency WHERE b.id = ?",
         (batch_id,),
     ).fetchone()
-    if purse_id is None and make and currency is not None:
+    if purse_id is None and currency is not None:
         purse_id = _purse(connection, account, currency)
-    return None if purse_id is None else Purse(purse_id, account, ProviderKind(kind))
+    return None if purse_id is None else Purse(purse_id, account, ProviderKind(kind), bool(has_members))
 
 
 def _purse(connection: sqlite3.Connection, account: str, currency: str) -> int:
@@ -75,7 +77,7 @@ def make_room(connection: sqlite3.Connection, batch_id: int) -> None:
     Recipients come in no order that an index knows. Told one by one they would change a page of the index each, a
     hundred for a call; with their rows in the order of the calls a call changes one or two.
     """
-    found = purse_of_batch(connection, batch_id, make=True)
+    found = purse_of_batch(connection, batch_id)
     if found is None:
         return
     connection.execute(
@@ -137,7 +139,7 @@ def newcomers_of_draft(connection: sqlite3.Connection, draft_id: int, now: int, 
 def note(connection: sqlite3.Connection, claim: Claim, outcomes: Mapping[int, Outcome], now: int) -> None:
     """What a call left its recipients with: the balance that the answer told, or nothing known."""
     changed = [item for item in claim.items if outcomes[item.award_id].kind in _CHANGES]
-    if not changed or (found := purse_of_batch(connection, claim.batch_id, make=True)) is None:
+    if not changed or (found := purse_of_batch(connection, claim.batch_id)) is None:
         return
     told = {item.award_id: outcomes[item.award_id].balance for item in changed}
     # By its number a row is found in a third of the time.
@@ -155,7 +157,7 @@ def note(connection: sqlite3.Connection, claim: Claim, outcomes: Mapping[int, Ou
 
 def forget(connection: sqlite3.Connection, batch_id: int, award_ids: Sequence[int], now: int) -> None:
     """Awards went out and nothing is known of them: neither are the balances of their recipients."""
-    found = purse_of_batch(connection, batch_id, make=True)
+    found = purse_of_batch(connection, batch_id)
     if found is None:
         return
     items = items_of(connection, award_ids)
@@ -229,8 +231,7 @@ def _unsettle_others(connection: sqlite3.Connection, found: Purse, items: Sequen
             " AND holder IN (SELECT value FROM json_each(?3))",
             (now, found.id, json.dumps(keys)),
         )
-    known = connection.execute("SELECT 1 FROM members WHERE account = ? LIMIT 1", (found.account,)).fetchone()
-    if logins and known is not None:
+    if logins and found.has_members:
         connection.execute(
             "UPDATE balances SET balance = NULL, at = ?1 WHERE purse_id = ?2 AND holder IN"
             " (SELECT m.drip_id FROM json_each(?3) one CROSS JOIN members m ON m.account = ?4 AND m.key = one.value)",

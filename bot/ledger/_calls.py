@@ -145,11 +145,12 @@ def _begin(connection: sqlite3.Connection, call: _Intent, now: int) -> Claim:
     """Write the intent: the attempt, and its awards on their way. The caller adds the entry in the history."""
     award_ids = json.dumps([item.award_id for item in call.items])
     body_sha256 = hashlib.sha256(call.body).hexdigest()
-    (attempt_id,) = connection.execute(
+    attempt_id = connection.execute(
         "INSERT INTO attempts (batch_id, state, claimed_at, token, awards, body_sha256, expectation)"
-        " VALUES (?, 'open', ?, ?, ?, ?, ?) RETURNING id",
+        " VALUES (?, 'open', ?, ?, ?, ?, ?)",
         (call.batch_id, now, call.token, award_ids, body_sha256, call.expectation),
-    ).fetchone()
+    ).lastrowid
+    assert attempt_id is not None  # after an insert
     claimed = sum(
         connection.execute(
             "UPDATE awards SET state = 'sending', attempts = attempts + 1, attempt_id = ?, detail = NULL,"
@@ -181,9 +182,10 @@ def claimable(connection: sqlite3.Connection, batch_id: int, kind: str, account:
     # The lowest lot only, and whatever else happens: one target once, because answers are matched by target.
     by_target: dict[str, Claimable] = {}
     for lot, row_id, balance, told_at, *row in found:
-        if lot == found[0][0]:
-            item = _rows.item(row)
-            by_target.setdefault(item.target, Claimable(item, row_id, balance, told_at))
+        if lot != found[0][0]:
+            break
+        item = _rows.item(row)
+        by_target.setdefault(item.target, Claimable(item, row_id, balance, told_at))
     if found and _once.is_once(kind, found[0][0]):
         first = next(iter(by_target.values()))
         return [first._replace(item=_once.named(connection, batch_id, [first.item])[0])]

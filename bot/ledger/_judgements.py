@@ -148,7 +148,7 @@ def _remember(
 ) -> None:
     if currency is None:
         return
-    found = _balances.purse_of_batch(connection, doubted.batch_id, make=True)
+    found = _balances.purse_of_batch(connection, doubted.batch_id)
     assert found is not None  # a batch with a currency has a purse
     readings = {
         holder_of(found.kind, item): balance
