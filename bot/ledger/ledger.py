@@ -125,12 +125,22 @@ class Ledger:
         Raises ``LedgerError`` where there is none, or when it has to be migrated first.
         """
         path = await asyncio.to_thread(_existing, path)
-        if await _missing(path, steps):
+        missing = await _missing(path, steps)
+        if missing and missing[0].version == 1:
+            raise _unmade(path)
+        if missing:
             raise LedgerError(
                 f"the ledger {path} was written by an older version of Bursar and is not yet brought up to date",
                 hint="Start the bot once with this version: it keeps a copy and migrates the ledger.",
             )
-        return cls(await Database.open(path, writable=False), clock)
+        database = await Database.open(path, writable=False)
+        try:
+            if await database.read(_holds_nothing):
+                raise _unmade(path)
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database, clock)
 
     async def close(self) -> None:
         """Finish what is under way, close the connections, give the lock back. Can be called again."""
@@ -200,6 +210,20 @@ def no_ledger(path: Path) -> LedgerError:
     )
 
 
+def _holds_nothing(connection: sqlite3.Connection) -> bool:
+    """Tables without a ledger in them. One whose own row alone is missing was altered, and `verify` says so."""
+    tables = ("ledger", "events", "batches")
+    return not any(connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)  # noqa: S608
+
+
+def _unmade(path: Path) -> LedgerError:
+    """A process was killed while it made the ledger, or somebody made an empty file, or emptied one."""
+    return LedgerError(
+        f"the ledger {path} is empty: whatever began to make it did not finish",
+        hint="If there were batches in it, restore a copy; else start Bursar (`run`, `bulk` or `resume`) once.",
+    )
+
+
 def _refuse_strangers(path: Path) -> None:
     if path.is_dir():
         raise LedgerError(f"{path} is a directory, not a ledger", hint="Set BURSAR_DATABASE to a file.")
@@ -209,7 +233,9 @@ def _refuse_strangers(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise LedgerError(f"the ledger {path} cannot be read: {error.strerror}") from error
+        raise LedgerError(
+            f"the ledger {path} cannot be read: {error.strerror}", hint="Give Bursar the right to read it."
+        ) from error
     if header not in (b"", _HEADER):
         raise LedgerError(
             f"{path} is not a ledger of Bursar; it was left as it is", hint="Set BURSAR_DATABASE to another file."

@@ -8,12 +8,13 @@ import signal
 import sqlite3
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from bot.errors import LedgerError, LedgerLocked
-from bot.ledger import _connection, copying
+from bot.ledger import _connection, copying, migrations, verifying
 from bot.ledger._lock import DriverLock, lock_path
 from bot.ledger.ledger import Ledger
 from tests.ledger.making import ADA, HandClock, batch_of, content, names, next_call, put, query, states
@@ -209,8 +210,36 @@ async def test_reading_needs_a_ledger(path: Path, clock: HandClock):
 
 async def test_reading_an_empty_file_asks_for_a_first_start(path: Path, clock: HandClock):
     put(path, b"")
-    with pytest.raises(LedgerError, match="not yet brought up to date"):
+    with pytest.raises(LedgerError, match="is empty") as refused:
         await Ledger.read(path, clock)
+    assert "resume" in (refused.value.hint or "")
+
+
+async def test_a_ledger_whose_making_was_cut_off_is_not_called_altered(path: Path, clock: HandClock):
+    with closing(sqlite3.connect(path, isolation_level=None)) as maker:
+        migrations.apply(maker, migrations.packaged(), 1)
+    with pytest.raises(LedgerError, match="is empty"):
+        await Ledger.read(path, clock)
+
+    ledger = await Ledger.open(path, clock)
+    await ledger.close()
+    again = await Ledger.read(path, clock)
+    assert not await again.queries.is_practice()
+    await again.close()
+
+
+async def test_a_ledger_that_lost_only_its_own_row_is_still_read(path: Path, clock: HandClock):
+    ledger = await Ledger.open(path, clock)
+    await ledger.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as forger:
+        for trigger in forger.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            forger.execute(f"DROP TRIGGER {trigger[0]}")
+        forger.execute("PRAGMA foreign_keys = OFF")
+        forger.execute("DELETE FROM ledger")
+    reader = await Ledger.read(path, clock)
+    found = await reader.database.read(verifying.examine)
+    await reader.close()
+    assert found.bad is not None
 
 
 async def test_a_directory_that_does_not_exist_is_named(tmp_path: Path, clock: HandClock):
