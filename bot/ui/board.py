@@ -70,6 +70,8 @@ class _Due:
     recorded_at: int = 0  # Unix ms
     restarted_at: int | None = None
     shown: list[dict[str, Any]] | None = None
+    refused: bool = False
+    """Whether Discord did not take what was to be shown last: that was said, and is not sent again."""
     parent_told: bool = False
     final: tuple[object, ...] | None = None
     """What the finished board says, so that late news that change nothing cause no edit."""
@@ -234,6 +236,9 @@ class StaffBoard:
         message = BoardMessage(self._services, client, view, rules)
         done = await message.update(restarted_at=due.restarted_at, shown=due.shown)
         due.shown, due.final = done.components, final
+        if done.refused is not None and not due.refused:
+            _log.warning("the staff channel's message of batch %d is not taken by Discord: %s", batch_id, done.refused)
+        due.refused = done.refused is not None
         await message.alert()
         return self._seconds_to_next(view)
 

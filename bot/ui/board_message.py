@@ -19,8 +19,8 @@ from bot.services.rules import ServerRules
 from bot.ui import batch_text
 from bot.ui.batch_cards import LISTED_AWARDS, BoardFacts, alert_card, board_card
 from bot.ui.permissions import programme_title
-from bot.ui.results import ResultFile, result_file
-from bot.ui.staff import NO_MENTIONS, StaffChannelError, find_channel, fit, nonce_of, post
+from bot.ui.results import ResultFile, result_file, untaken
+from bot.ui.staff import NO_MENTIONS, StaffChannelError, find_channel, fit, is_refused_for_good, nonce_of, post
 from bot.ui.text import escape
 
 EVERYWHERE: Final = Actor("bursar", "Bursar", None)
@@ -47,9 +47,9 @@ NEXT_STEPS: Final = {
 class Shown:
     """What stands in the channel now."""
 
-    view: BatchView
     components: list[dict[str, Any]]
-    over: bool
+    refused: discord.HTTPException | None = None
+    """It does not: Discord does not take it, and would not the next time."""
 
 
 class BoardMessage:
@@ -62,16 +62,18 @@ class BoardMessage:
         self._batch = view.batch
         self._rules = rules
 
-    async def update(self, *, restarted_at: int | None, shown: list[dict[str, Any]] | None) -> Shown:
+    async def update(
+        self, *, restarted_at: int | None, shown: list[dict[str, Any]] | None, attach: bool = True
+    ) -> Shown:
         """Bring the message up to date: posted when it is new or was deleted, left alone when it says the same already.
 
-        A batch that is over gets its totals and result file, and its board is closed. Raises ``StaffChannelError`` and
-        what discord.py raises.
+        A batch that is over gets its totals and result file, and its board is closed; where Discord does not take the
+        file, the totals alone. Raises ``StaffChannelError`` and what discord.py raises that may pass.
         """
         board, fresh = await self._board()
         channel, board = await self._channel(board)
         over = batch_text.is_over(self._view)
-        result = await self._result(channel) if over and self._has_file() else ResultFile(None, None)
+        result = await self._result(channel, attach) if over and self._has_file() else ResultFile(None, None)
         facts = await self._facts(restarted_at, result)
         card = fit(board_card(self._view, facts, practice=self._services.practice), self._rules)
         card.stop()  # its buttons are found by their ids; nothing is to be remembered for this message
@@ -79,10 +81,17 @@ class BoardMessage:
         if board.message_id is None or components != shown:
             if board.closed:
                 await self._services.boards.reopen(self._batch.id)
-            await self._put(channel, board, card, result, fresh=fresh)
+            try:
+                await self._put(channel, board, card, result, fresh=fresh)
+            except discord.HTTPException as error:
+                if not is_refused_for_good(error):
+                    raise
+                if result.file is not None:
+                    return await self.update(restarted_at=restarted_at, shown=None, attach=False)
+                return Shown(components, error)
         if over:
             await self._services.boards.close(self._batch.id)
-        return Shown(self._view, components, over)
+        return Shown(components)
 
     async def alert(self) -> None:
         """Tell the staff about a pause that no person asked for: once for each pause, in a message of its own."""
@@ -143,7 +152,9 @@ class BoardMessage:
         """A small ``/award`` names every award on the card itself."""
         return self._batch.source != "award" or self._batch.awards > LISTED_AWARDS
 
-    async def _result(self, channel: discord.TextChannel) -> ResultFile:
+    async def _result(self, channel: discord.TextChannel, attach: bool) -> ResultFile:
+        if not attach:
+            return untaken(self._batch.id)
         pieces = self._services.batches.result_file(self._batch.id, EVERYWHERE)
         return await result_file(pieces, self._batch.id, channel.guild.filesize_limit)
 

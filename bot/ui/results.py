@@ -56,5 +56,13 @@ async def result_file(pieces: AsyncIterator[bytes], batch_id: int, limit: int) -
         packed.seek(0)
         note = f"The result has {size / 1e6:.1f} MB, more than Discord takes here, so it is compressed (gzip)."
         return ResultFile(discord.File(packed, f"{name}.gz"), note)
-    elsewhere = f"The operator gets it with `bursar export --batch {batch_id}`."
-    return ResultFile(None, f"The result has {size / 1e6:.1f} MB, too much for Discord. {elsewhere}")
+    return ResultFile(None, f"The result has {size / 1e6:.1f} MB, too much for Discord. {_elsewhere(batch_id)}")
+
+
+def untaken(batch_id: int) -> ResultFile:
+    """In the place of one that Discord refused, whatever it says of what it takes."""
+    return ResultFile(None, f"Discord did not take the result file. {_elsewhere(batch_id)}")
+
+
+def _elsewhere(batch_id: int) -> str:
+    return f"The operator gets it with `bursar export --batch {batch_id}`."

@@ -30,7 +30,7 @@ from bot.services.rules import ServerRules
 from bot.services.tasks import first_of
 from bot.ui.permissions import joined_of
 from bot.ui.sign_cards import sign_card, unlisted_card
-from bot.ui.staff import NO_MENTIONS, find_channel, is_framed, nonce_of, post, texts_of
+from bot.ui.staff import NO_MENTIONS, TOO_MANY_EDITS, find_channel, is_framed, nonce_of, post, texts_of
 
 _log = logging.getLogger(__name__)
 
@@ -296,7 +296,7 @@ class SignOfLife:
 
 _POST_ANEW: Final = (
     10008,  # unknown message: somebody deleted it
-    30046,  # too many edits of a message that is older than an hour
+    TOO_MANY_EDITS,
 )
 
 

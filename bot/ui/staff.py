@@ -26,6 +26,11 @@ UNTIL_THEN: Final = (
 )
 """What follows from a staff channel that was chosen and cannot be used."""
 
+TOO_LARGE: Final = 413
+BAD_REQUEST: Final = 400
+TOO_MANY_EDITS: Final = 30046
+"""Discord's code for one edit more than it takes of a message that is older than an hour."""
+
 NO_MENTIONS: Final = discord.AllowedMentions.none()
 
 
@@ -85,6 +90,11 @@ def fit(view: discord.ui.LayoutView, rules: ServerRules) -> discord.ui.LayoutVie
     """A card as it can stand in the staff channel: Discord was seen to fail (500) whenever a message with a container
     was to be listed (discord-api-docs issue 8611), and without a list no sign of life is found."""
     return unframed(view) if rules.plain_cards else view
+
+
+def is_refused_for_good(error: discord.HTTPException) -> bool:
+    """Whether Discord would refuse the same message once more: it is what was sent that it does not take."""
+    return error.status == TOO_LARGE or (error.status == BAD_REQUEST and error.code != TOO_MANY_EDITS)
 
 
 def is_framed(message: discord.Message) -> bool:
