@@ -148,7 +148,9 @@ def _judge(content: Content, options: ReadingOptions, duplicates: Duplicates, ac
     ending = reading.finish()
     refused = reading.refusal or ending.refusal
     if refused is not None:
-        return Verdict(options.unit, reading.sha256, reading.facts, refused, (), (), ending.warnings)
+        # Of a file that is too big only the beginning was read, so nothing can be said of the file's hash.
+        sha256 = None if content.size > options.max_bytes else reading.sha256
+        return Verdict(options.unit, sha256, reading.facts, refused, (), (), ending.warnings)
     rows, found, notices = _duplicates_judged(rows, duplicates, options)
     problems = sorted([*problems, *found], key=lambda problem: problem.line)
     return Verdict(options.unit, reading.sha256, reading.facts, None, rows, problems, (*ending.warnings, *notices))

@@ -132,6 +132,13 @@ async def test_a_file_above_the_limits_is_2(tmp_path: Path):
     assert (await check(tmp_path, "p.csv", BURSAR_MAX_ROWS="3")).status == 0
 
 
+async def test_no_hash_is_told_of_a_file_of_which_only_the_beginning_was_read(tmp_path: Path):
+    payout(tmp_path / "p.csv", 3)
+    whole = hashlib.sha256((tmp_path / "p.csv").read_bytes()).hexdigest()
+    assert (await check(tmp_path, "p.csv", BURSAR_MAX_FILE_BYTES="20")).json["sha256"] is None
+    assert (await check(tmp_path, "p.csv", BURSAR_MAX_ROWS="2")).json["sha256"] == whole
+
+
 async def test_without_a_programme_amounts_are_whole_points_and_every_recipient_is_taken(tmp_path: Path):
     write_csv(tmp_path / "a.csv", "email,amount", "ada@example.org,1.5")
     assert (await check(tmp_path, "a.csv")).json["problems"][0]["column"] == "amount"
