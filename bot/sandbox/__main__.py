@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
@@ -20,13 +21,17 @@ from bot.sandbox import seeding, snapshot, switches
 from bot.sandbox.control import application
 from bot.sandbox.world import World
 
+_LAST_PORT: Final = 65535
+
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bot.sandbox",
         description="Loopback stand-ins for Drip Rewards and Gameball. Prints one JSON line with addresses and keys.",
     )
-    parser.add_argument("--port", type=int, default=0, help="Drip here, Gameball one up, control two up; 0 = any free")
+    parser.add_argument(
+        "--port", type=_port, default=0, help="Drip here, Gameball one up, control two up; 0 = any free"
+    )
     parser.add_argument("--drip-plan", choices=("free", "pro", "enterprise", "unlimited"), default="free")
     parser.add_argument("--gameball-rate", choices=("documented", "unlimited"), default="documented")
     parser.add_argument("--gameball-contract", choices=("a", "b", "both"), default="b", help="status contract")
@@ -40,6 +45,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--die-with-parent", action="store_true", help="stop at the end of standard input")
     return parser.parse_args(arguments)
+
+
+def _port(text: str) -> int:
+    """One that has two more behind it."""
+    port = int(text)
+    if not 0 <= port <= _LAST_PORT - 2:
+        raise argparse.ArgumentTypeError(f"a port is from 0 to {_LAST_PORT - 2}, not {port}")
+    return port
 
 
 def _world(options: argparse.Namespace) -> World:

@@ -108,7 +108,11 @@ class _Control:
 
     async def calls(self, request: web.Request) -> web.Response:
         """The log of requests; ``?service=`` and ``?after=<id>`` narrow it."""
-        service, after = request.query.get("service"), int(request.query.get("after", "0"))
+        service, text = request.query.get("service"), request.query.get("after", "0")
+        try:
+            after = int(text)
+        except ValueError as error:
+            return _wrong(error)
         entries = (one for one in self._world.calls.entries if one.id > after and service in (None, one.service))
         return web.json_response([asdict(one) for one in entries])
 
@@ -122,8 +126,8 @@ class _Control:
 
     async def change_switches(self, request: web.Request) -> web.Response:
         """``{"drip": {...}, "gameball": {...}}``; the answer has all of them."""
-        document = await request.json()
         try:
+            document = await request.json()
             if not isinstance(document, dict) or set(document) - {"drip", "gameball"}:
                 raise ValueError("switches are an object with drip and gameball")
             switches.change(self._world.realm.switches, document.get("drip", {}))
@@ -160,7 +164,12 @@ class _Control:
 
     async def reset(self, request: web.Request) -> web.Response:
         """Empty the world; with ``{"switches": true}`` the switches are again as at the start."""
-        document = await request.json() if request.can_read_body else {}
+        try:
+            document = await request.json() if request.can_read_body else {}
+            if not isinstance(document, dict):
+                raise ValueError("a reset takes an object with switches")
+        except ValueError as error:
+            return _wrong(error)
         self._world.reset()
         if document.get("switches"):
             switches.change(self._world.realm.switches, self._world.defaults["drip"])

@@ -178,11 +178,14 @@ def _match(given: Any) -> Match:
     for name, kind in _TYPES.items():
         if not isinstance(given.get(name), kind | None):
             raise ValueError(f"{name} of a match cannot be {given[name]!r}")
+    numbers = [nth] if isinstance(nth, int) else nth
+    if not all(isinstance(one, int) for one in numbers):
+        raise ValueError(f"nth of a match cannot be {nth!r}")
     return Match(
         service=given.get("service"),
         path=given.get("path", ""),
         method=given.get("method"),
-        nth=frozenset([nth] if isinstance(nth, int) else nth),
+        nth=frozenset(numbers),
         every=every,
         probability=given.get("probability"),
         count=given.get("count"),

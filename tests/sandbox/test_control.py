@@ -74,6 +74,28 @@ async def test_a_seed_with_a_mistake_is_refused(sandbox: Sandbox, document: dict
         await sandbox.seed(**document)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/switches", b"{"),
+        ("POST", "/switches", b'{"bank": {}}'),
+        ("POST", "/faults", b"{"),
+        ("POST", "/seed", b"{"),
+        ("POST", "/outside", b""),
+        ("POST", "/reset", b"{"),
+        ("POST", "/reset", b"[1]"),
+        ("GET", "/calls?after=x", None),
+        ("GET", "/books/applied", None),
+    ],
+)
+async def test_what_makes_no_sense_is_answered_with_what_is_wrong(
+    sandbox: Sandbox, method: str, path: str, body: bytes | None
+) -> None:
+    async with sandbox.session.request(method, sandbox.control_url + path, data=body) as answer:
+        assert answer.status == 400
+        assert (await answer.json())["error"]
+
+
 async def test_further_currencies_can_be_made_and_are_gone_after_a_reset(drip: Client, sandbox: Sandbox) -> None:
     (token,) = (await sandbox.seed(discord_ids=[ADA], currencies=[{"name": "Token"}]))["currencies"]
     item = {"type": "discord-id", "value": ADA, "amount": 1, "realmPointId": token}

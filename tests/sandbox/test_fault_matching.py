@@ -114,6 +114,7 @@ async def test_under_a_campaign_of_everything_the_books_know_what_each_call_did(
         ({"script": [{"match": {"every": 0}, "kind": "503"}]}, "every is a whole number"),
         ({"script": [{"path": 5, "kind": "503"}]}, "path of a match cannot be 5"),
         ({"script": [{"nth": "2", "kind": "503"}]}, "nth of a match cannot be '2'"),
+        ({"script": [{"nth": [1, "2"], "kind": "503"}]}, "nth of a match cannot be [1, '2']"),
         ({"script": [{"match": {"path": "x"}, "kind": "refuse-before"}]}, "meets connections"),
         ({"script": ["503"]}, "a rule is an object"),
         ({"campaign": {"kinds": ["503"]}}, "a campaign is an object with rate"),

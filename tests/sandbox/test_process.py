@@ -56,6 +56,15 @@ async def test_it_writes_settings_that_lead_to_it_and_overwrites_none(tmp_path: 
     assert file.read_text() == before
 
 
+@pytest.mark.parametrize("port", ["-1", "65534", "99999"])
+async def test_a_port_that_has_no_two_behind_it_is_wrong_usage(port: str) -> None:
+    arguments = [sys.executable, "-m", "bot.sandbox", "--port", port]
+    process = await asyncio.create_subprocess_exec(*arguments, cwd=ROOT, stderr=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(PATIENCE):
+        _, said = await process.communicate()
+    assert (process.returncode, b"a port is from 0 to 65533" in said) == (2, True)
+
+
 async def test_the_same_seed_is_the_same_world_and_another_seed_another() -> None:
     worlds = []
     for seed in (5, 5, 6):
