@@ -62,6 +62,7 @@ class BursarClient(discord.Client):
         self.lookups = LookUps(services.clock)
         self.kept = Kept()
         self.requests = Posted()
+        self.halts = Posted()
         self.people = People(services.clock)
         self.tree: Tree = Tree(
             self,

@@ -24,6 +24,10 @@ from bot.ui.text import count, escape, when
 _log = logging.getLogger(__name__)
 
 SHOWN_BATCHES: Final = 15
+SIGN: Final = "⛔"
+"""How the line about a stop begins."""
+RELEASED: Final = "Released"
+"""How the line about its end does."""
 
 
 def stop_button() -> discord.ui.Button[Any]:
@@ -38,7 +42,7 @@ def release_button() -> discord.ui.Button[Any]:
 
 def halt_line(halt: Halt) -> str:
     """Who stopped everything, when and why."""
-    return f"⛔ **{escape(halt.by.name, 60)}** stopped everything {when(halt.at, 'R')}: {escape(halt.reason, 200)}"
+    return f"{SIGN} **{escape(halt.by.name, 60)}** stopped everything {when(halt.at, 'R')}: {escape(halt.reason, 200)}"
 
 
 # --- stop -----------------------------------------------------------------------------------------------------------
@@ -57,12 +61,11 @@ async def stop_all(interaction: Interaction, reason: str) -> None:
         await answers.show(interaction, view)
         return
     rows = [[release_button()]]
-    posted = await _post(
-        interaction,
-        card("Everything is stopped", tone=Tone.STOPPED, word="", practice=practice, lines=lines, rows=rows),
-        halted.halt.id,
-    )
-    if not posted:
+    view = card("Everything is stopped", tone=Tone.STOPPED, word="", practice=practice, lines=lines, rows=rows)
+    posted = await _post(interaction, view, halted.halt.id)
+    if posted is not None:
+        parts_of(interaction).halts.note(halted.halt.id, posted)
+    else:
         lines.append("-# The staff channel could not be told.")
     view = card("Everything is stopped", tone=Tone.STOPPED, word="", practice=practice, lines=lines, rows=rows)
     await answers.show(interaction, view)
@@ -103,22 +106,57 @@ async def release(interaction: Interaction, reason: str) -> None:
     services, actor = services_of(interaction), actor_of(interaction)
     server = server_of(interaction)
     halt = await services.halting.in_force(server)
+    if halt is None or not _is_about(interaction, halt):
+        return await _too_late(interaction, halt)
     released = await services.halting.release(actor, reason)
-    opened = await _opened(services, server)
-    practice = services.practice
-    if not released.changed or halt is None:
-        view = card(
-            "Nothing is stopped", tone=Tone.PLAIN, word="Your press changed nothing", practice=practice, lines=[]
-        )
-        await answers.show(interaction, view)
-        return
-    lines = [
-        f"By **{escape(actor.name, 60)}**: {escape(' '.join(reason.split()), 200)}",
-        *_released_lines(released, opened),
-    ]
-    view = card("The emergency stop is released", tone=Tone.PLAIN, practice=practice, lines=lines)
+    if not released.changed:
+        return await _too_late(interaction, None)
+    said = f"{escape(actor.name, 60)}**: {escape(' '.join(reason.split()), 200)}"
+    await _mark_over(interaction, [halt_line(halt), f"{RELEASED} by **{said}"], parts_of(interaction).halts.of(halt.id))
+    lines = [f"By **{said}", *_released_lines(released, await _opened(services, server))]
+    view = card("The emergency stop is released", tone=Tone.PLAIN, practice=services.practice, lines=lines)
     await _post(interaction, view, f"release {halt.id}")
+    return await answers.show(interaction, view)
+
+
+def _is_about(interaction: Interaction, halt: Halt) -> bool:
+    """Whether the card that was pressed shows this stop, and none that is over."""
+    texts = _pressed_texts(interaction)
+    return not texts or any(halt_line(halt) in text for text in texts)
+
+
+def _pressed_texts(interaction: Interaction) -> list[str]:
+    return [] if interaction.message is None else staff.texts_of(interaction.message)
+
+
+async def _too_late(interaction: Interaction, halt: Halt | None) -> None:
+    """The card shows a stop that is over, and says so from now on. ``halt``: the one in force."""
+    lines = [line for text in _pressed_texts(interaction) for line in text.splitlines()]
+    said = [line for line in lines if line.startswith((SIGN, RELEASED))]
+    if not any(line.startswith(RELEASED) for line in said):
+        said.append(f"{RELEASED}.")
+    await _mark_over(interaction, said, [])
+    word, practice = "Your press changed nothing", services_of(interaction).practice
+    if halt is None:
+        view = card("Nothing is stopped", tone=Tone.PLAIN, word=word, practice=practice, lines=[])
+    else:
+        title, rows = "This card is about an earlier stop", [[release_button()]]
+        view = card(title, tone=Tone.PLAIN, word=word, practice=practice, lines=[halt_line(halt)], rows=rows)
     await answers.show(interaction, view)
+
+
+async def _mark_over(interaction: Interaction, lines: Sequence[str], copies: Sequence[discord.Message]) -> None:
+    """Let the staff channel's card of a stop, wherever it is known to stand, say that it is over."""
+    pressed = interaction.message
+    here = [] if pressed is None or pressed.flags.ephemeral else [pressed]
+    services = services_of(interaction)
+    rules = await services.servers.rules(server_of(interaction))
+    view = card("Everything was stopped", tone=Tone.PLAIN, word="", practice=services.practice, lines=lines)
+    for message in {one.id: one for one in [*copies, *here]}.values():
+        try:
+            await message.edit(view=staff.fit(view, rules), allowed_mentions=staff.NO_MENTIONS)
+        except Exception as error:  # also what is not Discord's own, when the network is cut
+            _log.warning("the card of an emergency stop could not be marked as over: %r", error)
 
 
 async def _opened(services: Services, server: str) -> list[int]:
@@ -155,19 +193,18 @@ def _listed(batches: Sequence[int]) -> str:
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
-async def _post(interaction: Interaction, view: discord.ui.LayoutView, what: object) -> bool:
-    """Tell the staff channel; whether it was told. The stop itself never waits for that."""
+async def _post(interaction: Interaction, view: discord.ui.LayoutView, what: object) -> discord.Message | None:
+    """Tell the staff channel; ``None`` where it was not told. The stop itself never waits for that."""
     services, server = services_of(interaction), server_of(interaction)
     rules = await services.servers.rules(server)
     if rules.staff_channel_id is None:
-        return False
+        return None
     try:
         channel = staff.find_channel(interaction.client, server, rules.staff_channel_id)
-        await staff.post(channel, view, rules, nonce=staff.nonce_of("halt", server, what))
+        return await staff.post(channel, view, rules, nonce=staff.nonce_of("halt", server, what))
     except Exception as error:  # also what is not Discord's own, when the network is cut
         _log.warning("the staff channel could not be told of the emergency stop: %r", error)
-        return False
-    return True
+        return None
 
 
 # --- buttons and forms ----------------------------------------------------------------------------------------------
@@ -205,6 +242,11 @@ class HaltButton(
             await _require_stop(interaction)
         else:
             _require_administrator(interaction)
+            halt = await services_of(interaction).halting.in_force(server_of(interaction))
+            if halt is None or not _is_about(interaction, halt):
+                await answers.think(interaction)
+                await _too_late(interaction, halt)
+                return
         await interaction.response.send_modal(ReasonForm(interaction, self.match["verb"]))
 
 

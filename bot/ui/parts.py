@@ -50,21 +50,21 @@ class Kept:
 
 @dataclass(slots=True)
 class Posted:
-    """Where the copies of a request stand, of a bounded number of requests, in memory only: one that is forgotten says
-    what was decided once it is pressed."""
+    """Where the cards about something that will be over stand in the staff channel, of a bounded number of such things,
+    in memory only: one that is forgotten says that it is over once it is pressed."""
 
     _messages: OrderedDict[int, list[discord.Message]] = field(default_factory=OrderedDict)
 
-    def note(self, request: int, message: discord.Message) -> None:
-        """One more copy of this request."""
-        self._messages[request] = [*self.of(request), message][-KEPT_COPIES:]
-        self._messages.move_to_end(request)
+    def note(self, about: int, message: discord.Message) -> None:
+        """One more card about this."""
+        self._messages[about] = [*self.of(about), message][-KEPT_COPIES:]
+        self._messages.move_to_end(about)
         while len(self._messages) > KEPT_FORMS:
             self._messages.popitem(last=False)
 
-    def of(self, request: int) -> list[discord.Message]:
-        """The copies that are known."""
-        return self._messages.get(request, [])
+    def of(self, about: int) -> list[discord.Message]:
+        """The cards that are known."""
+        return self._messages.get(about, [])
 
 
 class Parts(Protocol):
@@ -77,6 +77,7 @@ class Parts(Protocol):
     lookups: LookUps
     kept: Kept
     requests: Posted
+    halts: Posted
     people: People
 
     def add_dynamic_items(self, *items: type[discord.ui.DynamicItem[discord.ui.Item[Any]]]) -> None: ...

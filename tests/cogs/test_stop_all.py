@@ -153,3 +153,42 @@ async def test_a_release_does_not_say_that_the_command_lines_batch_goes_on_while
         await halting.release(elsewhere, "drill over")
         await world.quiet()
         assert await world.calls() == 2
+
+
+async def release_by_settings(world: World) -> None:
+    """As an administrator does who does not look for the staff channel's card."""
+    card = world.answer(await world.admin.slash(world.general, "settings show"))
+    form = await world.admin.click(card.message, label="Release…")
+    world.answer(await world.admin.submit_modal(form, {"reason": "looked"}))
+
+
+async def test_the_card_of_a_stop_says_that_it_was_released_and_offers_nothing_any_more(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await batch(world, world.mod, "stop-all", reason="wrong amounts")
+        await release_by_settings(world)
+        card = staff_card(world, "Everything was stopped")
+        assert "**mod** stopped everything" in card.text and "wrong amounts" in card.text
+        assert "Released by **admin**" in card.text
+        assert card.buttons == []
+
+
+async def test_the_card_of_an_earlier_stop_says_so_once_it_is_pressed_and_releases_no_later_one(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await batch(world, world.mod, "stop-all", reason="wrong amounts")
+        await world.restart()
+        await release_by_settings(world)
+        told = await world.press(world.admin, staff_card(world, "Everything is stopped"), "Release…")
+        assert "### Nothing is stopped" in told.text
+        assert staff_card(world, "Everything was stopped").buttons == []
+        await batch(world, world.mod, "stop-all", reason="once more")
+        first = staff_card(world, "Everything is stopped")
+        await world.restart()
+        await release_by_settings(world)
+        await batch(world, world.mod, "stop-all", reason="third time")
+        told = await world.press(world.admin, first, "Release…")
+        assert "This card is about an earlier stop" in told.text
+        assert "**mod** stopped everything" in told.text and "third time" in told.text
+        assert "once more" in "".join(
+            one.text for one in world.staff_messages() if "Everything was stopped" in one.text
+        )
+        assert await world.app.services.halting.in_force(str(world.guild.id)) is not None
