@@ -93,7 +93,7 @@ class Run:
         self.set_ahead_at = _some_moment(dice("clock", seed))
         self.ahead, self.set_back_in, self.set_back_at = _some_days_ahead(dice("ahead", seed), len(self.cuts))
         self.now = 0.0
-        self.settling = chance.random() < 0.5 or bool(lanes)
+        self.settling = self.world.stops_jobs = chance.random() < 0.5 or bool(lanes)
         if self.settling:
             self.world.longest_delay = 100.0
 

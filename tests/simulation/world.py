@@ -102,6 +102,8 @@ class World:
         than ``BURSAR_SETTLE_AFTER``."""
         self.tells_linked = False
         """Whether Drip tells the account of a wallet that no search finds, which a probe has shown then."""
+        self.stops_jobs = False
+        """Whether the program will ask a job that never ends to stop, which carries a part of it out."""
         self.gateway: random.Random | None = None
         """Chance of something on the way that answers a read with what it has kept of an earlier one."""
         self.kept: dict[str, tuple[Reply, float]] = {}
@@ -140,7 +142,12 @@ class World:
     def under_way(self, amount: int) -> bool:
         """Whether it may still be carried out."""
         self.catch_up()
-        return any(amount in amounts for _, _, _, amounts in self._later)
+        return any(amount in amounts for _, _, _, amounts in self._later) or self._waits_in_a_job(amount)
+
+    def _waits_in_a_job(self, amount: int) -> bool:
+        """Whether it is in a job that runs on and on until it is stopped."""
+        endless = (job for job in self.jobs.values() if job.fault == "job-never" and not job.over)
+        return self.stops_jobs and any(amount == given for job in endless for _, given, _ in job.items)
 
     def landed(self, amount: int) -> int:
         """How often it was carried out."""
