@@ -148,6 +148,9 @@ def _remember(
 ) -> None:
     if currency is None:
         return
+    # Whatever was read while it could still land, under whichever name, may be from before that.
+    landed = [one for one, verdict in judged.items() if verdict.judgement is Judgement.LANDED]
+    _balances.forget(connection, doubted.batch_id, landed, read_at)
     found = _balances.purse_of_batch(connection, doubted.batch_id)
     assert found is not None  # a batch with a currency has a purse
     readings = {

@@ -13,7 +13,7 @@ from bot.clock import Clock, milliseconds
 from bot.domain.model import Actor, Decision, Pause, Steered
 from bot.domain.states import TAKEN_IN, AwardState, BatchState, may_be_stopped
 from bot.errors import NotFound, Refused
-from bot.ledger import _jobs, _lanes, _names, _outcomes, events, halts, restorations
+from bot.ledger import _balances, _jobs, _lanes, _names, _outcomes, events, halts, restorations
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind, Moved, Who
 
@@ -273,6 +273,8 @@ def _decide(
         "UPDATE awards SET state = ?, detail = ?, changed_at = ? WHERE id IN (SELECT value FROM json_each(?))",
         (state.value, detail, now, json.dumps([award_id for award_id, _ in doubts])),
     )
+    # Whatever was read of these recipients while their doubts were open may be from before it landed.
+    _balances.forget(connection, batch.id, [award_id for award_id, _ in doubts], now)
     for award_id, attempt in doubts:
         told = {"decision": decision.value, "reason": reason, "attempt": attempt}
         moved = [Moved(state.value, [award_id], detail)]

@@ -93,6 +93,24 @@ async def test_after_a_doubt_that_a_person_settled_the_balance_is_not_known(ledg
     assert expected(path, await claim(ledger, await batch_of(ledger, 1))) is None
 
 
+@pytest.mark.parametrize("by_person", [True, False])
+async def test_what_was_read_while_an_award_could_still_land_is_not_the_balance_after_it(
+    by_person: bool, ledger: Ledger, path: Path, clock: HandClock
+) -> None:
+    """A look-up for the next list tells it while the doubt is open, and the call is carried out after that."""
+    to_one = [row(2, 1, target=M[0])]
+    lost = await claim(ledger, (await record(ledger, to_one, destination=MEMBERS)).batch_id)
+    await ledger.claims.record_outcome(lost, all_of(lost, OutcomeKind.UNKNOWN, "lost"))
+    clock.at += 1
+    await ledger.evidence.remember_balances(REALM, CURRENCY, {M[0]: 40}, read_at=clock.now())
+    clock.at += 1
+    if by_person:
+        await ledger.steering.resolve([lost.items[0].award_id], Decision.LANDED, ADA, reason="saw it")
+    else:
+        assert (await judged_landed(ledger, lost)).applied == 1
+    assert expected(path, await claim(ledger, (await record(ledger, to_one, destination=MEMBERS)).batch_id)) is None
+
+
 async def test_after_a_crash_in_a_call_the_balance_is_not_known(ledger: Ledger, path: Path) -> None:
     await paid(ledger, 110)
     second = await claim(ledger, await batch_of(ledger, 1))
