@@ -3,7 +3,8 @@
 An account at Drip is one balance with several names: a member, and logins that pay into it. It has one Discord id, and
 is one member; it can have several wallets, addresses and logins of the operator's own. So nobody is taken for another
 Discord id, or for another member, than the one that was named, and among others at most one of either kind is the same
-person. Anything else may be, unless the service told to which accounts both belong: not to the same one.
+person. Anything else may be, unless the service told to which accounts both belong: not to the same one. And one name
+is one person, also where a members programme paid it once and a credentials programme another time.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ MOST_ASKED: Final = 10_000
 _ELSEWHERE: Final = "elsewhere"
 """The account of a login that belongs to none of the recipients' accounts."""
 
+_AS_MEMBER: Final = f"(b.kind IN {_kinds.PAYING_MEMBERS} AND a.target NOT LIKE :credential)"
 _SENT: Final = (
     "WITH sent AS MATERIALIZED (SELECT a.id, a.key, a.amount, a.recipient_type = :discord_id AS discord,"  # noqa: S608 # our words
-    f" iif(b.kind IN {_kinds.PAYING_MEMBERS} AND a.target NOT LIKE :credential, lower(a.target), NULL) AS member"
+    f" iif({_AS_MEMBER}, lower(a.target), NULL) AS member"
     " FROM attempts t JOIN batches b ON b.id = t.batch_id"
     " CROSS JOIN json_each(t.awards) one CROSS JOIN awards a ON a.id = one.value AND a.attempt_id = t.id"
-    " WHERE b.account = :account AND b.currency = :currency AND NOT (:discord AND a.recipient_type = :discord_id)"
+    " WHERE b.account = :account AND b.currency = :currency AND (NOT :discord OR a.recipient_type <> :discord_id"
+    f"  OR (a.key IN (SELECT value FROM json_each(:keys)) AND {_AS_MEMBER} <> :by_member))"
     # Without an answer at its end, a call may have been carried out after that.
     " AND (t.id >= :attempt_id OR t.closed_at IS NULL OR t.closed_at >= :since"
     "  OR (t.closed_at >= :since - :day AND t.verdict IN ('unknown', 'mixed', 'interrupted')))"
@@ -50,7 +53,8 @@ _OTHERS: Final = (
     # By the recipients' own accounts; of all others it is enough that they are others.
     f"{_SENT}, known AS MATERIALIZED (SELECT key, value AS account FROM json_each(:accounts)),"  # noqa: S608 # our words
     " own AS MATERIALIZED (SELECT value AS account FROM json_each(:own)),"
-    " placed AS (SELECT sent.*, coalesce(member, known.account) AS belongs FROM sent LEFT JOIN known USING (key)),"
+    " placed AS (SELECT sent.*, coalesce(member, known.account) AS belongs FROM sent LEFT JOIN known USING (key)"
+    "  WHERE NOT (:discord AND discord)),"
     " told AS (SELECT *, iif(belongs IS NULL OR belongs IN (SELECT account FROM own), belongs, :elsewhere) AS account"
     "  FROM placed)"
     " SELECT DISTINCT account, iif(member IS NULL, 'discord', 'member'), json_group_array(amount), NULL, NULL"
@@ -60,8 +64,13 @@ _OTHERS: Final = (
     " count(*) FROM told WHERE member IS NULL AND NOT discord GROUP BY account, amount, own"
 )
 _LOGINS: Final = (
-    f"{_SENT} SELECT {_rows.ITEM} FROM (SELECT min(id) AS id FROM sent WHERE member IS NULL GROUP BY key LIMIT :most)"  # noqa: S608 # our words
-    " JOIN awards a USING (id)"
+    f"{_SENT} SELECT {_rows.ITEM} FROM (SELECT min(id) AS id FROM sent WHERE member IS NULL"  # noqa: S608 # our words
+    " AND NOT (:discord AND discord) GROUP BY key LIMIT :most) JOIN awards a USING (id)"
+)
+# What the recipients themselves were sent under the very same name, in the other of the two ways.
+_THEMSELVES: Final = (
+    f"{_SENT} SELECT key, amount FROM sent WHERE key IN (SELECT value FROM json_each(:keys))"  # noqa: S608 # our words
+    " AND (member IS NULL) = :by_member"
 )
 _SINCE: Final = "SELECT coalesce(json_extract(expectation, '$.since'), 0) FROM attempts WHERE id = :attempt_id"
 # A balance that an answer told is as old as the service's work on that call, which is somewhere between its two ends.
@@ -132,21 +141,26 @@ class Others:
         self._rows: defaultdict[str | None, list[_Row]] = defaultdict(list)
         """By the account of those who got it, ``None`` where that is not known."""
         self._heaps: dict[str | None, _Heap] = {}
+        self._themselves: defaultdict[str, Counter[int]] = defaultdict(Counter)
+
+    def add_themselves(self, key: str, amount: int) -> None:
+        """One row of ``_THEMSELVES``."""
+        self._themselves[key][amount] += 1
 
     def add(self, account: str | None, row: _Row) -> None:
         """One row of ``_OTHERS``."""
         self._rows[account].append(row)
 
     def can_add_up(self, key: str, wanted: int) -> bool:
-        """Whether some of it that did not go to this recipient, and may have gone to the same account, adds up to so
-        much."""
+        """Whether some of it, which went to this recipient in another way or to others and perhaps the same account,
+        adds up to so much."""
         account = self._accounts[key]
         # To nobody known of its account went anything: the same heap for all of these.
         which = account if account is None or account in self._rows else NO_ACCOUNT
         if which not in self._heaps:
             rows = self._rows.values() if which is None else (self._rows.get(None, ()), self._rows.get(which, ()))
             self._heaps[which] = _Heap(row for some in rows for row in some)
-        return self._heaps[which].can_add_up(key, wanted)
+        return self._heaps[which].can_add_up(key, wanted, self._themselves.get(key, {}))
 
 
 _Row = tuple[Any, ...]
@@ -175,9 +189,10 @@ class _Heap:
         self._loose = low + sum(one.low for one in places), high + sum(one.high for one in places)
         """The range of all that is not listed."""
 
-    def can_add_up(self, key: str, wanted: int) -> bool:
-        """``Others.can_add_up``."""
-        any_of = ((amount, times) for (amount, own), times in self._any_of.items() if own != key)
+    def can_add_up(self, key: str, wanted: int, themselves: Mapping[int, int]) -> bool:
+        """``Others.can_add_up``. ``themselves``: amounts that this recipient got for certain, by how often."""
+        any_of = [*themselves.items()]
+        any_of += ((amount, times) for (amount, own), times in self._any_of.items() if own != key)
         choices = [*self._one_of, *(choice for amount, times in any_of for choice in sums.repeated(amount, times))]
         return sums.can_add_up(choices, wanted, self._loose)
 
@@ -188,6 +203,8 @@ def since(connection: sqlite3.Connection, asked: Asked, accounts: Mapping[str, s
     given = {**asked.of(connection), "accounts": json.dumps(dict(accounts))}
     for account, *row in connection.execute(_OTHERS, given):
         others.add(account, tuple(row))
+    for key, amount in connection.execute(_THEMSELVES, given):
+        others.add_themselves(key, amount)
     return others
 
 

@@ -161,6 +161,30 @@ async def test_a_members_programme_that_pays_credentials_proves_nothing_to_itsel
     assert (await resumed(door, **UNRESOLVED))[0] == {"applied": 1, "unknown": 1}
 
 
+@pytest.mark.parametrize("by_wallet", [True, False])
+@pytest.mark.parametrize(("fault", "sign"), [(BEFORE, 1), (AFTER, -1)])
+async def test_an_award_to_the_same_name_in_another_way_proves_no_lost_one(
+    fault: str, sign: int, by_wallet: bool, door: Door
+) -> None:
+    """Nothing tells any more that the login which is paid is the member's: a refused call has made that forgotten."""
+    one, other = members(2)
+    who, header = (WALLET, "wallet,amount") if by_wallet else (one, "discord_id,amount")
+    people = [{"discord_id": one, "wallet": WALLET, "balance": 40}, {"discord_id": other, "balance": 40}]
+    await door.sandbox.seed(members=people)
+    async with door.open() as office:
+        wanted = await office.draft(paying([who], 7, header=header), "drip-members")
+        too_much = ("", who, -600) if by_wallet else (who, "", -600)
+        refused = await office.send(file_of([too_much, (other, "", 1)], BOTH), "drip-members")
+        assert await office.states(refused) == "RA"
+        assert [await send(office, who, sign * part) for part in (3, 4)] == ["A", "A"]
+        await office.sandbox.faults({"match": {**CALLS["drip-members"], "nth": 1}, "kind": fault})
+        lost = await office.confirm(wanted, again=True)
+        await office.quiet()
+        assert await office.states(lost.batch_id) == "U"
+        await office.sandbox.faults()
+    assert (await resumed(door))[0] == {"applied": 3, "rejected": 1, "unknown": 1}
+
+
 # --- lists that pay everybody the same ----------------------------------------------------------------------------
 
 
