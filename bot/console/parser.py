@@ -254,8 +254,9 @@ def _forget(commands: _Commands[Parser]) -> None:
         "forget 123456789012345678",
         "Also where the name stands beside what others did: who prepared or approved their batches. Drafts of the\n"
         "person that nobody has confirmed are cancelled. Who got how much, when, and by whose id stays; so do\n"
-        "campaign names, file names, uploaded files and older backups. The ledger still verifies. The bot must not\n"
-        "be running.\n\nexit status: 0 done, also where nothing was to be blanked, 1 not",
+        "campaign names, file names, uploaded files and older backups. The ledger still verifies. Reasons by which\n"
+        "Gameball's list is to tell what became of an award have to wait for that. The bot must not be running.\n\n"
+        "exit status: 0 done, also where nothing was to be blanked, 1 not",
     )
     command.add_argument("person", metavar="DISCORD_ID", help="of the person whose words are blanked")
     command.add_argument(

@@ -19,7 +19,8 @@ from itertools import groupby
 from typing import Final
 
 from bot.clock import Clock, milliseconds
-from bot.ledger import _recording, _seals, events
+from bot.errors import Refused
+from bot.ledger import _kinds, _recording, _seals, events
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind, Moved
 
@@ -53,6 +54,14 @@ _NAMES: Final = (
     " UNION SELECT actor_name FROM batches WHERE actor_id = ?1 AND actor_name <> ''"
     " UNION SELECT value FROM json_each(?2)"
 )
+_PREPARED: Final = _theirs("choice ->> 'prepared_by_id'", "choice ->> 'prepared_by'")
+_OPEN: Final = (
+    "SELECT b.id FROM batches b WHERE EXISTS (SELECT 1 FROM awards a WHERE a.id BETWEEN b.first_award AND b.last_award"  # noqa: S608 # our words
+    " AND a.reason IS NOT NULL AND a.state IN ('sending', 'unknown'))"
+    f" AND b.kind IN {_kinds.LISTING_PAYMENTS} AND ({_theirs('actor_id', 'actor_name')} OR {_PREPARED})"
+    " ORDER BY b.id LIMIT 1"
+)
+"""Batches of which a service's list is yet to tell what became of an award, by the reason that was sent with it."""
 _DID: Final = ("decided", "wrote", "stopped")
 """How what a person did about an award goes on behind the name (``steering``)."""
 
@@ -84,12 +93,15 @@ async def blank(database: Database, clock: Clock, actor_id: str, shell_names: Co
 
     Labels and file names stay: who was paid for a campaign is told by its name, and whoever is forgotten there is paid
     again. So do uploaded files, which say who got how much. Drafts that nobody confirmed are cancelled.
+
+    Raises ``Refused`` while a doubt is to be settled by what this person wrote.
     """
     now, person = milliseconds(clock.now()), _Person(actor_id, shell_names)
     return await database.write(lambda connection: _blank(connection, person, now))
 
 
 def _blank(connection: sqlite3.Connection, person: _Person, now: int) -> Blanked:
+    _refuse_open(connection, person)
     found = connection.execute(_ENTRIES, person.values).fetchall()
     found += _retold(connection, person, {seq for seq, *_ in found})
     others = sum(connection.execute(sql, person.values).rowcount for sql in _ELSEWHERE)
@@ -116,6 +128,15 @@ def _blank(connection: sqlite3.Connection, person: _Person, now: int) -> Blanked
         groups = moved.get(batch_id, [])
         events.append(connection, now, EventKind.WORDS_BLANKED, batch_id=batch_id, moved=groups, text=words)
     return Blanked(len(found), len(batches), others)
+
+
+def _refuse_open(connection: sqlite3.Connection, person: _Person) -> None:
+    found = connection.execute(_OPEN, person.values).fetchone()
+    if found is not None:
+        raise Refused(
+            f"the reasons in batch {found[0]} are still needed to find out which of its awards have landed",
+            hint="Settle what is in doubt there (`bursar resume`, /batch resolve), then blank them.",
+        )
 
 
 def _retold(connection: sqlite3.Connection, person: _Person, own: set[int]) -> list[tuple[object, ...]]:

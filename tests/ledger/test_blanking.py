@@ -16,7 +16,7 @@ from bot.domain.intake import Held
 from bot.domain.model import Actor, Decision, Pause, PauseKind, Problem
 from bot.domain.states import AwardState
 from bot.domain.testimony import FileTold, Told
-from bot.errors import DraftGone
+from bot.errors import DraftGone, Refused
 from bot.ledger import migrations
 from bot.ledger._names import NO_WORDS, REMOVED
 from bot.ledger.blanking import Blanked, blank
@@ -27,6 +27,7 @@ from bot.ledger.verifying import verify
 from tests.ledger.making import (
     ADA,
     BOB,
+    GAMEBALL,
     SHELL,
     HandClock,
     awards,
@@ -313,6 +314,22 @@ async def test_a_stop_in_force_is_told_without_its_words(ledger: Ledger, clock: 
     halt = await ledger.halts.in_force("900")
     assert halt is not None
     assert (halt.by.name, halt.reason) == (REMOVED, NO_WORDS)
+
+
+@pytest.mark.parametrize("by", [PERDITA, BOB])
+async def test_a_reason_stays_as_long_as_its_award_is_looked_for_by_it(ledger: Ledger, clock: HandClock, by: Actor):
+    """A shorter reason in its place would be taken for one that a list shows whole, and the award for not landed."""
+    ready = await draft(ledger, [row(2, 1, reason="hushed row")], destination=GAMEBALL, actor=PERDITA)
+    batch = await ledger.recording.record_batch(ready.id, confirmation(ready, by))
+    claimed = await claim(ledger, batch.batch_id)
+    for outcome in (None, OutcomeKind.UNKNOWN):
+        if outcome is not None:
+            await ledger.claims.record_outcome(claimed, each_of(claimed, [Outcome(outcome)]))
+        with pytest.raises(Refused, match="reasons in batch 1 are still needed"):
+            await forget(ledger, clock)
+    await ledger.steering.resolve([claimed.items[0].award_id], Decision.LANDED, BOB, reason="saw it")
+    assert (await forget(ledger, clock)).batches == 1
+    assert [one.reason for one in await awards(ledger)] == [None]
 
 
 async def test_a_name_alone_reaches_only_the_command_line(ledger: Ledger, path: Path, clock: HandClock):
