@@ -104,13 +104,14 @@ class Recipient(NamedTuple):
         """Identity for finding duplicates: two spellings of one recipient have one key.
 
         E-mail addresses and hexadecimal wallets are compared without case; every other value as it stands
-        (Solana and most other wallet addresses are case-sensitive).
+        (Solana and most other wallet addresses are case-sensitive). A colon in a source is marked: without that, ``c``
+        of ``a:b`` and ``b:c`` of ``a`` would be one person.
         """
         kind, value, source = self
         if kind in SPELLED_ALIKE and (kind is RecipientType.EMAIL or value[:2] in ("0x", "0X")):
             value = value.lower()
         if source is not None:
-            value = source.lower() + ":" + value
+            value = source.lower().replace("\\", r"\\").replace(":", r"\:") + ":" + value
         return kind + ":" + value
 
 

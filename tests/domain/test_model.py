@@ -26,6 +26,8 @@ KEYS = [
     (Recipient(T.CUSTOMER_ID, "C1"), Recipient(T.CUSTOMER_ID, "c1"), False),
     (Recipient(T.CUSTOM, "p1", "Steam"), Recipient(T.CUSTOM, "p1", "steam"), True),
     (Recipient(T.CUSTOM, "p1", "steam"), Recipient(T.CUSTOM, "p1", "xbox"), False),
+    (Recipient(T.CUSTOM, "b:c", "a"), Recipient(T.CUSTOM, "c", "a:b"), False),
+    (Recipient(T.CUSTOM, "b:c", "a\\"), Recipient(T.CUSTOM, "c", "a:b"), False),
     (Recipient(T.DISCORD_ID, "1"), Recipient(T.TWITTER_ID, "1"), False),
 ]
 
