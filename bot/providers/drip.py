@@ -171,7 +171,8 @@ class DripAccess:
             return refused
         if exchange.status != 200 or not exchange.whole:
             return self._not_done(exchange, items)
-        outcomes, words = read_credentials(exchange.body, items, programme.destination.currency, self.wording)
+        currency = programme.destination.currency
+        outcomes, words = read_credentials(exchange.body, items, currency, self.wording, legs)
         outcomes = uncut(outcomes, items) if shown.cuts_credentials else outcomes
         misplaced, evidence = self.misplaced(outcomes)
         pause = misplaced or self.fault(words, exchange.status, sent="Some awards were not paid:")

@@ -29,13 +29,14 @@ Name = tuple[str, str]
 
 
 def read_credentials(
-    body: bytes, items: Sequence[Item], currency: str | None, wording: Wording
+    body: bytes, items: Sequence[Item], currency: str | None, wording: Wording, legs: Sequence[Leg] = ()
 ) -> tuple[dict[int, Outcome], str | None]:
     """Outcomes of a 200 to the credentials batch (``results[]``, ``errors[]``, or neither), and the words of an error
     that is about the settings instead of a row, if there is one.
 
     Entries are matched by type and value; their order is not promised, and they do not repeat ``source``, so two
-    items with one type and value cannot be told apart and are both unknown unless every entry has its source.
+    items with one type and value, or an item and one of the call's own rows (``legs``), cannot be told apart and are
+    unknown unless every entry has its source.
     """
     answer = parse(body)
     if not isinstance(answer, dict):
@@ -43,7 +44,7 @@ def read_credentials(
     results = _by_name(as_list(answer.get("results")))
     errors = _by_name(as_list(answer.get("errors")))
     names = [credential_name(item.recipient) for item in items]
-    shared = _shared(names)
+    shared = _shared([*names, *(credential_name(credential(leg.purse.holder)) for leg in legs)])
     # A call of which some items failed may well be called no success as a whole; the lists then tell item by item.
     # A call that is called no success although nothing failed says two things at once.
     said = answer.get("success", True)

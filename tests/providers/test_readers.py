@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bot.domain.calls import OutcomeKind
 from bot.domain.model import Recipient, RecipientType, Unit
+from bot.domain.probing import Leg, Purse
 from bot.providers.base import JobState
 from bot.providers.drip_reading import read_credentials, read_members
 from bot.providers.drip_search import balance_in, index, read_search
@@ -120,6 +121,23 @@ def test_a_credential_is_applied_only_when_the_answer_says_nothing_else(answer: 
             assert failed and not done
         if not done and not failed:
             assert kind is OutcomeKind.UNKNOWN
+
+
+@pytest.mark.parametrize(("listed", "source", "applied"), [(2, None, False), (1, None, False), (2, "game", True)])
+def test_a_row_of_the_calls_own_is_not_taken_for_a_credential_of_the_same_value(
+    listed: int, source: str | None, applied: bool
+) -> None:
+    """Answers do not repeat where a custom credential is from, and may forget one of the two."""
+    legs = [Leg(Purse("custom:bursar:first", CURRENCY), 1)]
+    paid = item(1, Recipient(RecipientType.CUSTOM, "first", "game"))
+    named = {"type": "custom", "value": "first", "realmPointId": CURRENCY, "balance": 7}
+    results = [
+        {**named, **({"source": "bursar"} if source else {})},
+        {**named, **({"source": source} if source else {})},
+    ]
+    body = json.dumps({"success": True, "results": results[:listed]}).encode()
+    outcomes, _ = read_credentials(body, [paid], CURRENCY, DRIP, legs)
+    assert (outcomes[1].kind is OutcomeKind.APPLIED) is applied
 
 
 def names(entry: dict[str, Any], recipient: Recipient) -> bool:
