@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,9 @@ class _Sign(Protocol):
     def may_lack(self, row: Row, item: Item, unit: Unit) -> bool:
         """Whether the row may be this award's although it does not show it."""
 
+    def begins(self, row: Row) -> bool:
+        """Whether the row may be one of ours, of whomever it is: its reason begins as one of ours, and has no token."""
+
 
 class _ByTag:
     """By the token in its reason. How reasons reach the list is not documented."""
@@ -64,6 +68,7 @@ class _ByTag:
     def __init__(self, tag: str, sent: Mapping[int, str], whole: bool) -> None:
         self.name = tag
         self._sent = sent
+        self._sorted = sorted(set(sent.values()))
         self._whole = whole
         self._longest = (0, 0, 0)
         """Of the reasons with a token of ours, as far as they were seen whole, in each measure."""
@@ -81,7 +86,20 @@ class _ByTag:
             return False  # with its own token it would be found; with another one it is another call's
         if all(mine <= seen for mine, seen in zip(_measured(sent), self._longest, strict=True)):
             return False  # reasons of this length do reach the list
-        return _fits(row, item, unit) or (reason is not None and sent.startswith(reason.strip()))
+        return _fits(row, item, unit) or (reason is not None and sent.startswith(_kept(reason)))
+
+    def begins(self, row: Row) -> bool:
+        reason = as_text(row.get("reason"))
+        if self._whole or reason is None or ANY_TAG.search(reason):
+            return False
+        kept = _kept(reason)
+        place = bisect_left(self._sorted, kept)
+        return bool(kept) and place < len(self._sorted) and self._sorted[place].startswith(kept)
+
+
+def _kept(reason: str) -> str:
+    """What is left of a reason that may have been cut off, without dots that stand for the rest."""
+    return reason.strip().removesuffix("…").removesuffix("...").rstrip()
 
 
 def _measured(reason: str) -> tuple[int, int, int]:
@@ -103,6 +121,9 @@ class _ById:
     def may_lack(self, row: Row, item: Item, unit: Unit) -> bool:
         return as_text(row.get("transactionId")) is None and _fits(row, item, unit)
 
+    def begins(self, row: Row) -> bool:
+        return False
+
 
 async def _judge(line: Line, doubted: Doubted, unit: Unit, sign: _Sign) -> Judgements:
     customers = Counter(item.target.casefold() for item in doubted.items)
@@ -113,7 +134,7 @@ async def _judge(line: Line, doubted: Doubted, unit: Unit, sign: _Sign) -> Judge
         if is_ours:
             missing[customer] -= 1 if missing[customer] else 0
             witnesses.see(customer, row)
-        return is_ours or not customer or customer in customers
+        return is_ours or not customer or customer in customers or sign.begins(row)
 
     mark = doubted.mark or 0
     search = await walk(line, mark, min(PAGES_TO_JUDGE, 5 + len(missing)), take, lambda: not missing.total())
@@ -121,8 +142,10 @@ async def _judge(line: Line, doubted: Doubted, unit: Unit, sign: _Sign) -> Judge
         by_customer = await _walk_customers(line, doubted, search, take)
         is_there = by_customer.ended and sum(map(sign.is_on, by_customer.rows)) >= len(doubted.items)
         search = by_customer if is_there or not by_customer.ended else await _walk_on(line, search, by_customer, take)
-    strays = _strays(search.rows, sign, [*(item.target for item in doubted.items), *doubted.beside])
-    found = _Found(sign, search, strays, witnesses.unseen, mark)
+    targets = [*(item.target for item in doubted.items), *doubted.beside]
+    known = {target.casefold() for target in targets}
+    cut = [row for row in search.rows if customer_of(row) not in known and sign.begins(row)]
+    found = _Found(sign, search, _strays(search.rows, sign, targets), cut, witnesses.unseen, mark)
     judged = {item.award_id: _judged(doubted, item, found, unit, customers) for item in doubted.items}
     return Judgements(judged, search.last if search.last > mark else None)
 
@@ -196,6 +219,8 @@ class _Found:
     search: Search
     strays: Sequence[Row]
     """Of the call, and of none of its customers by name."""
+    cut: Sequence[Row]
+    """The same, perhaps: what their reasons would show is cut off."""
     unseen: Sequence[str]
     """Customers for whom awards of the call were reported to have landed, and of whom the list does not show it."""
     mark: int
@@ -230,6 +255,13 @@ def _judged(doubted: Doubted, item: Item, found: _Found, unit: Unit, customers: 
             f" award (transaction {number_of(strays[0])}, customer {customer})."
         )
         return Judged(Judgement.CANNOT_TELL, detail, {**evidence, "strays": [number_of(row) for row in strays[:20]]})
+    cut = [row for row in found.cut if _direction_fits(row, item) and _fits(row, item, unit)]
+    if any(sign.may_lack(row, item, unit) for row in cut):
+        detail = (
+            "The list has a transaction of somebody else by name that could be this award with its token cut off"
+            f" (transaction {number_of(cut[0])})."
+        )
+        return Judged(Judgement.CANNOT_TELL, detail, {**evidence, "strays": [number_of(row) for row in cut[:20]]})
     if not search.ended:
         detail = "Gameball's list of transactions could not be read to its end."
         return Judged(Judgement.CANNOT_TELL, detail, evidence, again=search.failed)
