@@ -34,6 +34,10 @@ _IN_DOUBT = (
     "SELECT count(*) FROM awards a JOIN attempts t ON t.id = a.attempt_id JOIN batches b ON b.id = a.batch_id"
     " JOIN awards u ON u.state = 'unknown' AND (u.key = a.key OR u.target = a.target)"
     " JOIN batches v ON v.id = u.batch_id AND v.account = b.account WHERE a.attempt_id = ? AND a.state = 'sending'"
+    # A job beside it may end between its claim and its first byte, and leave a doubt.
+    " AND NOT EXISTS (SELECT 1 FROM events begun JOIN events later ON later.batch_id = u.batch_id"
+    " AND later.seq > begun.seq AND later.kind IN ('call-ended', 'job-given-up')"
+    " WHERE begun.attempt_id = t.id AND begun.kind = 'call-begun')"
 )
 _IN_ANOTHER_CALL = (
     "SELECT count(*) FROM awards a JOIN attempts t ON t.id = a.attempt_id JOIN batches b ON b.id = a.batch_id"
