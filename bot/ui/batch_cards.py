@@ -144,6 +144,14 @@ def alert_card(
     )
 
 
+def alert_over_card(batch: Batch, reason: str, ended: Event, *, code: str, practice: bool) -> discord.ui.LayoutView:
+    """The same message once somebody has resumed or stopped the batch."""
+    lines = [f"Why: {reason}", *batch_text.event_lines([ended]), f"-# receipt `{code}`"]
+    rows = [[_button("Details", "show", batch.id)]]
+    title = f"{batch_text.title(batch)} was paused"
+    return card(title, tone=Tone.PLAIN, word="", practice=practice, lines=lines, rows=rows)
+
+
 def _stays_planned(awards: int) -> str:
     if not awards:
         return "Nothing is left to send; what became of calls that were made is not known yet."

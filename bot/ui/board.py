@@ -73,6 +73,8 @@ class _Due:
     refused: bool = False
     """Whether Discord did not take what was to be shown last: that was said, and is not sent again."""
     parent_told: bool = False
+    alert: bool = True
+    """Whether an alert may stand in the channel that is to say when the pause is over."""
     final: tuple[object, ...] | None = None
     """What the finished board says, so that late news that change nothing cause no edit."""
 
@@ -239,7 +241,7 @@ class StaffBoard:
         if done.refused is not None and not due.refused:
             _log.warning("the staff channel's message of batch %d is not taken by Discord: %s", batch_id, done.refused)
         due.refused = done.refused is not None
-        await message.alert()
+        due.alert = await message.alert(standing=due.alert)
         return self._seconds_to_next(view)
 
     async def _tell_parent(self, view: BatchView, due: _Due, *, over: bool) -> None:

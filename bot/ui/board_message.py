@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import discord
 
-from bot.domain.model import Actor, PauseKind
+from bot.domain.model import Actor, Pause, PauseKind, cause_of
 from bot.domain.states import BatchState
 from bot.ledger.boards import Board
 from bot.ledger.queries import Event
@@ -17,7 +17,7 @@ from bot.services.batches import BatchView
 from bot.services.bundle import Services
 from bot.services.rules import ServerRules
 from bot.ui import batch_text
-from bot.ui.batch_cards import LISTED_AWARDS, BoardFacts, alert_card, board_card
+from bot.ui.batch_cards import LISTED_AWARDS, BoardFacts, alert_card, alert_over_card, board_card
 from bot.ui.permissions import programme_title
 from bot.ui.results import ResultFile, result_file, untaken
 from bot.ui.staff import NO_MENTIONS, StaffChannelError, find_channel, fit, is_refused_for_good, nonce_of, post
@@ -30,6 +30,8 @@ UNKNOWN_MESSAGE: Final = 10008
 """Discord's code for a message that was deleted."""
 
 ALERTED: Final = "staff-alerted"
+PAUSE_ENDS: Final = ("batch-resumed", "batch-stopped")
+"""Entries of the history."""
 
 NEXT_STEPS: Final = {
     PauseKind.KEY: "the operator puts the right key into the settings (`bursar doctor` checks it), then *Resume*.",
@@ -93,25 +95,49 @@ class BoardMessage:
             await self._services.boards.close(self._batch.id)
         return Shown(components)
 
-    async def alert(self) -> None:
-        """Tell the staff about a pause that no person asked for: once for each pause, in a message of its own."""
-        batch = self._batch
-        if batch.state is not BatchState.PAUSED or batch.pause is None or batch.pause.kind is PauseKind.PERSON:
-            return
-        events = await self._services.batches.history(batch.id, EVERYWHERE)
-        paused = _last(events, "batch-paused")
-        alerted = _last(events, ALERTED)
-        if paused is None or (alerted is not None and alerted.seq > paused.seq):
-            return
+    async def alert(self, *, standing: bool) -> bool:
+        """Tell the staff about a pause that no person asked for: once for each pause, in a message of its own, which
+        says so when it is over. ``standing``: an alert may be there from before. Whether one is now."""
+        pause = self._batch.pause if self._batch.state is BatchState.PAUSED else None
+        waits = pause is not None and pause.kind is not PauseKind.PERSON
+        if not waits and not standing:
+            return False
+        events = await self._services.batches.history(self._batch.id, EVERYWHERE)
+        paused, alerted = _last(events, "batch-paused"), _last(events, ALERTED)
+        told = paused is not None and alerted is not None and alerted.seq > paused.seq
+        if alerted is not None and not (waits and told):
+            await self._end_alert(alerted, events)
+        if pause is not None and waits and paused is not None and not told:
+            await self._post_alert(pause, paused)
+        return waits
+
+    async def _post_alert(self, pause: Pause, paused: Event) -> None:
+        batch, planned = self._batch, self._view.counts.planned
         channel = await self._where_staff_reads()
-        reason, planned = escape(batch.pause.cause, 400), self._view.counts.planned
-        next_step, practice = NEXT_STEPS[batch.pause.kind], self._services.practice
+        reason, next_step, practice = escape(pause.cause, 400), NEXT_STEPS[pause.kind], self._services.practice
         card = alert_card(batch, reason, next_step, planned, code=self._view.code, practice=practice)
         card.stop()
-        await post(channel, card, self._rules, nonce=nonce_of(ALERTED, batch.id, batch.recorded_at, paused.seq))
+        nonce = nonce_of(ALERTED, batch.id, batch.recorded_at, paused.seq)
+        message = await post(channel, card, self._rules, nonce=nonce)
+        where = {"pause": paused.seq, "channel": str(channel.id), "message": str(message.id)}
         await self._services.steering.note(
-            ALERTED, batch_id=batch.id, server_id=batch.actor.server_id, actor=None, detail={"pause": paused.seq}
+            ALERTED, batch_id=batch.id, server_id=batch.actor.server_id, actor=None, detail=where
         )
+
+    async def _end_alert(self, alerted: Event, events: Sequence[Event]) -> None:
+        """Let an alert say who ended the pause. One that was deleted, or stands where Bursar cannot write, is left."""
+        server, where = self._batch.actor.server_id, alerted.detail
+        paused = next((event for event in events if event.seq == where.get("pause")), None)
+        ended = next((one for one in events if paused and one.seq > paused.seq and one.kind in PAUSE_ENDS), None)
+        if server is None or paused is None or ended is None or "message" not in where:
+            return
+        reason = escape(cause_of(str(paused.detail.get("message", ""))), 400)
+        card = alert_over_card(self._batch, reason, ended, code=self._view.code, practice=self._services.practice)
+        card.stop()
+        with suppress(StaffChannelError, discord.NotFound):
+            channel = find_channel(self._client, server, str(where["channel"]))
+            message = channel.get_partial_message(int(str(where["message"])))
+            await message.edit(view=fit(card, self._rules), allowed_mentions=NO_MENTIONS)
 
     # --- where --------------------------------------------------------------------------------------------------
 

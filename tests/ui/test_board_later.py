@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from bot.ledger.queries import Event
 from bot.ui.board import StaffBoard
-from tests.support.batches import batch, board_says, boards, record, record_file, running, without_board
+from bot.ui.board_message import ALERTED
+from tests.support.batches import alerts, batch, board_says, boards, record, record_file, running, without_board
 from tests.support.discord import Shown, World, discord_world
+from tests.support.patience import eventually
 
 NEWCOMER = 10**17 + 5
 AGAIN = "Send 1 refused row again"
@@ -118,3 +123,66 @@ async def test_a_press_on_a_message_that_could_not_be_brought_up_to_date_has_it_
             late = await world.press(world.mod, board, "Stop")
             assert f"### Batch {batch_id} is already stopped" in late.text
             await board_says(world, batch_id, "Stopped by admin")
+
+
+BAD_KEY = {"service": "drip", "path": "/transaction", "kind": "401"}
+
+
+def alert_of(world: World, batch_id: int, words: str) -> Shown:
+    """The one message about this pause that says so."""
+    found = [one for one in world.staff_messages() if f"### Batch {batch_id} {words}" in one.text]
+    assert len(found) == 1, [one.text for one in world.staff_messages()]
+    return found[0]
+
+
+def now(world: World, card: Shown) -> Shown:
+    """A message of the staff channel as it stands there now."""
+    return next(one for one in world.staff_messages() if one.message.id == card.message.id)
+
+
+async def test_an_alert_says_that_the_batch_was_paused_once_it_goes_on(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.sandbox.faults(BAD_KEY)
+        batch_id = await record(world, [50])
+        await world.until(lambda: bool(alerts(world)))
+        alert = alert_of(world, batch_id, "is paused")
+        await world.sandbox.faults()
+        await world.press(world.mod, alert, "Resume")
+        await world.until(lambda: not alerts(world))
+        over = alert_of(world, batch_id, "was paused")
+        assert over.message.id == alert.message.id
+        assert over.buttons == ["Details"]
+        assert "Why: Drip does not accept the key" in over.text and "resumed by mod" in over.text
+
+
+async def test_an_alert_says_so_after_a_restart_and_beside_the_next_one(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await without_board()
+        await world.sandbox.faults(BAD_KEY)
+        first = StaffBoard(world.app.services, lambda: world.client)
+        world.app.watchers.add(first)
+        async with running(first):
+            batch_id = await record(world, [50])
+            await world.until(lambda: bool(alerts(world)))
+            alert = alert_of(world, batch_id, "is paused")
+            await eventually(partial(world.app.ledger.queries.events, batch_id), told)
+        await world.press(world.mod, alert, "Resume")
+        await world.quiet()  # paused again, with nobody there to tell the staff
+        second = StaffBoard(world.app.services, lambda: world.client)
+        world.app.watchers.add(second)
+        async with running(second):
+            await world.until(lambda: "resumed by mod" in now(world, alert).text)
+            await world.until(lambda: bool(alerts(world)))
+            assert alert_of(world, batch_id, "is paused").message.id != alert.message.id
+            await batch(world, world.mod, "stop", batch=str(batch_id))
+            await world.until(lambda: not alerts(world))
+            both = [one.text for one in world.staff_messages() if f"### Batch {batch_id} was paused" in one.text]
+            assert [("resumed by mod" in text, "stopped by mod" in text) for text in both] == [
+                (True, False),
+                (False, True),
+            ]
+
+
+def told(events: Sequence[Event]) -> bool:
+    """Whether the ledger knows that the staff was alerted."""
+    return ALERTED in [event.kind for event in events]
