@@ -20,6 +20,7 @@ from bot.domain import sums
 from bot.domain.judging import CREDENTIAL_TARGET, NO_ACCOUNT
 from bot.domain.model import Recipient, RecipientType
 from bot.ledger import _kinds, _rows
+from bot.ledger.events import EventKind
 
 DAY_MS: Final = 86_400_000
 """How long before a balance was told a call without a clear answer may have been given up, to be carried out after it:
@@ -34,20 +35,29 @@ MOST_ASKED: Final = 10_000
 _ELSEWHERE: Final = "elsewhere"
 """The account of a login that belongs to none of the recipients' accounts."""
 
+_IS_THEIRS: Final = "(a.key IN (SELECT value FROM json_each(:keys)) OR a.target IN (SELECT value FROM json_each(:own)))"
 _AS_MEMBER: Final = f"(b.kind IN {_kinds.PAYING_MEMBERS} AND a.target NOT LIKE :credential)"
+# Somebody decided about it, perhaps at once: then it could still be carried out when a balance was told after that.
+_GIVEN_UP: Final = (
+    "(t.id < :attempt_id AND t.closed_at >= :since - :day"  # noqa: S608 # our words
+    " AND t.verdict IN ('unknown', 'mixed', 'interrupted', 'decided')"
+    " AND EXISTS (SELECT 1 FROM events e INDEXED BY events_told WHERE e.batch_id = t.batch_id AND e.attempt_id IS NULL"
+    f" AND e.award_id = a.id AND e.kind = '{EventKind.AWARD_RESOLVED.value}'))"
+)
 _SENT: Final = (
     "WITH sent AS MATERIALIZED (SELECT a.id, a.key, a.amount, a.recipient_type = :discord_id AS discord,"  # noqa: S608 # our words
-    f" iif({_AS_MEMBER}, lower(a.target), NULL) AS member"
+    f" iif({_AS_MEMBER}, lower(a.target), NULL) AS member, {_GIVEN_UP} AS given_up"
     " FROM attempts t JOIN batches b ON b.id = t.batch_id"
-    " CROSS JOIN json_each(t.awards) one CROSS JOIN awards a ON a.id = one.value AND a.attempt_id = t.id"
-    " WHERE b.account = :account AND b.currency = :currency AND (NOT :discord OR a.recipient_type <> :discord_id"
-    f"  OR (a.key IN (SELECT value FROM json_each(:keys)) AND {_AS_MEMBER} <> :by_member))"
+    " CROSS JOIN json_each(t.awards) one CROSS JOIN awards a ON a.id = one.value"
+    " WHERE b.account = :account AND b.currency = :currency"
     # Without an answer at its end, a call may have been carried out after that.
     " AND (t.id >= :attempt_id OR t.closed_at IS NULL OR t.closed_at >= :since"
-    "  OR (t.closed_at >= :since - :day AND t.verdict IN ('unknown', 'mixed', 'interrupted')))"
-    " AND (t.id >= :attempt_id OR a.changed_at >= :since OR a.state IN ('sending', 'unknown'))"
+    "  OR (t.closed_at >= :since - :day AND t.verdict IN ('unknown', 'mixed', 'interrupted', 'decided')))"
+    f" AND (NOT :discord OR a.recipient_type <> :discord_id OR {_IS_THEIRS})"
     # Whatever may have landed: what a person wrote off as well.
-    " AND (a.state IN ('sending', 'applied') OR a.state IN ('unknown', 'written-off')))"
+    " AND (a.attempt_id = t.id AND (t.id >= :attempt_id OR a.changed_at >= :since OR a.state IN ('sending', 'unknown'))"
+    "  AND (a.state IN ('sending', 'applied') OR a.state IN ('unknown', 'written-off'))"
+    f"  OR {_GIVEN_UP}))"
 )
 _OTHERS: Final = (
     # By the recipients' own accounts; of all others it is enough that they are others.
@@ -67,10 +77,11 @@ _LOGINS: Final = (
     f"{_SENT} SELECT {_rows.ITEM} FROM (SELECT min(id) AS id FROM sent WHERE member IS NULL"  # noqa: S608 # our words
     " AND NOT (:discord AND discord) GROUP BY key LIMIT :most) JOIN awards a USING (id)"
 )
-# What the recipients themselves were sent under the very same name, in the other of the two ways.
+# What the recipients themselves were sent: under the very same name in the other of the two ways, or before.
 _THEMSELVES: Final = (
-    f"{_SENT} SELECT key, amount FROM sent WHERE key IN (SELECT value FROM json_each(:keys))"  # noqa: S608 # our words
-    " AND (member IS NULL) = :by_member"
+    f"{_SENT} SELECT key, iif(:by_member, member, NULL), amount FROM sent"  # noqa: S608 # our words
+    " WHERE key IN (SELECT value FROM json_each(:keys)) AND ((member IS NULL) = :by_member OR given_up)"
+    " OR given_up AND :by_member AND member IN (SELECT value FROM json_each(:own))"
 )
 _SINCE: Final = "SELECT coalesce(json_extract(expectation, '$.since'), 0) FROM attempts WHERE id = :attempt_id"
 # A balance that an answer told is as old as the service's work on that call, which is somewhere between its two ends.
@@ -143,9 +154,11 @@ class Others:
         self._heaps: dict[str | None, _Heap] = {}
         self._themselves: defaultdict[str, Counter[int]] = defaultdict(Counter)
 
-    def add_themselves(self, key: str, amount: int) -> None:
+    def add_themselves(self, key: str, member: str | None, amount: int) -> None:
         """One row of ``_THEMSELVES``."""
-        self._themselves[key][amount] += 1
+        for own, account in self._accounts.items():
+            if own == key or (member is not None and account == member):
+                self._themselves[own][amount] += 1
 
     def add(self, account: str | None, row: _Row) -> None:
         """One row of ``_OTHERS``."""
@@ -203,8 +216,8 @@ def since(connection: sqlite3.Connection, asked: Asked, accounts: Mapping[str, s
     given = {**asked.of(connection), "accounts": json.dumps(dict(accounts))}
     for account, *row in connection.execute(_OTHERS, given):
         others.add(account, tuple(row))
-    for key, amount in connection.execute(_THEMSELVES, given):
-        others.add_themselves(key, amount)
+    for themselves in connection.execute(_THEMSELVES, given):
+        others.add_themselves(*themselves)
     return others
 
 

@@ -21,8 +21,8 @@ OLDER: Final = (
 )
 OTHER_CURRENCY: Final = "{detail} But Drip named it as done in another currency, so it is not sent again by itself."
 ANOTHER_NAME: Final = (
-    "{detail} But what was sent meanwhile to somebody who may be the same person under another name explains that as"
-    " well."
+    "{detail} But what else was sent, to this person or to somebody who may be the same under another name, explains"
+    " that as well."
 )
 
 

@@ -257,14 +257,45 @@ async def test_a_call_given_up_before_the_balance_was_told_may_have_been_carried
 
 
 async def test_what_had_its_end_before_the_balance_was_told_is_part_of_it(ledger: Ledger, clock: HandClock) -> None:
-    given_up = await lost_to(ledger, wallet(1), 7)
+    settled = await lost_to(ledger, wallet(1), 7)
     clock.at += 1
-    await ledger.steering.resolve([given_up.items[0].award_id], Decision.LANDED, ADA, reason="saw it")
+    assert (await judged_landed(ledger, settled)).applied == 1
     paid_before = await claim(ledger, (await record(ledger, [row(2, wallet(2), 7)])).batch_id)
     await ledger.claims.record_outcome(paid_before, each_of(paid_before, told(107)))
     clock.at += 1
     await known(ledger, clock, 1)
     assert (await judged_landed(ledger, await lost_to(ledger, 1, 7))).applied == 1
+
+
+@pytest.mark.parametrize("decision", Decision)
+@pytest.mark.parametrize(("earlier", "amount", "applied"), [(1, 7, 0), (wallet(1), 7, 0), (2, 7, 1), (1, 6, 1)])
+async def test_that_somebody_decided_about_a_call_is_not_its_end(
+    decision: Decision, earlier: int | Recipient, amount: int, applied: int, ledger: Ledger, clock: HandClock
+) -> None:
+    """It may have been carried out after the balance was told, to the same recipient or to one who may be the same."""
+    given_up = await lost_to(ledger, earlier, amount)
+    clock.at += 1
+    await ledger.steering.resolve([given_up.items[0].award_id], decision, ADA, reason="did not wait")
+    clock.at += 1
+    await known(ledger, clock, 1)
+    assert (await judged_landed(ledger, await lost_to(ledger, 1, 7))).applied == applied
+
+
+async def test_a_member_is_known_by_every_name_of_calls_that_somebody_decided_about(
+    ledger: Ledger, clock: HandClock
+) -> None:
+    async def lost(who: int | Recipient) -> Claim:
+        batch = await record(ledger, [row(2, who, 7, target=M[0])], destination=MEMBERS)
+        claimed = await claim(ledger, batch.batch_id)
+        await ledger.claims.record_outcome(claimed, all_of(claimed, OutcomeKind.UNKNOWN, "lost"))
+        return claimed
+
+    given_up = await lost(1)
+    await ledger.steering.resolve([given_up.items[0].award_id], Decision.LANDED, ADA, reason="did not wait")
+    clock.at += 1
+    await ledger.evidence.remember_balances(REALM, CURRENCY, {M[0]: 100}, read_at=clock.now())
+    clock.at += 1
+    assert (await judged_landed(ledger, await lost(wallet(1)))).applied == 0
 
 
 async def test_a_balance_that_an_answer_told_is_as_old_as_its_call(ledger: Ledger, clock: HandClock) -> None:
