@@ -84,8 +84,8 @@ class ReasonForm(Form):
     def __init__(self, opened: Interaction, batch_id: int, decision: Decision, awards: Sequence[Award]) -> None:
         super().__init__(
             f"{verb(decision, len(awards))}: {count(len(awards), 'row')} of batch {batch_id}",
-            parts_of(opened).run_id,
-            f"doubt:{opened.id}",  # of this form alone: discord.py finds forms by it
+            opened,
+            "doubt",
         )
         self._batch_id = batch_id
         self._decision = decision

@@ -23,8 +23,8 @@ class ChangeForm(Form):
 
     submitted: Callable[[Interaction], Awaitable[None]]
 
-    def __init__(self, run: str, draft_id: int, wish: Wish, *, asks_amount: bool) -> None:
-        super().__init__("Change the draft", run, f"change:{draft_id}")
+    def __init__(self, opened: Interaction, wish: Wish, *, asks_amount: bool) -> None:
+        super().__init__("Change the draft", opened, "change")
         self._label = _text("label", wish.label, LABEL_MAX)
         self._reason = _text("reason", wish.reason, REASON_MAX)
         self._amount = _text("amount", wish.amount, 20)

@@ -25,7 +25,6 @@ from bot.ui.draft_showing import edit, show_draft, show_look
 from bot.ui.errors import Guarded, error_card
 from bot.ui.looking import Look, allowed, look, settled
 from bot.ui.lookups import EDIT_EVERY_SECONDS
-from bot.ui.parts import parts_of
 from bot.ui.permissions import services_of
 from bot.ui.preview_buttons import ASK_AGAIN_LABEL, FLAGS, as_shown, open_choices
 from bot.ui.preview_card import Step, card_title
@@ -61,10 +60,19 @@ async def _again(interaction: Interaction, draft_id: int, shown: str) -> None:
 async def _cancel(interaction: Interaction, draft_id: int, shown: str) -> None:
     await _begin(interaction)
     seen = await look(interaction, draft_id)
+    if _shows_other_content(seen.preview, shown):
+        return await _changed_meanwhile(interaction, seen)
     services = services_of(interaction)
     await services.submitting.cancel(draft_id, seen.actor)
     view = card("Cancelled", tone=Tone.PLAIN, word="Nothing was sent", practice=services.practice, lines=[])
-    await answers.show(interaction, view, files=[])
+    return await answers.show(interaction, view, files=[])
+
+
+def _shows_other_content(preview: Preview, shown: str) -> bool:
+    """Whether a card showed rows that the draft does not have: it was changed since, or is of a ledger that was
+    replaced. A card without any (``-``) is about whatever the draft has."""
+    content = shown.partition(".")[0]
+    return content not in ("-", as_shown(preview).partition(".")[0])
 
 
 def _choice(flags: str, preview: Preview) -> Choice:
@@ -85,11 +93,10 @@ def _with_choice(act: Callable[[Interaction, Look, Choice], Awaitable[None]], fl
     async def press(interaction: Interaction, draft_id: int, shown: str) -> None:
         await _begin(interaction)
         seen = await look(interaction, draft_id)
-        now = as_shown(seen.preview)
-        if now.partition(".")[0] != shown.partition(".")[0]:
+        if _shows_other_content(seen.preview, shown):
             await _changed_meanwhile(interaction, seen)
             return
-        if now != shown:
+        if as_shown(seen.preview) != shown:
             # The rows are as they were shown; others of them were paid meanwhile. The card says which.
             await show_look(interaction, seen)
             return
@@ -201,12 +208,7 @@ async def _change(interaction: Interaction, draft_id: int, shown: str) -> None:
     """The form must be the first answer, so there is time for a few short reads of the ledger only."""
     draft, _ = await allowed(interaction, draft_id)
     submitting = services_of(interaction).submitting
-    form = ChangeForm(
-        parts_of(interaction).run_id,
-        draft_id,
-        await submitting.wish_of(draft),
-        asks_amount=submitting.asks_amount(draft),
-    )
+    form = ChangeForm(interaction, await submitting.wish_of(draft), asks_amount=submitting.asks_amount(draft))
 
     async def submitted(answer: Interaction) -> None:
         await _begin(answer)
@@ -244,15 +246,15 @@ async def _show_to_staff(interaction: Interaction, draft_id: int, shown: str) ->
 
 
 async def _choose_duplicates(interaction: Interaction, draft_id: int, shown: str, chosen: str) -> None:
-    await _reread(interaction, draft_id, lambda seen: {"duplicates": Duplicates(chosen)})
+    await _reread(interaction, draft_id, shown, lambda seen: {"duplicates": Duplicates(chosen)})
 
 
 async def _choose_recipient(interaction: Interaction, draft_id: int, shown: str, chosen: str) -> None:
-    await _reread(interaction, draft_id, lambda seen: {"recipient_column": _column(seen.preview, chosen)})
+    await _reread(interaction, draft_id, shown, lambda seen: {"recipient_column": _column(seen.preview, chosen)})
 
 
 async def _choose_amount(interaction: Interaction, draft_id: int, shown: str, chosen: str) -> None:
-    await _reread(interaction, draft_id, lambda seen: {"amount_column": _column(seen.preview, chosen)})
+    await _reread(interaction, draft_id, shown, lambda seen: {"amount_column": _column(seen.preview, chosen)})
 
 
 def _column(preview: Preview, chosen: str) -> str | None:
@@ -261,13 +263,17 @@ def _column(preview: Preview, chosen: str) -> str | None:
     return choices[index] if index < len(choices) else None
 
 
-async def _reread(interaction: Interaction, draft_id: int, change: Callable[[Look], Mapping[str, Any]]) -> None:
+async def _reread(
+    interaction: Interaction, draft_id: int, shown: str, change: Callable[[Look], Mapping[str, Any]]
+) -> None:
     await _begin(interaction)
     seen = await look(interaction, draft_id)
+    if _shows_other_content(seen.preview, shown):
+        return await _changed_meanwhile(interaction, seen)
     submitting = services_of(interaction).submitting
     wish = replace(await submitting.wish_of(seen.preview.draft), **change(seen))
     preview = await submitting.reread(draft_id, wish, seen.actor, seen.limits)
-    await show_look(interaction, settled(interaction, preview, seen.rules))
+    return await show_look(interaction, settled(interaction, preview, seen.rules))
 
 
 async def _begin(interaction: Interaction) -> None:

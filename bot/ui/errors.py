@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, Protocol, Self, TypeVar, cast
 
 import discord
 from discord import app_commands
@@ -193,15 +193,22 @@ class Guarded(Generic[ItemT]):
         raise NotImplementedError
 
 
+class _HasRun(Protocol):
+    run_id: str
+
+
 class Form(discord.ui.Modal):
     """A form whose errors end in ``handle``.
 
-    Forms live in memory only. ``run`` is new at every start of the program, so that one that was opened before a
-    restart is recognised and answered (``is_lost_form``) instead of failing silently.
+    Forms live in memory only. The id of the client's run is new at every start of the program, so that one that was
+    opened before a restart is recognised and answered (``is_lost_form``) instead of failing silently. ``opened``: the
+    press that opened it, of which each has a form of its own, since discord.py forgets the others of the same name when
+    one of them was sent.
     """
 
-    def __init__(self, title: str, run: str, name: str) -> None:
-        super().__init__(title=title[:45], timeout=3600, custom_id=f"{STARTED_FORMS}:{run}:{name}"[:100])
+    def __init__(self, title: str, opened: Interaction, name: str) -> None:
+        run = cast(_HasRun, opened.client).run_id
+        super().__init__(title=title[:45], timeout=3600, custom_id=f"{STARTED_FORMS}:{run}:{name}:{opened.id}"[:100])
 
     async def on_error(self, interaction: Interaction, error: Exception) -> None:  # type: ignore[override]  # as Modal
         await handle(interaction, error)

@@ -214,7 +214,7 @@ class ReasonForm(Form):
     """Why everything is stopped, or released."""
 
     def __init__(self, opened: Interaction, verb: str) -> None:
-        super().__init__(_TITLES[verb], parts_of(opened).run_id, f"halt:{verb}:{opened.id}")
+        super().__init__(_TITLES[verb], opened, f"halt:{verb}")
         self._verb = verb
         self._reason: discord.ui.TextInput[Any] = discord.ui.TextInput(custom_id="reason", max_length=REASON_MAX)
         self.add_item(

@@ -133,7 +133,8 @@ async def paint(
         faces = await _faces(interaction, seen.preview)
         return Painted(award_card(seen.preview, frame, faces, step), [])
     # A card under way is edited often; the file of bad rows comes with the one that stays.
-    files = [] if looking_up is not None else await _problem_files(interaction, seen)
+    shows_them = looking_up is None and step is Step.MAIN
+    files = await _problem_files(interaction, seen) if shows_them else []
     if files:
         frame = replace(frame, problems_file=files[0].filename)
     return Painted(preview_card(seen.preview, frame, step), files)

@@ -73,7 +73,6 @@ class Parts(Protocol):
     services: Services
     settings: Settings
     tree: Tree
-    run_id: str
     lookups: LookUps
     kept: Kept
     requests: Posted

@@ -15,7 +15,6 @@ from bot.ui import settings_changes as changes
 from bot.ui.answers import Interaction
 from bot.ui.cards import RULE, Line, Tone, button, card
 from bot.ui.errors import Form, Guarded, changes_nothing
-from bot.ui.parts import parts_of
 from bot.ui.permissions import actor_of, require_settings, server_of, services_of
 from bot.ui.text import escape
 
@@ -107,7 +106,7 @@ class BudgetForm(Form):
     """The three periods of one holder; an empty field is no limit."""
 
     def __init__(self, opened: Interaction, holder: str, name: str, present: Mapping[Period, str]) -> None:
-        super().__init__(f"Budget of {name}", parts_of(opened).run_id, f"budget:{opened.id}")
+        super().__init__(f"Budget of {name}", opened, "budget")
         self._holder = holder
         self._inputs: dict[Period, discord.ui.TextInput[Any]] = {}
         for period in Period:

@@ -12,7 +12,6 @@ from bot.ui import answers
 from bot.ui import settings_changes as changes
 from bot.ui.answers import Interaction
 from bot.ui.errors import Form, changes_nothing
-from bot.ui.parts import parts_of
 from bot.ui.text import plain
 
 FIELDS_MAX: Final = 5
@@ -39,7 +38,7 @@ class SettingsForm(Form):
         submitted: Callable[[Interaction, Mapping[str, str]], Awaitable[None]],
     ) -> None:
         """``fields``: label, description and present value by name."""
-        super().__init__(title, parts_of(opened).run_id, f"settings:{opened.id}")
+        super().__init__(title, opened, "settings")
         self._submitted = submitted
         self._inputs: dict[str, discord.ui.TextInput[Any]] = {}
         for name, (label, description, value) in fields.items():

@@ -117,14 +117,14 @@ class FormButton(
             discord.SelectOption(label=plain(programme_title(rules, name), 100), value=name, default=name == chosen)
             for name in names[:PROGRAMMES_MAX]
         ]
-        await interaction.response.send_modal(UploadForm(parts_of(interaction).run_id, key, typed, options))
+        await interaction.response.send_modal(UploadForm(interaction, key, typed, options))
 
 
 class UploadForm(Form):
     """A file or pasted cells, with everything that the command's options can say."""
 
-    def __init__(self, run: str, key: str, typed: Typed, programmes: list[discord.SelectOption]) -> None:
-        super().__init__("Award many at once", run, f"bulk:{key}")
+    def __init__(self, opened: Interaction, key: str, typed: Typed, programmes: list[discord.SelectOption]) -> None:
+        super().__init__("Award many at once", opened, "bulk")
         self._key = key
         self._file: discord.ui.FileUpload[Any] = discord.ui.FileUpload(
             custom_id="file", required=False, min_values=0, max_values=1

@@ -1,0 +1,83 @@
+"""Cards and forms of drafts that are pressed twice, by several people, or late."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.batches import batch
+from tests.support.discord import Shown, World, csv_of, discord_world, rows
+
+
+async def uploaded(world: World, name: str = "week.csv", amount: int = 50) -> Shown:
+    """The moderator's draft of a file for everybody."""
+    return await world.bulk(world.mod, file=(name, csv_of(world, rows(world, amount))))
+
+
+def changes(reason: str) -> dict[str, object]:
+    """What the form of a draft is filled in with."""
+    return {"label": "Week 9", "reason": reason, "duplicates": ["sum"]}
+
+
+async def test_two_people_with_the_form_of_one_draft_open_are_both_answered(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = world.guild.add_member(world.env.create_user("mia"), roles=[world.role])
+        mine = await uploaded(world)
+        hers = await world.pick(mia, await batch(world, mia, "list"), "1")
+        first = await world.mod.click(mine.message, label="Change…")
+        second = await mia.click(hers.message, label="Change…")
+        changed = world.answer(await world.mod.submit_modal(first, changes("quest")), mine)
+        assert "quest" in changed.text
+        changed = world.answer(await mia.submit_modal(second, changes("party")), hers)
+        assert "party" in changed.text
+
+
+async def test_a_form_that_is_open_twice_is_answered_twice(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await world.bulk(world.mod)
+        forms = [await world.mod.click(card.message, label="Upload or paste…") for _ in range(2)]
+        for form, amount in zip(forms, (5, 6), strict=True):
+            cells = csv_of(world, rows(world, amount)).decode()
+            draft = world.answer(await world.mod.submit_modal(form, {"cells": cells}), card)
+            assert f"**{8 * amount} points** in total" in draft.text
+
+
+async def test_the_question_before_a_second_payment_has_no_file_that_it_does_not_show(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("start_delay_seconds", 0)
+        card = await uploaded(world)
+        await world.press(world.mod, card, "Send 8 awards")
+        await world.quiet()
+        content = csv_of(world, [*rows(world, 50), ("nobody", 50)])
+        card = await world.bulk(world.mod, file=("again.csv", content))
+        assert card.files == ["draft-2-bad-rows.csv"]
+        question = await world.press(world.mod, card, "Pay 8 again…")
+        assert question.files == []
+        assert (await world.press(world.mod, question, "Back")).files == ["draft-2-bad-rows.csv"]
+
+
+async def test_a_press_on_an_older_card_cancels_nothing_and_shows_the_draft_as_it_is(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = world.guild.add_member(world.env.create_user("mia"), roles=[world.role])
+        mine = await uploaded(world)
+        hers = await world.pick(mia, await batch(world, mia, "list"), "1")
+        form = await mia.click(hers.message, label="Change…")
+        world.answer(await mia.submit_modal(form, changes("party")), hers)
+        told = await world.press(world.mod, mine, "Cancel")
+        assert "The card now shows the draft as it is. Look at it, then press again." in told.text
+        now = world.again(mine)
+        assert "party" in now.text
+        assert "### Cancelled" in (await world.press(world.mod, now, "Cancel")).text
+
+
+async def test_a_choice_on_an_older_card_changes_nothing_and_shows_the_draft_as_it_is(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = world.guild.add_member(world.env.create_user("mia"), roles=[world.role])
+        twice = csv_of(world, [*rows(world, 50), *rows(world, 50)])
+        mine = await world.bulk(world.mod, file=("week.csv", twice))
+        hers = await world.pick(mia, await batch(world, mia, "list"), "1")
+        once = await world.pick(world.mod, mine, "once")
+        assert "**400 points** in total" in once.text
+        late = await world.pick(mia, hers, "apart")
+        assert "The card now shows the draft as it is." in late.text
+        assert "**400 points** in total" in world.again(hers).text
+        assert "**800 points** in total" in (await world.pick(mia, world.again(hers), "apart")).text
