@@ -106,10 +106,17 @@ def _again_card(preview: Preview, frame: Frame) -> discord.ui.LayoutView:
         *wish_lines(preview, frame.title),
         RULE,
         *match_lines(preview),
+        *_left_out_lines(preview),
         f"**{_whose(preview)} the points a second time.**",
     ]
     rows = [again_buttons(preview, _again_label(preview))]
     return card(card_title(preview), tone=tone, word=word, practice=frame.practice, lines=lines, rows=rows)
+
+
+def _left_out_lines(preview: Preview) -> list[str]:
+    """Bad rows stop the send until somebody chooses to go on without them, and the button does."""
+    bad = preview.totals.problems
+    return [f"**{count(bad, 'bad row is', 'bad rows are')} left out.**"] if bad else []
 
 
 def _whose(preview: Preview) -> str:
@@ -125,12 +132,13 @@ def _whose(preview: Preview) -> str:
 def _again_label(preview: Preview) -> str:
     """As on the main button, deductions are named: nobody takes points by a button that says "pay" or "send"."""
     matched, total, taken = preview.blocking_matches, preview.good_rows, preview.totals.deductions
-    some = count(matched, counted(preview))
+    noun = f"good {counted(preview)}" if preview.totals.problems else counted(preview)
+    some, everybody = count(matched, noun), f"all {count(total, noun) if preview.totals.problems else f'{total:,}'}"
     if taken >= total:
-        return f"Take points: {some if matched >= total else f'all {total:,}, {matched:,} of them'} a second time"
+        return f"Take points: {some if matched >= total else f'{everybody}, {matched:,} of them'} a second time"
     if taken:
-        return f"Send all {total:,} ({count(taken, 'takes points', 'take points')}), {matched:,} of them again"
-    return f"Pay {some} a second time" if matched >= total else f"Send all {total:,}, {matched:,} of them again"
+        return f"Send {everybody} ({count(taken, 'takes points', 'take points')}), {matched:,} of them again"
+    return f"Pay {some} a second time" if matched >= total else f"Send {everybody}, {matched:,} of them again"
 
 
 def card_title(preview: Preview) -> str:

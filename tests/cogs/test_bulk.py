@@ -145,6 +145,25 @@ async def test_rows_that_were_paid_lately_are_left_out_and_paying_them_again_ask
         assert sorted((await world.paid()).values()) == [50] * 8
 
 
+async def test_the_question_whether_to_pay_again_says_that_bad_rows_are_left_out(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:  # which looks at the end whether Discord would take what was sent
+        await world.setting("start_delay_seconds", 0)
+        first = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world, 50, 3))))
+        await world.press(world.mod, first, "Send 3 awards")
+        await world.quiet()
+        content = csv_of(world, [*rows(world, 50, 5), ("nobody", 50)])
+        card = await world.bulk(world.mod, file=("b.csv", content))
+        question = await world.press(world.mod, card, "Pay 3 again…")
+        assert "**1 bad row is left out.**" in question.text
+        assert question.files == []
+        back = await world.press(world.mod, question, "Back")
+        assert back.files == ["draft-2-bad-rows.csv"]
+        question = await world.press(world.mod, back, "Pay 3 again…")
+        await world.press(world.mod, question, "Send all 5 good rows, 3 of them again")
+        await world.quiet()
+        assert sorted((await world.paid()).values()) == [50, 50, 100, 100, 100]
+
+
 async def test_the_same_file_again_can_be_paid_twice_only_by_saying_so_twice(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         await world.setting("start_delay_seconds", 0)

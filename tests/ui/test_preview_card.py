@@ -133,6 +133,25 @@ def test_nobody_takes_points_a_second_time_by_a_button_that_says_pay(
     assert said in text_of(view)
 
 
+@pytest.mark.parametrize(
+    ("deductions", "matched", "label"),
+    [
+        (0, 2, "Send all 3 good rows, 2 of them again"),
+        (0, 3, "Pay 3 good rows a second time"),
+        (1, 2, "Send all 3 good rows (1 takes points), 2 of them again"),
+        (3, 1, "Take points: all 3 good rows, 1 of them a second time"),
+    ],
+)
+def test_bad_rows_are_not_left_out_unsaid_where_others_are_paid_again(
+    deductions: int, matched: int, label: str
+) -> None:
+    earlier = Matches(matched, 50 * matched, (EarlierBatch(41, "Ada", NOW_MS, None, matched),))
+    some = preview(totals=totals(3, problems=2, deductions=deductions), matches=earlier)
+    view = preview_card(some, FRAME, Step.AGAIN)
+    assert next(iter(buttons(view))) == label
+    assert "**2 bad rows are left out.**" in text_of(view)
+
+
 def test_rows_that_may_never_be_paid_are_not_called_paid() -> None:
     some = Matches(5, 250, (EarlierBatch(41, "Ada", NOW_MS, None, 4, 1), EarlierBatch(40, "Ada", NOW_MS, None, 1)))
     text = text_of(preview_card(preview(matches=some), FRAME))
