@@ -221,6 +221,7 @@ def stop_card(view: BatchView, *, practice: bool) -> discord.ui.LayoutView:
         lines.append(f"{count(counts.planned, 'award')} not sent yet: cancelled for good. *Pause* would keep them.")
     else:
         lines.append("Nothing else is left to send, so nothing is cancelled now.")
+    lines.append(batch_text.receipt(view))
     pause = [_button("Pause instead", "pause", batch.id)] if batch.state is not BatchState.FINISHED else []
     stop = f"Stop it, cancel {count(counts.planned, 'award')}" if counts.planned else "Stop it"
     return card(

@@ -149,6 +149,7 @@ class DecideButton(
         changes_nothing(interaction)
         await require(interaction, Capability.MANAGE)
         batch_id, decision = int(self.match["batch"]), Decision(self.match["decision"])
+        await refuse_other_ledger(interaction, batch_id)
         only = None if self.match["only"] is None else int(self.match["only"])
         awards = await _targets(interaction, batch_id, int(self.match["call"]), only)
         await interaction.response.send_modal(ReasonForm(interaction, batch_id, decision, awards))
@@ -175,7 +176,9 @@ class PickMenu(
     """Turns to one row alone."""
 
     async def act(self, interaction: Interaction) -> None:
-        await show_doubts(interaction, int(self.match["batch"]), only=int(self.item.values[0]))
+        batch_id = int(self.match["batch"])
+        await refuse_other_ledger(interaction, batch_id)
+        await show_doubts(interaction, batch_id, only=int(self.item.values[0]))
 
 
 ITEMS: Final = (DecideButton, DoubtsButton, PickMenu)

@@ -121,6 +121,7 @@ def doubts_card(
             "-# What Bursar itself finds not to have arrived is sent again. If nothing more of this batch is to be"
             " sent, `/batch stop` it first."
         )
+    lines.append(batch_text.receipt(view))
     target = f"c{call.attempt.id}" + (f".{awards[0].id}" if only is not None else "")
     rows: list[list[discord.ui.Item[Any]]] = [[_decide(batch, decision, target, len(awards)) for decision in _VERBS]]
     if only is None and not call.whole and len(call.awards) > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from bot.domain.states import BatchState
 from bot.ledger.restorations import Why
 from tests.support.batches import LOST, batch, board_says, decide, in_doubt, record, view
 from tests.support.discord import discord_world
@@ -64,6 +65,22 @@ async def test_a_card_of_a_ledger_that_was_replaced_shows_no_doubts_of_the_batch
         assert f"This card is about another batch {second}, of a ledger that was replaced." in told.text
         own = await world.press(world.mod, await board_says(world, second, "2 in doubt"), "Settle 2 in doubt")
         assert f"Batch {second} · rows in doubt" in own.text
+
+
+async def test_a_card_of_a_ledger_that_was_replaced_settles_no_doubts_of_the_call_that_has_its_number(
+    tmp_path: Path,
+) -> None:
+    async with discord_world(tmp_path) as world:
+        first, second = await in_doubt(world), await in_doubt(world, first=2)
+        card = await batch(world, world.mod, "resolve", batch=str(first))
+        told = await world.press(world.mod, world.renumber(card, f"{first}:c1", f"{second}:c2"), "They landed: all 2")
+        assert f"This card is about another batch {second}, of a ledger that was replaced." in told.text
+        own = await batch(world, world.mod, "resolve", batch=str(second))
+        assert (await world.mod.click(own.message, label="They landed: all 2")).modal is not None
+        question = world.renumber(await batch(world, world.mod, "stop", batch=str(first)), first, second)
+        told = await world.press(world.mod, question, "Stop it")
+        assert f"This card is about another batch {second}, of a ledger that was replaced." in told.text
+        assert (await view(world, second)).batch.state is BatchState.FINISHED
 
 
 async def test_rows_sent_again_are_sent_once_more_and_no_oftener(tmp_path: Path) -> None:

@@ -238,12 +238,16 @@ class World:
         finally:
             self.env.backend.faults.remove(fault)
 
-    def renumber(self, card: Shown, was: int, now: int) -> Shown:
-        """A posted card as it stands there from a ledger that was replaced by one with other numbers."""
-        stored = self.env.backend.get_message(card.message.channel.id, card.message.id)
+    def renumber(self, card: Shown, was: object, now: object) -> Shown:
+        """A card as it stands there from a ledger that was replaced by one with other numbers."""
+        posted = isinstance(card.message, discord.Message)
+        channel_id = card.message.channel.id if posted else card.message.channel_id
+        stored = self.env.backend.get_message(channel_id, card.message.id)
         for part in walk_components(stored.components):
             if str(part.get("custom_id", "")).endswith(f":{was}"):
                 part["custom_id"] = part["custom_id"].removesuffix(str(was)) + str(now)
+        if not posted:
+            return self.again(card)
         return next(one for one in self.staff_messages() if one.message.id == card.message.id)
 
     @contextlib.contextmanager
