@@ -38,13 +38,14 @@ async def test_one_answer_settles_every_row_of_an_all_or_nothing_call(tmp_path: 
 
 
 async def test_a_doubt_that_evidence_left_open_shows_what_was_read(tmp_path: Path) -> None:
-    times = {"BURSAR_HTTP_TIMEOUT": "2", "BURSAR_SETTLE_AFTER": "2"}
-    async with discord_world(tmp_path, settling=True, **times) as world:
+    async with discord_world(tmp_path, settling=True, BURSAR_SETTLE_AFTER="200") as world:
         await record(world, [5, 5], programme="drip-credentials")
         await world.quiet()
         batch_id = await in_doubt(world, "drip-credentials")
         for member in world.members[:2]:
             await world.sandbox.outside(service="drip", type="discord-id", value=str(member.id), amount=3)
+        world.calendar.let_pass(200)
+        world.app.services.dispatcher.wake(batch_id)
         async with asyncio.timeout(PATIENCE):
             await world.app.services.dispatcher.until_quiet([batch_id], settled=True)
         card = await batch(world, world.mod, "resolve", batch=str(batch_id))

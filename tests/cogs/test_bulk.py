@@ -10,14 +10,14 @@ import discord
 import pytest
 
 from bot.ui import receipts
-from tests.support.discord import Shown, World, csv_of, discord_world, rows
+from tests.support.discord import DELAY, Shown, World, csv_of, discord_world, rows
 
 DANGER = 4
 
 
-async def about_to_start(world: World) -> Shown:
-    """The card of eight awards whose first call is made a second after they are sent."""
-    await world.setting("start_delay_seconds", 1)
+async def about_to_start(world: World, delay: float = DELAY) -> Shown:
+    """The card of eight awards whose first call waits for so long after they are sent."""
+    await world.setting("start_delay_seconds", delay)
     return await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world))))
 
 
@@ -263,7 +263,7 @@ async def test_the_receipt_says_that_nothing_is_sent_no_longer_than_that_is_true
 ) -> None:
     async with discord_world(tmp_path) as world:
         monkeypatch.setattr(receipts, "START_SECONDS", 0.5)
-        card = await about_to_start(world)
+        card = await about_to_start(world, 1)
         receipt = await world.press(world.mod, card, "Send 8 awards")  # SimCord waits for the look after the start
         assert "Nothing sent yet" not in receipt.text
 
@@ -273,6 +273,7 @@ async def test_the_receipt_is_brought_up_to_date_when_the_batch_is_over(tmp_path
         card = await about_to_start(world)
         receipt = await world.press(world.mod, card, "Send 8 awards")
         assert "Nothing sent yet" in receipt.text
+        world.begin(1)
         await world.quiet()
         await world.env.advance_time(receipts.STEP_SECONDS + 1)
         assert "Done" in world.again(receipt).text
@@ -287,6 +288,7 @@ async def test_a_receipt_that_discord_failed_to_edit_is_edited_at_the_next_look(
         monkeypatch.setattr(receipts, "STEP_SECONDS", 300.0)  # two of them while the token lives
         card = await about_to_start(world)
         receipt = await world.press(world.mod, card, "Send 8 awards")
+        world.begin(1)
         await world.quiet()
         world.env.inject_error("PATCH", "/webhooks/*/messages/@original", status=503)
         await world.env.advance_time(receipts.STEP_SECONDS + 1)
@@ -304,7 +306,9 @@ async def test_a_receipt_that_cannot_be_edited_once_its_batch_has_started_is_not
         edits = _NthEdit(world.env.backend, 2, and_later=True)
         world.env.backend.faults.append(edits)
         await world.press(world.mod, card, "Send 8 awards")
-        await world.env.advance_time(10)
+        world.begin(1)
+        await world.quiet()
+        await world.env.advance_time(DELAY + 10)
         assert edits.seen == 2
 
 

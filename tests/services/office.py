@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from bot.app import App, opened
-from bot.clock import SystemClock
 from bot.domain.model import Actor, Award, Batch, Problem, ProviderKind, RecipientType
 from bot.ledger.recording import Recorded
 from bot.services.previewing import Preview
@@ -20,6 +19,7 @@ from bot.services.rules import Limits
 from bot.services.submitting import Choice, Upload, Wish
 from bot.settings import Settings
 from tests.services.rig import LETTERS, Told
+from tests.support.calendar import Calendar
 from tests.support.sandbox import Sandbox
 
 SERVER = "700000000000000001"
@@ -27,45 +27,6 @@ MOD = Actor("900000000000000001", "mod", SERVER)
 OTHER = Actor("900000000000000002", "other mod", SERVER)
 CLI = Actor("cli", "operator", None)
 NO_LIMITS = Limits()
-
-
-class Calendar(SystemClock):
-    """The machine's clock, some days ahead, and faster from whenever ``speed`` is set: what the program waits for is
-    over sooner, and what the stand-ins do takes as long as ever."""
-
-    days = 0.0
-    """What the clock on the wall is set ahead by."""
-
-    def __init__(self) -> None:
-        self._speed = 1.0
-        self._since = super().monotonic()
-        self._gained = 0.0
-
-    @property
-    def speed(self) -> float:
-        """Seconds that pass in one of the machine's. Neither clock jumps when it changes."""
-        return self._speed
-
-    @speed.setter
-    def speed(self, speed: float) -> None:
-        self._gained, self._since = self._ahead(), super().monotonic()
-        self._speed = speed
-
-    def let_pass(self, seconds: float) -> None:
-        """So many seconds are over. Whoever sleeps already sleeps on."""
-        self._gained += seconds
-
-    def _ahead(self) -> float:
-        return self._gained + (super().monotonic() - self._since) * (self._speed - 1.0)
-
-    def now(self) -> float:
-        return super().now() + self._ahead() + self.days * 24 * 3600
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self._ahead()
-
-    async def sleep(self, seconds: float) -> None:
-        await super().sleep(seconds / self.speed)
 
 
 HURRY = 8.0
@@ -234,6 +195,8 @@ class Door:
         }
         settings = Settings.load({name: value for name, value in environ.items() if value}, self.directory)
         async with opened(settings, self.calendar, patient=patient, settling=settling) as app:
+            for write in (app.ledger.database.write_bare, app.ledger.database.write_shared):
+                setattr(app.ledger.database, write.__name__, self.calendar.unhurried(write))
             told = Told()
             app.watchers.add(told)
             office = Office(app, self.sandbox, told)

@@ -14,7 +14,8 @@ from bot.services.watching import Activity, Doing
 from tests.services import lane_office
 from tests.services.doubts import CALLS, resumed, seed
 from tests.services.lane_office import MEMBERS, check, opened, programme_of, variables
-from tests.services.office import HURRY, Calendar, Door, members, paying
+from tests.services.office import HURRY, Door, members, paying
+from tests.support.calendar import Calendar
 from tests.support.patience import eventually, until
 
 
@@ -133,7 +134,7 @@ async def test_a_batch_that_was_recorded_in_the_future_waits_for_its_start_and_n
         await eventually(doing, lambda found: found is Doing.WAITING_TO_START)
         assert 20 < (activity(batch_id).until or 0.0) - door.calendar.now() <= 30
         assert await office.states(batch_id) == "PP"
-        door.calendar.speed = 1000.0  # from here on they are over
+        door.calendar.let_pass(30)
         office.app.services.dispatcher.wake()
         await office.quiet()
         assert await office.states(batch_id) == "AA"

@@ -12,7 +12,8 @@ from bot.domain.model import Duplicates, Recipient, RecipientType
 from bot.errors import DraftGone, MatchedEarlier, NotAllowed, Refused
 from bot.services.oneself import FAILED_FOR_SECONDS, NOBODY_FOR_SECONDS
 from bot.services.rules import Limits
-from tests.services.office import MOD, OTHER, Calendar, Door, file_of, members
+from tests.services.office import MOD, OTHER, Door, file_of, members
+from tests.support.calendar import Calendar
 from tests.support.sandbox import Sandbox
 
 IDS = members(3)

@@ -26,7 +26,6 @@ from simcord.interactions import base_payload
 
 from bot.app import App, opened
 from bot.client import BursarClient
-from bot.clock import SystemClock
 from bot.domain.model import Actor
 from bot.errors import BursarError
 from bot.providers import http
@@ -36,11 +35,14 @@ from bot.ui import receipts
 from bot.ui.answers import has_expired
 from bot.ui.board import StaffBoard
 from bot.ui.start_rule import start_rule
+from tests.support.calendar import Calendar
 from tests.support.patience import PATIENCE, until
 from tests.support.sandbox import Sandbox, running_sandbox
 from tests.support.specification import violations
 
 SERVER_ID = 111111111111111111
+DELAY = 300.0
+"""Seconds before a first call, of a batch that begins when the test says so (``World.begin``)."""
 _TEXT, _BUTTON, _FILE, _FRAME = 10, 2, 13, 17
 _MENUS = (3, 5, 6, 7, 8)
 
@@ -94,6 +96,8 @@ class World:
     """A running Bursar in a server with an administrator, a moderator, members and a bot."""
 
     app: App
+    calendar: Calendar
+    """The app's clock. SimCord's own stands still."""
     client: BursarClient
     env: simcord.Env
     sandbox: Sandbox
@@ -112,6 +116,11 @@ class World:
         """Another client on the same ledger, as after a restart of the program."""
         self.client = BursarClient(self.app.services, self.app.settings)
         await self.env.restart_bot(self.client)
+
+    def begin(self, batch_id: int) -> None:
+        """Let the ``DELAY`` before a batch's first call be over."""
+        self.calendar.let_pass(DELAY)
+        self.app.services.dispatcher.wake(batch_id)
 
     async def setting(self, name: str, value: object) -> None:
         """Change one of the server's settings."""
@@ -338,10 +347,11 @@ async def discord_world(
         async with running_sandbox("--drip-plan", plan) as sandbox:
             values = {**sandbox.environ(), "DRIP_RATE_PLAN": plan, "BURSAR_SERVER_IDS": str(SERVER_ID), **environ}
             settings = Settings.load(values, directory)
-            async with opened(settings, SystemClock(), patient=True, practice=practice, settling=settling) as app:
+            calendar = Calendar()
+            async with opened(settings, calendar, patient=True, practice=practice, settling=settling) as app:
                 client = BursarClient(app.services, settings)
                 async with simcord.run(client, check_errors=False, settle_timeout=PATIENCE) as env:
-                    world = _populate(app, client, env, sandbox, members)
+                    world = _populate(app, calendar, client, env, sandbox, members)
                     await _bind(world)
                     async with _at_work(world):
                         yield world
@@ -357,13 +367,16 @@ def _name(number: int) -> str:
     return _NAMES[number] if number < len(_NAMES) else f"Member {number}"
 
 
-def _populate(app: App, client: BursarClient, env: simcord.Env, sandbox: Sandbox, members: int) -> World:
+def _populate(
+    app: App, calendar: Calendar, client: BursarClient, env: simcord.Env, sandbox: Sandbox, members: int
+) -> World:
     guild = env.create_guild("Lighthouse", id=SERVER_ID)
     role = guild.create_role("Moderators", permissions=discord.Permissions(manage_guild=True))
     boss = guild.create_role("Admins", permissions=discord.Permissions(administrator=True))
     people = [guild.add_member(env.create_user(f"member{n}", global_name=_name(n))) for n in range(members)]
     return World(
         app=app,
+        calendar=calendar,
         client=client,
         env=env,
         sandbox=sandbox,

@@ -12,7 +12,7 @@ import simcord
 from bot.services.rules import Capability, Limits
 from bot.services.submitting import Choice, Wish
 from tests.support.batches import actor, record, view
-from tests.support.discord import World, discord_world
+from tests.support.discord import DELAY, World, discord_world
 
 
 async def listed(world: World, who: simcord.MemberActor) -> str:
@@ -177,8 +177,9 @@ async def test_a_batch_of_somebody_who_lost_the_role_does_not_begin(tmp_path: Pa
 
 async def test_a_batch_of_somebody_who_left_does_not_begin(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
-        batch_id = await record(world, [50], delay=0.5)
+        batch_id = await record(world, [50], delay=DELAY)
         world.guild.remove_member(world.mod)
+        world.begin(batch_id)
         await world.quiet()
         batch = (await view(world, batch_id)).batch
         assert batch.pause is not None
