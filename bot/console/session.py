@@ -14,7 +14,7 @@ from bot import log
 from bot.clock import SystemClock
 from bot.console import output
 from bot.domain.model import Actor
-from bot.errors import UsageError
+from bot.errors import SettingsError, UsageError
 from bot.settings import Settings
 from bot.spool import PIECE, Spool
 
@@ -23,7 +23,11 @@ CLOCK: Final = SystemClock()
 
 def load_settings(options: Namespace, *, level: int = logging.WARNING) -> Settings:
     """The settings of the current directory; from here on the log hides their secrets. Raises ``SettingsError``."""
-    settings = Settings.load(os.environ, Path.cwd())
+    try:
+        directory = Path.cwd()
+    except OSError:
+        raise SettingsError("the current directory is not there any more", hint="Change to one that is.") from None
+    settings = Settings.load(os.environ, directory)
     log.configure(settings.secrets(), level=level, debug=options.debug)
     return settings
 

@@ -14,6 +14,7 @@ import pytest
 from bot.console.entry import COMMANDS
 from tests.console import support
 from tests.console.support import ROOT, finished, write_csv
+from tests.support.patience import PATIENCE
 
 bursar = functools.partial(support.bursar, anew=True)
 YES_OR_NO = {("doctor",), ("verify",), ("backup",), ("restore",), ("forget",)}
@@ -162,3 +163,15 @@ def test_the_command_that_an_installation_makes_is_there():
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
     for name, value in scripts.items():
         assert callable(EntryPoint(name, value, "console_scripts").load())
+
+
+async def test_a_directory_that_was_removed_meanwhile_is_wrong_settings_and_no_defect(tmp_path: Path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = f'cd "{gone}" && rmdir "{gone}" && exec "{sys.executable}" -m bot check x.csv'
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", program, env={"PYTHONPATH": str(ROOT)}, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(PATIENCE):
+        _, said = await process.communicate()
+    assert (process.returncode, b"the current directory is not there any more" in said) == (2, True)
