@@ -20,7 +20,7 @@ from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Problem, Program
 from bot.domain.quoting import quoted
 from bot.domain.reporting import time_of
 from bot.domain.states import COUNTS_AS_PAID, TAKEN_IN, AwardState
-from bot.domain.testimony import FileTold, state_of, told_of
+from bot.domain.testimony import FileTold, is_elsewhere, state_of, told_of
 from bot.errors import UsageError
 from bot.ledger.drafts import NewDraft
 from bot.ledger.ledger import Ledger
@@ -115,6 +115,7 @@ class TakingIn:
                 maybe_paid.discard(entry.line)
             elif state in COUNTS_AS_PAID:
                 raise UsageError(_unreadable(file, entry), hint=_CORRECT)
+        _refuse_contradictions(file, rows)
         if maybe_paid:
             why = "has no recipient or no amount"
             raise UsageError(f"row {min(maybe_paid)} of {file.name} was paid or may be, and {why}", hint=_CORRECT)
@@ -218,6 +219,21 @@ def _state(file: HistoryFile, line: int, status: str) -> AwardState | None:
 
 def _cell(cells: Sequence[str], index: int | None) -> str:
     return " ".join(cells[index].split())[:200] if index is not None and index < len(cells) else ""
+
+
+def _refuse_contradictions(file: HistoryFile, rows: Sequence[tuple[Row, AwardState, str]]) -> None:
+    """Rows of one award are one award, and it is in one state."""
+    first: dict[int, tuple[int, AwardState]] = {}
+    for row, state, said in rows:
+        if row.award_id is None or is_elsewhere(said, row.award_id):
+            continue
+        line, is_state = first.setdefault(row.award_id, (row.line, state))
+        if state is not is_state:
+            raise UsageError(
+                f"rows {line} and {row.line} of {file.name} are of award {row.award_id}, and one says"
+                f" {is_state.value}, the other {state.value}",
+                hint=_CORRECT,
+            )
 
 
 def _unreadable(file: HistoryFile, entry: Row | Problem) -> str:

@@ -197,6 +197,10 @@ async def test_a_file_that_contradicts_the_ledger_or_is_none_changes_nothing(she
         "was paid or may be, and has no recipient or no amount": [f"{one},,applied,,9,"],
         "has the status “paid”, which no result file has": [f"{one},10,paid,,9,"],
         "row 2 of wrong.csv has no status in its column": [f'"{one},10,applied,""Drip, at noon"",9,"'],
+        "rows 2 and 3 of wrong.csv are of award 9, and one says cancelled, the other applied": [
+            f"{one},10,cancelled,,9,",
+            f"{one},10,applied,,9,",
+        ],
         "row 3 of wrong.csv has no status in its column": [f"{two},10,applied,,2,", f"{one},10"],
     }
     for why, rows in wrong.items():
