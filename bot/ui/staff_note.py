@@ -29,6 +29,8 @@ def staff_note(seen: Look, *, practice: bool) -> discord.ui.LayoutView:
     return card(
         card_title(preview),
         tone=Tone.DRAFT,
+        # It stays in the channel: what is sent afterwards must not make it untrue.
+        word="Shown to the staff · nothing sent by this",
         practice=practice,
         lines=lines,
         rows=[[button("Open the draft", custom_id("open", preview))]],

@@ -81,3 +81,13 @@ async def test_a_choice_on_an_older_card_changes_nothing_and_shows_the_draft_as_
         assert "The card now shows the draft as it is." in late.text
         assert "**400 points** in total" in world.again(hers).text
         assert "**800 points** in total" in (await world.pick(mia, world.again(hers), "apart")).text
+
+
+async def test_what_the_staff_was_shown_stays_true_when_the_draft_is_sent(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await uploaded(world)
+        await world.press(world.mod, card, "Show to staff")
+        await world.press(world.mod, card, "Send 8 awards")
+        (note,) = [one for one in world.staff_messages() if "Open the draft" in one.buttons]
+        assert "-# Shown to the staff · nothing sent by this" in note.text
+        assert "Draft · nothing sent" not in note.text
