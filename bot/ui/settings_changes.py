@@ -128,6 +128,9 @@ async def change_channel(interaction: Interaction, channel: discord.TextChannel 
     async with one_at_a_time(interaction.client):
         rules = await require_settings(interaction)
         await _store(interaction, "staff_channel_id", value)
+    services = services_of(interaction)
+    for board in await services.boards.unfinished():  # perhaps given up, where there was no place for it
+        services.batches.look_again(board.batch_id)
     name = "staff_channel_id"
     told = _told(NAMES[name], said(name, rules.staff_channel_id), said(name, value))
     await _tell(interaction, rules, [told], also=value)

@@ -12,7 +12,7 @@ from bot.ledger.queries import Event
 from bot.ui.board import StaffBoard
 from bot.ui.board_message import ALERTED
 from tests.support.batches import alerts, batch, board_says, boards, record, record_file, running, without_board
-from tests.support.discord import Shown, World, discord_world
+from tests.support.discord import Shown, World, discord_world, private_channel, shown
 from tests.support.patience import eventually
 
 NEWCOMER = 10**17 + 5
@@ -186,3 +186,24 @@ async def test_an_alert_says_so_after_a_restart_and_beside_the_next_one(tmp_path
 def told(events: Sequence[Event]) -> bool:
     """Whether the ledger knows that the staff was alerted."""
     return ALERTED in [event.kind for event in events]
+
+
+async def test_what_was_given_up_goes_on_in_the_channel_that_is_chosen_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bot.ui.board.GIVE_UP_AFTER", 1)
+    async with discord_world(tmp_path) as world:
+        await without_board()
+        ours = StaffBoard(world.app.services, lambda: world.client, backoff_seconds=0.2)
+        world.app.watchers.add(ours)
+        async with running(ours):
+            batch_id = await record(world, [50], delay=600)
+            await board_says(world, batch_id, "Nothing sent yet")
+            later = private_channel(world.client, world.guild, world.role, "new-staff")
+            world.env.backend.delete_channel(world.staff.id)
+            await world.env.settle()
+            await batch(world, world.mod, "stop", batch=str(batch_id))
+            await world.until(lambda: "The staff channel is gone." in caplog.text)
+            card = world.answer(await world.admin.slash(world.general, "settings show"))
+            await world.admin.select(card.message, [later], custom_id="settings:channel")
+            await world.until(lambda: any("Stopped by mod" in shown(one).text for one in later.history()))
