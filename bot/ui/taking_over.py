@@ -1,4 +1,5 @@
-"""The button of a Bursar that stands by. Only the process that it names answers: another one sees the press as well."""
+"""The button of a Bursar that stands by. The process that it names answers: another one sees the press as well, and
+says so where that one must be gone."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ from typing import Any, Final
 
 import discord
 
-from bot.errors import NotAllowed
+from bot.domain.lead import STALE_SECONDS
+from bot.errors import NotAllowed, Refused
 from bot.ui import answers
 from bot.ui.answers import Interaction
 from bot.ui.cards import Tone, card
@@ -26,7 +28,13 @@ class TakeOverButton(
     async def act(self, interaction: Interaction) -> None:
         services = services_of(interaction)
         if services.leading.home != self.match["home"]:
-            return  # the other one's button: it answers
+            if _is_alive(interaction) or services.leading.stand.is_second:
+                return  # the other one's button: it answers
+            changes_nothing(interaction)
+            raise Refused(
+                "the machine whose button this is gives no sign of life any more",
+                hint="Start Bursar there: where it stands by, its new message has the button.",
+            )
         changes_nothing(interaction)
         await answers.think(interaction)
         server_of(interaction)
@@ -43,6 +51,14 @@ class TakeOverButton(
         ]
         view = card("This machine takes over", tone=Tone.RUNNING, word="", practice=services.practice, lines=lines)
         await answers.show(interaction, view)
+
+
+def _is_alive(interaction: Interaction) -> bool:
+    """Whether the sign with the button is as fresh as one that is kept, by Discord's clock."""
+    sign = interaction.message
+    if sign is None:
+        return True
+    return (interaction.created_at - (sign.edited_at or sign.created_at)).total_seconds() <= STALE_SECONDS
 
 
 ITEMS: Final = (TakeOverButton,)

@@ -107,6 +107,22 @@ async def test_beside_one_that_is_alive_a_copy_sends_nothing_until_it_takes_over
             assert not may_send(world.app)
 
 
+async def test_the_button_of_a_machine_that_is_gone_is_answered_by_the_one_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with discord_world(tmp_path) as world:
+        await settle(sign_of(world, world.app))
+        async with another(world, tmp_path / "two", copy=copied(world, tmp_path)) as other:
+            await settle(sign_of(world, other))
+        card = signs(world)[1]
+        silent = await world.admin.click(card.message, label="Take over here")
+        assert not silent.acknowledged, "it may still be there, and answers itself"
+        monkeypatch.setattr("bot.ui.taking_over.STALE_SECONDS", -1.0)
+        told = await world.press(world.admin, card, "Take over here")
+        assert "### Nothing was changed." in told.text
+        assert "The machine whose button this is gives no sign of life any more." in told.text
+
+
 async def test_the_first_ones_call_in_flight_is_recorded_before_it_lets_go(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         await world.sandbox.faults({"match": {"method": "PATCH"}, "kind": "slow", "ms": 1500})
