@@ -44,9 +44,20 @@ def failure(error: Json, status: int) -> Json:
 class BadRowsError(BursarError):
     """Some rows are bad and nobody said that the good ones are wanted all the same."""
 
+    kind: Final = "bad-rows"
+
     def __init__(self, rows: int) -> None:
         bad = output.plural(rows, "row is", "rows are")
         super().__init__(f"{bad} bad", hint="Correct the file, or say --good-rows to send the others.")
+
+
+class StoppedError(BursarError):
+    """A person ended it in time. No defect, which is what an error without a class of its own is called in JSON."""
+
+    kind: Final = "stopped"
+
+    def __init__(self) -> None:
+        super().__init__("stopped before anything was recorded")
 
 
 async def _bulk(options: Namespace, settings: Settings) -> int:
@@ -135,8 +146,7 @@ class _Job:
             batch_id = await self._confirmed(summary)
             recorded = True
         except StoppedEarlyError:
-            status = self.signals.status or Exit.REFUSED
-            return self._end(summary, None, status, BursarError("stopped before anything was recorded"))
+            return self._end(summary, None, self.signals.status or Exit.REFUSED, StoppedError())
         except BadRowsError as error:
             return self._end(summary, None, Exit.BAD_ROWS, error)
         except BursarError as error:
@@ -266,7 +276,7 @@ def _question(summary: Json) -> str:
 def _error_json(error: BursarError | None) -> Json | None:
     if error is None:
         return None
-    kind = "bad-rows" if isinstance(error, BadRowsError) else kind_of(error)
+    kind = error.kind if isinstance(error, BadRowsError | StoppedError) else kind_of(error)
     return {"kind": kind, "message": error.message, "hint": error.hint}
 
 

@@ -99,7 +99,7 @@ async def test_a_signal_before_anything_is_recorded_sends_nothing(shell: Shell, 
     await until(asked)
     process.send_signal(signal.SIGINT)
     done = await finished(process)
-    assert (done.status, done.json["batch"]) == (130, None)
+    assert (done.status, done.json["batch"], done.json["error"]["kind"]) == (130, None, "stopped")
     assert await shell.awards() == []
 
 
