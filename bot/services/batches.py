@@ -65,6 +65,8 @@ class BatchPage:
     views: tuple[BatchView, ...]
     total: int
     """Batches that the whole list has."""
+    number: int
+    """Which page this is, from 0: the last one where there are fewer than was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,13 @@ class Batches:
 
     async def page(self, actor: Actor, *, number: int, size: int, only_of: str | None = None) -> BatchPage:
         """A page of the last ``LISTED_MAX`` batches (of one person), newest first; ``number`` counts from 0."""
-        queries, offset = self._ledger.queries, number * size
+        queries = self._ledger.queries
         total = await queries.how_many(actor.server_id, most=LISTED_MAX, only_of=only_of)
-        wanted = max(0, min(size, total - offset))
+        number = max(0, min(number, -(-total // size) - 1))
+        offset = number * size
+        wanted = min(size, total - offset)
         part = await queries.batches(actor.server_id, limit=wanted, offset=offset, only_of=only_of)
-        return BatchPage(tuple([await self._view(batch) for batch in part]), total)
+        return BatchPage(tuple([await self._view(batch) for batch in part]), total, number)
 
     async def brief(self, actor: Actor, *, limit: int, only_of: str | None = None) -> Sequence[tuple[Batch, Counts]]:
         """The newest batches (of one person) with their counts only: one question, however many there are."""

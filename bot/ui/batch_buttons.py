@@ -203,13 +203,13 @@ async def list_batches(interaction: Interaction, page: int = 0) -> None:
     seen = await sight(interaction)
     services, actor = services_of(interaction), actor_of(interaction)
     found = await services.batches.page(actor, number=page, size=batch_cards.PAGE_SIZE, only_of=seen.only_of)
-    drafts = await services.submitting.open_drafts(actor) if page == 0 else ()
+    drafts = await services.submitting.open_drafts(actor) if found.number == 0 else ()
     own = [draft for draft in drafts if seen.only_of in (None, draft.actor.id)]
     listed = [ListedDraft(draft, await services.submitting.members_of(draft)) for draft in own]
     members = [row.recipient.value for one in listed if one.members is not None for row in one.members.first]
     view = batch_cards.list_card(
         *(found.views, listed),
-        page=page,
+        page=found.number,
         total=found.total,
         practice=services.practice,
         names=parts_of(interaction).people.named(interaction, members),

@@ -90,6 +90,17 @@ async def test_pages_tell_where_one_is(tmp_path: Path) -> None:
         assert f"**Batch {ids[8]}**" in newest.text
 
 
+async def test_who_sees_fewer_pages_by_now_is_shown_the_last_of_them(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        own = await record(world, [50])
+        for n in range(8):
+            await record(world, [1 + n], of=actor(world, world.admin))
+        shown = await batch(world, world.mod, "list")
+        await world.setting("roles", {"award": [str(world.role.id)]})
+        older = await world.press(world.mod, shown, "Older")
+        assert f"**Batch {own}**" in older.text and older.text.count("**Batch") == 1
+
+
 async def test_one_batch_is_shown_with_its_history_its_calls_and_its_result(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         stranger = 10**17
