@@ -121,7 +121,7 @@ def settings_card(
 ) -> discord.ui.LayoutView:
     """``channel_problem``: why nothing can be posted in the staff channel now. ``done``: what was just changed.
     ``halt``: the emergency stop in force. ``there``: what the server still has of what was chosen."""
-    missing = _missing(rules, channel_problem, there)
+    missing = _missing(rules, channel_problem, there, [one.name for one in programmes])
     found = {key: _found(roles_of(rules, key), there) for key in ROLE_LISTS}
     gone = {key: _gone(roles_of(rules, key), found[key]) for key in ROLE_LISTS}
     room = PROGRAMMES_ROOM - sum(map(len, [*missing, *gone.values()]))
@@ -193,7 +193,7 @@ def _short(done: str) -> str:
     return done if len(done) <= DONE_ROOM else done[:DONE_ROOM].rsplit(" ", 1)[0] + " …"
 
 
-def _missing(rules: ServerRules, channel_problem: str | None, there: There) -> list[str]:
+def _missing(rules: ServerRules, channel_problem: str | None, there: There, programmes: Sequence[str]) -> list[str]:
     problems = []
     if rules.staff_channel_id is None:
         problems.append("No staff channel: nobody sees progress, results and alerts.")
@@ -201,6 +201,9 @@ def _missing(rules: ServerRules, channel_problem: str | None, there: There) -> l
         problems.append(channel_problem)
     if not any(_found(held, there) for held in rules.roles.values()):
         problems.append("No role may do anything yet, only administrators.")
+    if rules.default_programme is not None and rules.default_programme not in programmes:
+        name = escape(rules.default_programme, 60)
+        problems.append(f"The default programme {name} is not set up any more: commands have to name one.")
     return problems
 
 

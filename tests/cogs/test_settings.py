@@ -375,3 +375,14 @@ async def test_a_staff_channel_that_was_deleted_is_named_as_gone_and_is_no_defau
         assert f"⚠ The staff channel is gone. {UNTIL_THEN}" in card.text
         told = await world.bulk(world.mod, file=("week.csv", csv_of(world, rows_of(world, 5))))
         assert UNTIL_THEN in told.text and "Sending works" not in told.text
+
+
+async def test_a_default_programme_that_is_no_longer_set_up_is_named_as_gone(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("default_programme", "gameball-spring")
+        card = await settings(world)
+        assert "⚠ The default programme gameball-spring is not set up any more" in card.text
+        told = await world.award(world.mod, members=world.members[0].mention, amount="5")
+        assert "gameball-spring" in told.text and "Nothing was sent." in told.text
+        await choose(world, card, "programme", "gameball")
+        assert "not set up any more" not in (await settings(world)).text
