@@ -190,7 +190,7 @@ def _refusal(error: sqlite3.IntegrityError) -> Exception:
         return Refused(
             "a row of this draft continues an award that is paid, under way, in doubt, written off, or continued by"
             " another row; nothing was sent",
-            hint="Read the file again: rows that were paid since are then left out.",
+            hint="Read the file, or give /batch retry, once more: rows that were paid since are then left out.",
         )
     if "awards.reverses" in said or "cannot be taken back" in said:
         return Refused(undo.GONE, hint=undo.GONE_HINT)
