@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -96,6 +97,7 @@ class Faults:
     rules: list[Rule] = field(default_factory=list)
     campaign: Campaign | None = None
     _chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - repeatable on purpose
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def draw(self, service: str, method: str, path: str) -> Fault | None:
         """Count one admitted call; the fault that it meets. The first rule that fires wins, all of them count."""
@@ -127,7 +129,16 @@ class Faults:
 
     def clear(self) -> None:
         """No faults."""
-        self.rules, self.campaign = [], None
+        self._put([], None)
+
+    async def until_changed(self) -> None:
+        """Return once others are in force."""
+        await self._changed.wait()
+
+    def _put(self, rules: list[Rule], campaign: Campaign | None) -> None:
+        self.rules, self.campaign = rules, campaign
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     def install(self, document: Any) -> None:
         """Replace the faults by ``{"script": [...], "campaign": {...}, "seed": n}`` or by a bare script.
@@ -147,7 +158,7 @@ class Faults:
         given = document.get("campaign")
         campaign = _campaign(given) if given else None
         seed = (given or {}).get("seed", document.get("seed", 0))
-        self.rules, self.campaign = rules, campaign
+        self._put(rules, campaign)
         self._chance = random.Random(str(seed))  # noqa: S311 - repeatable on purpose
 
     def show(self) -> dict[str, Any]:

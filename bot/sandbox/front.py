@@ -58,7 +58,7 @@ class Front:
         self._service = service
         self._calls = calls
         self._faults = faults
-        self._player = Player(service, self._perform, later, self._send)
+        self._player = Player(service, self._perform, later, self._send, faults.until_changed)
         self._web: web.Server | None = None
         self._server: asyncio.Server | None = None
         self._busy: set[asyncio.BaseTransport | None] = set()

@@ -80,6 +80,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "stall": Kind("never answers", {"applied": False, "seconds": 3600.0}, answer="stall"),
     "slow": Kind("carries the call out, answers late", {"ms": 200}, "now", "slow"),
+    "held": Kind("carries the call out, answers once other faults are in force, or none", {}, "now", "held"),
     "close-after-answer": Kind("answers well, drops the idle connection unannounced", {"how": "close"}, "now", "idle"),
     # what comes back over a good connection
     "cut-headers": Kind("answer cut in its head", {"applied": True, "bytes": 12}, answer="cut-headers"),

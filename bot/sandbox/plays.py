@@ -61,11 +61,14 @@ class Player:
         perform: Callable[[Call], Reply],
         later: Later,
         send: Callable[[Call, Reply], web.Response],
+        until_changed: Callable[[], Awaitable[object]],
     ) -> None:
+        """``until_changed`` returns once other faults are in force."""
         self._service = service
         self._perform = perform
         self._later = later
         self._send = send
+        self._until_changed = until_changed
         self._ways: dict[str, Callable[[Fault, web.BaseRequest, Call, Reply | None], Awaitable[web.StreamResponse]]] = {
             "real": self._real,
             "canned": self._canned,
@@ -74,6 +77,7 @@ class Player:
             "stall": self._stall,
             "late": self._late,
             "slow": self._slow,
+            "held": self._held,
             "idle": self._idle,
             "cut-headers": self._cut_headers,
             "garbage": self._garbage,
@@ -160,6 +164,10 @@ class Player:
 
     async def _slow(self, fault: Fault, _: web.BaseRequest, call: Call, reply: Reply | None) -> web.StreamResponse:
         await asyncio.sleep(fault["ms"] / 1000)
+        return self._send(call, reply or self._nothing(call))
+
+    async def _held(self, _: Fault, __: web.BaseRequest, call: Call, reply: Reply | None) -> web.StreamResponse:
+        await self._until_changed()
         return self._send(call, reply or self._nothing(call))
 
     async def _idle(

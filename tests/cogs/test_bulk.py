@@ -194,11 +194,12 @@ async def test_a_card_says_what_is_waited_for_while_the_service_does_not_say_who
         assert "### Nothing was sent." in refused.text
         assert "it cannot be checked whether a row pays yourself" in refused.text
         assert "Send 1 award" in world.again(card).buttons, "it can be pressed again"
-        await world.sandbox.faults({"match": search, "kind": "slow", "ms": 2000})
+        await world.sandbox.faults({"match": search, "kind": "held"})
         pressed = asyncio.create_task(world.press(world.mod, card, "Send 1 award"))
         await world.until(lambda: "Nothing sent yet · being checked" in world.again(card).text)
         assert world.again(card).buttons == []
         assert "Drip may be asked first who you are there" in world.again(card).text
+        await world.sandbox.faults()
         assert "### Batch 1" in (await pressed).text
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.console.conftest import Shell, driver
 from tests.console.support import ROOT, finished, line_that, payout, start, write_csv
+from tests.ledger.making import query
 from tests.support.patience import until
 from tests.support.sandbox import Sandbox
 
@@ -63,9 +64,9 @@ async def test_a_resume_beside_a_running_bot_is_refused(shell: Shell):
 
 
 async def test_a_signal_pauses_the_batch_in_the_bot_and_nothing_more_is_sent(shell: Shell, sandbox: Sandbox):
-    await sandbox.faults({"match": {"method": "PATCH"}, "kind": "slow", "ms": 3000})
+    await sandbox.faults({"match": {"method": "PATCH"}, "kind": "held"})
     file = payout(shell.directory / "p.csv", 6)
-    async with driver(shell, DRIP_CREDENTIALS_BATCH_SIZE="2"):
+    async with driver(shell, DRIP_CREDENTIALS_BATCH_SIZE="2", BURSAR_HTTP_TIMEOUT="600"):
         process = await start(
             *("bulk", str(file), "--programme", "drip-credentials", "--yes", "--json"),
             directory=shell.directory,
@@ -76,8 +77,13 @@ async def test_a_signal_pauses_the_batch_in_the_bot_and_nothing_more_is_sent(she
         async def began() -> bool:
             return bool(await sandbox.applied("drip"))
 
+        async def paused() -> bool:
+            return query(shell.directory / "bursar.db", "SELECT state FROM batches") == [("paused",)]
+
         await until(began)
         process.send_signal(signal.SIGINT)
+        await until(paused)
+        await sandbox.faults()
         done = await finished(process)
         assert done.status == 130, done.err
         counts = done.json["counts"]
@@ -107,9 +113,9 @@ async def test_a_client_that_goes_away_after_confirming_does_not_stop_the_bot(sh
 
 
 async def test_a_bot_that_ends_first_leaves_an_answer_from_the_ledger(shell: Shell, sandbox: Sandbox):
-    await sandbox.faults({"match": {"method": "PATCH", "nth": [2, 3]}, "kind": "slow", "ms": 5000})
+    await sandbox.faults({"match": {"method": "PATCH", "nth": [2, 3]}, "kind": "held"})
     file = payout(shell.directory / "p.csv", 8)
-    async with driver(shell, DRIP_CREDENTIALS_BATCH_SIZE="2") as bot:
+    async with driver(shell, DRIP_CREDENTIALS_BATCH_SIZE="2", BURSAR_HTTP_TIMEOUT="600") as bot:
         process = await start(
             *("bulk", str(file), "--programme", "drip-credentials", "--yes", "--json"),
             directory=shell.directory,

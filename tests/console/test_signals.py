@@ -15,10 +15,14 @@ from tests.support.nursery import AnyProcess
 from tests.support.patience import until
 from tests.support.sandbox import Sandbox
 
+HELD = {"match": {"method": "PATCH"}, "kind": "held"}
+LONG = {"BURSAR_HTTP_TIMEOUT": "600"}
+"""For a call that is held until the test lets it go."""
+
 
 async def under_way(shell: Shell, file: Path, *options: str, **variables: str) -> AnyProcess:
     arguments = ("bulk", str(file), "--yes", "--json", *options)
-    return await start(*arguments, directory=shell.directory, variables={**shell.variables, **variables})
+    return await start(*arguments, directory=shell.directory, variables={**shell.variables, **LONG, **variables})
 
 
 async def writes(sandbox: Sandbox, path: str) -> list[dict[str, Any]]:
@@ -61,17 +65,19 @@ async def _applied(sandbox: Sandbox) -> int:
 
 
 async def test_a_signal_is_the_status_also_when_every_award_is_final_by_then(shell: Shell, sandbox: Sandbox):
-    await sandbox.faults({"match": {"method": "PATCH"}, "kind": "slow", "ms": 3000})
+    await sandbox.faults(HELD)
     process = await under_way(shell, payout(shell.directory / "p.csv", 2), "--programme", "drip-credentials")
     await line_that(process, "Recorded as batch 1.")
     await until(lambda: _began(sandbox))
     process.send_signal(signal.SIGTERM)
+    await line_that(process, "Stopping")
+    await sandbox.faults()
     done = await finished(process)
     assert (done.status, done.json["counts"]["applied"]) == (143, 2)
 
 
 async def test_the_second_signal_leaves_at_once_and_the_row_is_in_doubt(shell: Shell, sandbox: Sandbox):
-    await sandbox.faults({"match": {"method": "PATCH"}, "kind": "slow", "ms": 4000})
+    await sandbox.faults(HELD)
     process = await under_way(shell, payout(shell.directory / "p.csv", 2), "--programme", "drip-credentials")
     await line_that(process, "Recorded as batch 1.")
     await until(lambda: _began(sandbox))
@@ -90,7 +96,7 @@ async def test_the_second_signal_leaves_at_once_and_the_row_is_in_doubt(shell: S
 
 
 async def test_a_signal_before_anything_is_recorded_sends_nothing(shell: Shell, sandbox: Sandbox):
-    await sandbox.faults({"match": {"path": "/members/search"}, "kind": "slow", "ms": 3000})
+    await sandbox.faults({"match": {"path": "/members/search"}, "kind": "held"})
     process = await under_way(shell, payout(shell.directory / "p.csv", 2), "--programme", "drip-members")
 
     async def asked() -> bool:
@@ -104,7 +110,7 @@ async def test_a_signal_before_anything_is_recorded_sends_nothing(shell: Shell, 
 
 
 async def test_resume_sends_what_a_kill_left_planned_and_settles_what_was_under_way(shell: Shell, sandbox: Sandbox):
-    await sandbox.faults({"match": {"method": "PATCH", "nth": [2]}, "kind": "slow", "ms": 4000})
+    await sandbox.faults({"match": {"method": "PATCH", "nth": [2]}, "kind": "held"})
     file = payout(shell.directory / "p.csv", 6)
     process = await under_way(shell, file, "--programme", "drip-credentials", DRIP_CREDENTIALS_BATCH_SIZE="2")
     await line_that(process, "Recorded as batch 1.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -57,6 +59,7 @@ DRIP = [
     cases("stall", "timeout", 4, applied=True),
     cases("slow", "200 whole", 4, ms=50),
     cases("slow", "timeout", 4, ms=60_000),
+    cases("held", "timeout", 4),
     cases("close-after-answer", "200 whole", 4),
     cases("cut-headers", "gone", 4),
     cases("cut-headers", "gone", 0, applied=False, bytes=40),
@@ -228,6 +231,16 @@ async def test_a_429_says_when_to_come_back_as_asked(drip: Client, sandbox: Sand
     assert (headers["retry-after"], body["retryAfter"]) == ("7", 7)
     await sandbox.faults({"kind": "503", "retry_after": 9})
     assert (await drip.get(""))[1]["retry-after"] == "9"
+
+
+async def test_a_held_call_is_answered_once_the_faults_are_others(drip: Client, sandbox: Sandbox) -> None:
+    await sandbox.seed(discord_ids=IDS)
+    await sandbox.faults({"match": {"method": "PATCH"}, "kind": "held"})
+    held = asyncio.create_task(drip.patch("/credentials/transaction", credentials_body()))
+    await eventually(partial(sandbox.applied, "drip"), lambda applied: len(applied) == 4)
+    assert not held.done()
+    await sandbox.faults()
+    assert (await held)[0] == 200
 
 
 async def test_a_followed_303_looks_like_success_and_nothing_happened(drip: Client, sandbox: Sandbox) -> None:

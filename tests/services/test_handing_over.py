@@ -14,7 +14,7 @@ from bot.errors import BursarError, LedgerLocked, MatchedEarlier, SettingsError,
 from bot.services.handover import Answer, DriverGoneError, LocalDesk, Order, RemoteDesk, connected, frames, socket_path
 from bot.services.handover.desk import order_from
 from tests.services.office import CLI, Door, Office, file_of, members, paying
-from tests.support.patience import until
+from tests.support.patience import eventually, until
 
 LOCKED = LedgerLocked("another process drives this ledger")
 
@@ -129,8 +129,8 @@ async def test_whoever_goes_away_after_confirming_does_not_stop_the_batch(door: 
 async def test_halting_pauses_the_batch_after_the_calls_in_flight(door: Door) -> None:
     ids = members(60)
     await door.sandbox.seed(discord_ids=ids)
-    await door.sandbox.faults({"match": {"path": "/transaction"}, "kind": "slow", "ms": 2000})
-    async with door.open() as office, office.app.taking_handovers():
+    await door.sandbox.faults({"match": {"path": "/transaction"}, "kind": "held"})
+    async with door.open(BURSAR_HTTP_TIMEOUT="600") as office, office.app.taking_handovers():
 
         async def calling() -> bool:
             return "S" in await office.states(1)
@@ -140,11 +140,14 @@ async def test_halting_pauses_the_batch_after_the_calls_in_flight(door: Door) ->
             await desk.confirm(answer(summary))
             following = asyncio.ensure_future(followed(desk))
             await until(calling)
-            await desk.halt()
+            halting = asyncio.ensure_future(desk.halt())
+            await eventually(lambda: office.state(1), lambda state: state == "paused:person")
+            await door.sandbox.faults()
+            await halting
             standing = await following
         assert (standing["state"], standing["pause"]["kind"]) == ("paused", "person")
         assert standing["counts"]["sending"] == 0
-        assert standing["counts"]["planned"] >= 10
+        assert standing["counts"]["planned"] == 50
         await office.check_books()
 
 
