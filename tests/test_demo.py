@@ -152,7 +152,7 @@ def test_a_demo_that_is_stopped_cleans_up(tmp_path: Path, signal_number: int, st
 @pytest.mark.skipif(find_spec("markdown_it") is not None, reason="what the page needs is installed")
 def test_without_the_page_installed_one_line_says_how_to_get_it():
     ran = subprocess.run(
-        [sys.executable, *DEMO, "--browser"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, *DEMO, "--browser"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert ran.returncode == 1
     assert ran.stderr.strip() == (

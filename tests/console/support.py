@@ -16,7 +16,6 @@ from tests.support.nursery import AnyProcess
 from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
-FINISHES_WITHIN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ async def start(
 async def finished(process: AnyProcess) -> Done:
     """Its end, with everything it said."""
     try:
-        async with asyncio.timeout(FINISHES_WITHIN):
+        async with asyncio.timeout(PATIENCE):
             out, err = await process.communicate()
     except TimeoutError:
         process.kill()

@@ -14,6 +14,7 @@ from bot.clock import SystemClock
 from bot.domain.states import AwardState
 from bot.ledger.ledger import Ledger
 from tests.ledger.making import awards, query
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -119,7 +120,7 @@ async def test_a_program_that_fails_without_closing_its_ledger_ends(path: Path):
         sys.executable, "-c", program, str(path), cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
     try:
-        assert await asyncio.wait_for(process.wait(), 30) == 7
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == 7
     finally:
         if process.returncode is None:
             process.kill()

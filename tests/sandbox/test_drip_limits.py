@@ -47,15 +47,15 @@ async def test_the_free_plan_admits_twenty_four_requests_a_minute_of_any_kind(dr
 
 
 async def test_the_window_slides(drip: Client, sandbox: Sandbox) -> None:
-    await sandbox.switches(drip={"rate_limit": 2, "rate_window": 0.2})
+    await sandbox.switches(drip={"rate_limit": 2, "rate_window": 0.5})
     began = time.monotonic()
-    while (await drip.get(""))[0] == 200 or time.monotonic() - began < 1:
+    while (await drip.get(""))[0] == 200 or time.monotonic() - began < 1.2:
         assert time.monotonic() - began < 30
     calls = await sandbox.calls("drip")
     admitted = [one["at"] for one in calls if one["status"] == 200]
     assert len(admitted) >= 5
     # the log's time is taken a moment before the admission
-    assert all(later - earlier > 0.15 for earlier, later in zip(admitted, admitted[2:], strict=False))
+    assert all(later - earlier > 0.25 for earlier, later in zip(admitted, admitted[2:], strict=False))
 
 
 async def test_a_refused_request_uses_no_slot_unless_switched(drip: Client, sandbox: Sandbox) -> None:

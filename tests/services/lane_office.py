@@ -16,7 +16,7 @@ from tests.services.office import Door, Office
 
 OWN, OTHER, THIRD = "a" * 24, "b" * 24, "e" * 24
 MEMBERS, CREDENTIALS = "drip-members", "drip-credentials"
-LONG_ENOUGH = {"BURSAR_SETTLE_AFTER": "20"}
+LONG_ENOUGH = {"BURSAR_SETTLE_AFTER": "60"}
 """For the next start to look at a call before its quarantine is over, also where it was sent in a hurry."""
 PROVED = {
     MEMBERS: {

@@ -85,7 +85,7 @@ async def test_neither_does_one_whose_places_cannot_be_read_at_that_moment(door:
             {"match": {"method": "PATCH", "path": PATHS[MEMBERS], "nth": 1}, "kind": "apply-twice"},
             {"match": {"method": "GET", "path": "/members/search", "every": 1}, "kind": "503"},
         )
-        door.calendar.speed = 20.0
+        door.calendar.speed = HURRY
         batch_id = (await office.confirm(preview)).batch_id
         await office.quiet()
         assert await office.states(batch_id) == "UUU"
@@ -137,7 +137,7 @@ async def test_a_doubt_of_a_restored_ledger_is_not_settled_by_where_the_ring_sta
     ledger, copy = door.directory / "bursar.db", door.directory / "copy.db"
     async with opened(door, LaneKind.RING, ids, **LONG_ENOUGH) as office:
         await office.sandbox.faults({"match": {"method": "PATCH", "every": 1}, "kind": "reset-before-apply"})
-        door.calendar.speed = 20.0
+        door.calendar.speed = HURRY
         batch_id = await office.send(paying(ids[:2]), MEMBERS)
         assert await office.states(batch_id) == "UU"
         await office.sandbox.faults()

@@ -161,7 +161,7 @@ async def test_when_no_answer_comes_at_all_the_next_start_looks_at_once_and_send
     async with opened(door, LaneKind.RING, ids, **LONG_ENOUGH) as office:
         every = {"match": {"method": "PATCH", "every": 1}, "kind": "reset-before-apply"}
         await office.sandbox.faults(every)
-        door.calendar.speed = 20.0
+        door.calendar.speed = HURRY
         batch_id = await office.send(paying(ids), MEMBERS, confirm={})
         assert await office.states(batch_id) == "UUU"
         assert len(await office.writes()) == 6 + 1  # and the one that set the ring up
@@ -177,7 +177,7 @@ async def test_a_call_in_doubt_that_is_sent_again_says_so_while_its_answer_is_wa
     ids = members(3)
     async with opened(door, LaneKind.RING, ids, **LONG_ENOUGH) as office:
         await office.sandbox.faults({"match": {"method": "PATCH", "every": 1}, "kind": "reset-before-apply"})
-        door.calendar.speed = 20.0
+        door.calendar.speed = HURRY
         batch_id = await office.send(paying(ids), MEMBERS)
         assert await office.states(batch_id) == "UUU"
         await office.sandbox.faults({"match": {"method": "PATCH"}, "kind": "slow", "ms": 1000})

@@ -259,7 +259,11 @@ async def test_a_lost_answer_leaves_doubts_and_the_rest_is_paid(programme: str, 
     await door.sandbox.faults({"match": {**writes, "nth": 2}, "kind": kind})
     async with door.open() as office:
         batch_id = await office.send(paying(ids), programme)
-        assert await office.states(batch_id) == "A" * 10 + "U" * 10 + "A" * 5
+        second_and_third = (
+            "U" * 10 + "A" * 5,
+            "A" * 10 + "U" * 5,
+        )  # beside each other: either can be the one that is lost
+        assert await office.states(batch_id) in ["A" * 10 + rest for rest in second_and_third]
         assert await office.state(batch_id) == "finished"
         await office.check_books()
 

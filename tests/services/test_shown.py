@@ -141,7 +141,7 @@ async def test_a_call_on_a_lane_from_before_the_probe_that_found_members_skipped
             {"match": {**MEMBERS_CALL, "nth": 1}, "kind": "reset-after-apply"},
             {"match": {**MEMBERS_CALL, "every": 1}, "kind": "reset-before-apply"},
         )
-        door.calendar.speed = 20.0
+        door.calendar.speed = HURRY
         batch = await office.send(file_of(rows, "discord_id,drip_id,amount"), MEMBERS)
         assert await office.states(batch) == "UUU"
         await show(office, MEMBERS, unknown_member="skipped")
@@ -156,12 +156,13 @@ async def test_a_call_is_not_sent_again_on_a_ring_that_the_probe_contradicts(doo
     ids = members(2)
     async with opened(door, LaneKind.RING, ids, **LONG_ENOUGH) as office:
         await office.sandbox.faults({"match": {**MEMBERS_CALL, "every": 1}, "kind": "reset-before-apply"})
-        door.calendar.speed = 20.0
+        door.calendar.speed = HURRY
         batch = await office.send(paying(ids), MEMBERS)
         assert await office.states(batch) == "UU"
         await office.sandbox.faults()
         sent = len(await office.writes())
         await show(office, MEMBERS, **found)
+    door.calendar.speed = 20.0
     async with door.open(settling=True, **variables(LaneKind.RING, door), **LONG_ENOUGH) as office:
         await office.app.services.dispatcher.until_quiet(settled=True)
         assert await office.states(batch) == "AA"

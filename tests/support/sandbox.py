@@ -17,9 +17,9 @@ from typing import Any
 import aiohttp
 
 from tests.support import nursery
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
-_START_SECONDS = 30
 _STOP_SECONDS = 10
 
 
@@ -173,7 +173,7 @@ async def running_sandbox(*arguments: str | Path | int, cwd: Path = ROOT) -> Asy
     given = [str(one) for one in arguments]
     process = await nursery.start("bot.sandbox", *given, cwd=cwd, env=os.environ, errors_apart=False)
     try:
-        async with asyncio.timeout(_START_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             line = await process.stdout.readline()
         if not line:
             raise RuntimeError(f"the sandbox ended with status {await process.wait()} before it was ready")
