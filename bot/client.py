@@ -19,7 +19,7 @@ from bot.services.bundle import Services
 from bot.settings import Settings
 from bot.ui.answers import from_cold, is_out_of_reach
 from bot.ui.cards import Tone, card
-from bot.ui.errors import Tree, is_lost_form
+from bot.ui.errors import Tree, why_lost
 from bot.ui.lookups import LookUps
 from bot.ui.parts import Kept, Posted
 from bot.ui.people import People
@@ -89,13 +89,14 @@ class BursarClient(discord.Client):
         _log.info("connected to Discord as %s, in %s", self.user, servers)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Answer forms that were opened before a restart; everything else has its own handler."""
-        if not is_lost_form(interaction, self.run_id) or self.services.leading.stand.is_second:
+        """Answer forms that nobody knows any more; everything else has its own handler."""
+        why = why_lost(interaction, self.run_id)
+        if why is None or self.services.leading.stand.is_second:
             return
         view = card(
             "Nothing was sent, nothing was changed.",
             tone=Tone.ATTENTION,
-            word="Bursar was restarted while this form was open",
+            word=why,
             practice=self.services.practice,
             lines=["Press the button again: a new form opens."],
         )

@@ -28,6 +28,11 @@ _log = logging.getLogger(__name__)
 STARTED_FORMS: Final = "form"
 """First word of every form's custom id."""
 
+FORM_SECONDS: Final = 3600.0
+"""How long a form is remembered."""
+FORM_OPENS_WITHIN_SECONDS: Final = 5.0
+"""Of the press: Discord takes it as an answer for three."""
+
 FIRST_WORDS: Final = "bursar-first-words"
 """Key of ``Interaction.extras``: what an error says first, where that is not "Nothing was sent."."""
 
@@ -200,27 +205,34 @@ class _HasRun(Protocol):
 class Form(discord.ui.Modal):
     """A form whose errors end in ``handle``.
 
-    Forms live in memory only. The id of the client's run is new at every start of the program, so that one that was
-    opened before a restart is recognised and answered (``is_lost_form``) instead of failing silently. ``opened``: the
+    Forms live in memory only, and not for ever. The id of the client's run is new at every start of the program, so
+    that one that is lost is recognised and answered (``why_lost``) instead of failing silently. ``opened``: the
     press that opened it, of which each has a form of its own, since discord.py forgets the others of the same name when
     one of them was sent.
     """
 
     def __init__(self, title: str, opened: Interaction, name: str) -> None:
         run = cast(_HasRun, opened.client).run_id
-        super().__init__(title=title[:45], timeout=3600, custom_id=f"{STARTED_FORMS}:{run}:{name}:{opened.id}"[:100])
+        super().__init__(
+            title=title[:45], timeout=FORM_SECONDS, custom_id=f"{STARTED_FORMS}:{run}:{name}:{opened.id}"[:100]
+        )
 
     async def on_error(self, interaction: Interaction, error: Exception) -> None:  # type: ignore[override]  # as Modal
         await handle(interaction, error)
 
 
-def is_lost_form(interaction: Interaction, run: str) -> bool:
-    """Whether this is the submission of a form that an earlier run of the program had opened."""
-    if interaction.type is not discord.InteractionType.modal_submit:
-        return False
+def why_lost(interaction: Interaction, run: str) -> str | None:
+    """Why nobody takes this form any more: an earlier run of the program had opened it, or it was opened too long ago.
+    ``None`` for everything else."""
     data: Any = interaction.data or {}
     custom_id = str(data.get("custom_id", ""))
-    return custom_id.startswith(f"{STARTED_FORMS}:") and not custom_id.startswith(f"{STARTED_FORMS}:{run}:")
+    if interaction.type is not discord.InteractionType.modal_submit or not custom_id.startswith(f"{STARTED_FORMS}:"):
+        return None
+    if not custom_id.startswith(f"{STARTED_FORMS}:{run}:"):
+        return "Bursar was restarted while this form was open"
+    opened = discord.utils.snowflake_time(int(custom_id.rpartition(":")[2]))
+    late = (interaction.created_at - opened).total_seconds() > FORM_SECONDS + FORM_OPENS_WITHIN_SECONDS
+    return "This form was open for more than an hour" if late else None
 
 
 class Tree(app_commands.CommandTree[Any]):

@@ -150,3 +150,13 @@ async def test_a_form_opened_before_a_restart_is_answered_and_changes_nothing(tm
         await world.restart()
         answer = world.answer(await world.mod.submit_modal(form, {"label": "New", "duplicates": ["sum"]}))
         assert "Bursar was restarted while this form was open" in answer.text
+
+
+async def test_a_form_that_was_open_for_too_long_is_answered(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await world.bulk(world.mod, file=("week 31.csv", csv_of(world, rows(world))))
+        form = await world.mod.click(card.message, label="Change…")
+        await world.env.advance_time(3700)
+        answer = world.answer(await world.mod.submit_modal(form, {"label": "Week 32", "duplicates": ["sum"]}))
+        assert "Nothing was sent, nothing was changed." in answer.text
+        assert "This form was open for more than an hour" in answer.text
