@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.console.conftest import Shell
-from tests.console.support import Done, finished, line_that, members, payout, start
+from tests.console.support import ROOT, Done, finished, line_that, members, payout, start
 from tests.support.nursery import AnyProcess
-from tests.support.patience import until
+from tests.support.patience import PATIENCE, until
 from tests.support.sandbox import Sandbox
 
 HELD = {"match": {"method": "PATCH"}, "kind": "held"}
@@ -93,6 +96,23 @@ async def test_the_second_signal_leaves_at_once_and_the_row_is_in_doubt(shell: S
     assert all(doubt["why"] for doubt in rest.json["doubts"])
     assert "in doubt" in rest.err
     assert len(await writes(sandbox, CREDENTIALS)) == 1
+
+
+async def test_a_signal_before_the_command_has_begun_has_the_same_status(shell: Shell):
+    slow = shell.directory / "slow" / "dotenv.py"  # in the place of what the settings import
+    slow.parent.mkdir()
+    slow.write_text("import sys, time; print('importing', file=sys.stderr, flush=True); time.sleep(60)")
+    file = payout(shell.directory / "p.csv", 2)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "bulk", str(file), "--programme", "drip-members", "--yes"),
+        env={"PYTHONPATH": f"{slow.parent}{os.pathsep}{ROOT}"},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    async with asyncio.timeout(PATIENCE):
+        assert await process.stderr.readline() == b"importing\n"
+        process.terminate()
+        assert await process.wait() == 143
 
 
 async def test_a_signal_before_anything_is_recorded_sends_nothing(shell: Shell, sandbox: Sandbox):
