@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import discord
@@ -36,9 +37,34 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_deciding: set[int] = set()
-"""Drafts about which a decision is under way whose card says so. A double click has one card: what the second press
-says of it must not cover the receipt of the first."""
+
+@dataclass(slots=True)
+class _Deciding:
+    """A card on which presses have begun to decide. A double click has one: what one press says there must not cover
+    the receipt of the other, whichever of them was overtaken."""
+
+    presses: int = 0
+    is_told: bool = False
+    """The card says so, or will."""
+    has_receipt: bool = False
+
+
+_deciding: dict[int, _Deciding] = {}
+"""By the message, or by the interaction that is answered by one of its own."""
+
+
+@contextmanager
+def _pressed(interaction: Interaction) -> Iterator[_Deciding]:
+    message = interaction.message
+    card_id = message.id if message is not None and message.flags.ephemeral else interaction.id
+    deciding = _deciding.setdefault(card_id, _Deciding())
+    deciding.presses += 1
+    try:
+        yield deciding
+    finally:
+        deciding.presses -= 1
+        if not deciding.presses:
+            del _deciding[card_id]
 
 
 # --- what the buttons do ---------------------------------------------------------------------------------------------
@@ -92,15 +118,16 @@ def _with_choice(act: Callable[[Interaction, Look, Choice], Awaitable[None]], fl
 
     async def press(interaction: Interaction, draft_id: int, shown: str) -> None:
         await _begin(interaction)
-        seen = await look(interaction, draft_id)
-        if _shows_other_content(seen.preview, shown):
-            await _changed_meanwhile(interaction, seen)
-            return
-        if as_shown(seen.preview) != shown:
-            # The rows are as they were shown; others of them were paid meanwhile. The card says which.
-            await show_look(interaction, seen)
-            return
-        await act(interaction, seen, _choice(flags, seen.preview))
+        with _pressed(interaction):
+            seen = await look(interaction, draft_id)
+            if _shows_other_content(seen.preview, shown):
+                await _changed_meanwhile(interaction, seen)
+                return
+            if as_shown(seen.preview) != shown:
+                # The rows are as they were shown; others of them were paid meanwhile. The card says which.
+                await show_look(interaction, seen)
+                return
+            await act(interaction, seen, _choice(flags, seen.preview))
 
     return press
 
@@ -108,15 +135,15 @@ def _with_choice(act: Callable[[Interaction, Look, Choice], Awaitable[None]], fl
 async def confirm(interaction: Interaction, seen: Look, choice: Choice) -> None:
     """Record and give the receipt. Rows that were paid in the meantime bring the card back, with them on it, and so
     does the need of an approval."""
-    submitting = services_of(interaction).submitting
-    try:
-        recorded = await _seen(
-            interaction, seen, submitting.confirm(seen.preview.draft.id, choice, seen.actor, seen.limits)
-        )
-    except (MatchedEarlier, ApprovalNeeded) as error:
-        await _brought_back(interaction, seen, error)
-        return
-    await give_receipt(interaction, seen, recorded)
+    submitting, draft_id = services_of(interaction).submitting, seen.preview.draft.id
+    with _pressed(interaction) as deciding:
+        try:
+            recorded = await _seen(interaction, seen, submitting.confirm(draft_id, choice, seen.actor, seen.limits))
+        except (MatchedEarlier, ApprovalNeeded) as error:
+            await _brought_back(interaction, seen, error)
+            return
+        deciding.has_receipt = True
+        await give_receipt(interaction, seen, recorded)
 
 
 async def _brought_back(interaction: Interaction, seen: Look, error: MatchedEarlier | ApprovalNeeded) -> None:
@@ -132,26 +159,28 @@ async def _seen(interaction: Interaction, seen: Look, work: Coroutine[Any, Any, 
     """Do what may take long, since the service may be asked first who presses, or the rows are many: the card then
     says so, and comes back with its buttons when that fails. A press beside another one leaves the card to that."""
     draft_id = seen.preview.draft.id
-    if draft_id in _deciding:
-        return await work
-    _deciding.add(draft_id)
-    try:
-        task = asyncio.create_task(work, name=f"decision about draft {draft_id}")
-        if await wait_at_most(services_of(interaction).clock, task, EDIT_EVERY_SECONDS):
-            return await task
-        await _told(draft_id, edit(interaction, _checking_card(interaction, seen)))
+    with _pressed(interaction) as deciding:
+        if deciding.is_told:
+            return await work
+        deciding.is_told = True
         try:
-            return await task
-        except (MatchedEarlier, ApprovalNeeded):
-            raise  # they bring the card back themselves
-        except DraftGone as error:
-            await _told(draft_id, edit(interaction, await error_card(interaction, error), []))
-            raise
-        except Exception:
-            await _told(draft_id, show_look(interaction, seen))
-            raise
-    finally:
-        _deciding.discard(draft_id)
+            task = asyncio.create_task(work, name=f"decision about draft {draft_id}")
+            if await wait_at_most(services_of(interaction).clock, task, EDIT_EVERY_SECONDS):
+                return await task
+            await _told(deciding, draft_id, lambda: edit(interaction, _checking_card(interaction, seen)))
+            try:
+                return await task
+            except (MatchedEarlier, ApprovalNeeded):
+                raise  # they bring the card back themselves
+            except DraftGone as error:
+                gone = await error_card(interaction, error)
+                await _told(deciding, draft_id, lambda: edit(interaction, gone, []))
+                raise
+            except Exception:
+                await _told(deciding, draft_id, lambda: show_look(interaction, seen))
+                raise
+        finally:
+            deciding.is_told = False
 
 
 def _checking_card(interaction: Interaction, seen: Look) -> discord.ui.LayoutView:
@@ -163,10 +192,12 @@ def _checking_card(interaction: Interaction, seen: Look) -> discord.ui.LayoutVie
     return card(card_title(seen.preview), tone=Tone.RUNNING, word=word, practice=practice, lines=lines)
 
 
-async def _told(draft_id: int, showing: Awaitable[None]) -> None:
+async def _told(deciding: _Deciding, draft_id: int, show: Callable[[], Awaitable[None]]) -> None:
     """Change a card by the way: what is recorded meanwhile, or was refused, is told whether that succeeds or not."""
+    if deciding.has_receipt:
+        return
     try:
-        await showing
+        await show()
     except Exception as error:
         _log.warning("the card of draft %s could not be edited: %r", draft_id, error)
 
