@@ -146,7 +146,8 @@ def _copy_pages(source: Path, target: Path) -> None:
             contextlib.closing(sqlite3.connect(target, isolation_level=None)) as writer,
         ):
             reader.backup(writer)  # every page in one step
-            writer.execute("PRAGMA journal_mode = DELETE")  # one file that needs nothing beside it
+            writer.execute("PRAGMA journal_mode = DELETE")  # one file that needs nothing beside it ...
+            writer.execute("PRAGMA user_version = 0")  # ... and says so
     except UNREADABLE as error:
         raise explained(error, source) from error
 

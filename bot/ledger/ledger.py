@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Final, Self
 
@@ -46,6 +46,10 @@ log = logging.getLogger(__name__)
 
 LEDGER_ID_LENGTH: Final = 8
 _HEADER: Final = b"SQLite format 3\0"  # sqlite.org/fileformat.html, section 1.3
+_USER_VERSION: Final = slice(60, 64)  # the same
+_DRIVEN: Final = 1
+"""The user version of a ledger from its opening for writing until an orderly end. Where that end is missing, the newest
+entries stand in the log beside the file, and without that it is an older copy that looks whole."""
 
 
 class Ledger:
@@ -96,11 +100,13 @@ class Ledger:
         """Take the lock, migrate (a copy of the ledger is kept first), open for writing and reading.
 
         ``practice`` marks a new ledger as one for practice; a ledger opened as the other kind is refused with
-        ``LedgerError``. Raises ``LedgerLocked`` when another process holds it, ``LedgerTooNew`` for a newer schema.
+        ``LedgerError``, and so is one whose log is gone. Raises ``LedgerLocked`` when another process holds it,
+        ``LedgerTooNew`` for a newer schema.
         ``steps``: other migrations than the packaged ones (tests of migrating).
         """
         path, lock = await asyncio.to_thread(_prepare, path)
         try:
+            await asyncio.to_thread(_refuse_without_log, path)
             await asyncio.to_thread(_take_back_what_was_cut_off, path)
             # Judged before anything is written: opening for writing already changes a file.
             missing = await _missing(path, steps)
@@ -110,6 +116,7 @@ class Ledger:
                 await database.write(
                     lambda connection: _introduce(connection, clock, practice, randomness, bool(missing))
                 )
+                await database.write_bare(_note_driven)
             except BaseException:
                 await database.close()
                 raise
@@ -144,6 +151,9 @@ class Ledger:
 
     async def close(self) -> None:
         """Finish what is under way, close the connections, give the lock back. Can be called again."""
+        if self._lock is not None:
+            with contextlib.suppress(LedgerError):  # a full disk, or closed already: then the log stays beside it
+                await self.database.write_bare(lambda connection: connection.execute("PRAGMA user_version = 0"))
         await self.database.close()
         if self._lock is not None:
             self._lock.release()
@@ -173,6 +183,28 @@ def _prepare(path: Path) -> tuple[Path, DriverLock]:
     return path, lock
 
 
+def _refuse_without_log(path: Path) -> None:
+    """Somebody moved or copied the file alone after its program was cut off, or put such a copy in its place. Refused
+    before anything is written, since the log fits the file only as long as it is as it was."""
+    with path.open("rb") as file:
+        header = file.read(_USER_VERSION.stop)
+    beside = path.with_name(f"{path.name}-wal")
+    driven = int.from_bytes(header[_USER_VERSION], "big") == _DRIVEN
+    if driven and not (beside.exists() and beside.stat().st_size):  # a mere look makes an empty one
+        raise LedgerError(
+            f"the program that used the ledger {path} last was cut off, and {beside.name}, which has what it did last,"
+            " is not beside it",
+            hint=f"Put {beside.name} there. Where it is lost, or another program has emptied it into the ledger, move"
+            " the ledger away and take it back as a copy: `bursar restore FILE`.",
+        )
+
+
+def _note_driven(connection: sqlite3.Connection) -> None:
+    """In the file itself and not only in its log, which from then on is never empty."""
+    connection.execute(f"PRAGMA user_version = {_DRIVEN}")
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+
 def _take_back_what_was_cut_off(path: Path) -> None:
     """A process that is killed while it makes a ledger leaves SQLite's rollback journal, which no reader may undo.
 
@@ -181,7 +213,7 @@ def _take_back_what_was_cut_off(path: Path) -> None:
     """
     if not path.with_name(f"{path.name}-journal").exists():
         return
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
+    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.Error as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sqlite3
 import stat
@@ -17,6 +18,7 @@ from bot.errors import LedgerError, LedgerLocked
 from bot.ledger import _connection, copying, migrations, verifying
 from bot.ledger._lock import DriverLock, lock_path
 from bot.ledger.ledger import Ledger
+from bot.ledger.restorations import Why
 from tests.ledger.making import ADA, HandClock, batch_of, content, names, next_call, put, query, states
 
 DRIVER = """
@@ -24,6 +26,7 @@ import asyncio, sys
 from pathlib import Path
 from bot.clock import SystemClock
 from bot.ledger.ledger import Ledger
+from bot.ledger.restorations import Why
 
 async def main():
     ledger = await Ledger.open(Path(sys.argv[1]), SystemClock())
@@ -200,6 +203,58 @@ async def test_a_reader_that_leaves_last_leaves_every_commit_where_it_is(path: P
     assert await states(late, batch_id) == ["planned"] * 5
     await late.close()
     assert content(path) == before
+
+
+@pytest.mark.parametrize("read_first", [False, True])
+async def test_a_ledger_without_the_log_of_a_program_that_was_cut_off_is_not_opened(
+    read_first: bool, tmp_path: Path, clock: HandClock
+):
+    """What its driver did last stands in the log, until that ends in order."""
+    here, there = tmp_path / "here.db", tmp_path / "there.db"
+    ledger = await Ledger.open(here, clock)
+    batch_id = await batch_of(ledger, 2)
+    shutil.copy(here, there)
+    log = content(tmp_path / "here.db-wal")
+    await ledger.close()
+    if read_first:  # which makes an empty log
+        await (await Ledger.read(there, clock)).close()
+    before = content(there)
+    for _ in range(2):
+        with pytest.raises(LedgerError, match=r"there\.db-wal, which has what it did last, is not beside it"):
+            await Ledger.open(there, clock)
+    assert content(there) == before
+    put(tmp_path / "there.db-wal", log)
+    moved = await Ledger.open(there, clock)
+    assert await states(moved, batch_id) == ["planned"] * 2
+    await moved.close()
+
+
+async def test_a_ledger_whose_log_is_lost_is_taken_back_as_a_copy(tmp_path: Path, clock: HandClock):
+    ledger = await Ledger.open(tmp_path / "here.db", clock)
+    shutil.copy(tmp_path / "here.db", tmp_path / "there.db")
+    await ledger.close()
+    copying.restore(tmp_path / "there.db", tmp_path / "back.db", clock.ms)
+    back = await Ledger.open(tmp_path / "back.db", clock)
+    restoration = await back.restorations.in_force()
+    assert restoration is not None and restoration.why is Why.RESTORED
+    await back.close()
+
+
+@pytest.mark.parametrize("companions", [("",), ("", "-wal")])
+async def test_a_ledger_that_was_ended_in_order_or_moved_with_its_log_is_opened(
+    companions: tuple[str, ...], tmp_path: Path, clock: HandClock
+):
+    ledger = await Ledger.open(tmp_path / "here.db", clock)
+    batch_id = await batch_of(ledger, 2)
+    if "-wal" not in companions:
+        await ledger.close()
+    for companion in companions:
+        shutil.copy(tmp_path / f"here.db{companion}", tmp_path / f"there.db{companion}")
+    await ledger.close()
+    for _ in range(2):
+        moved = await Ledger.open(tmp_path / "there.db", clock)
+        assert await states(moved, batch_id) == ["planned"] * 2
+        await moved.close()
 
 
 async def test_reading_needs_a_ledger(path: Path, clock: HandClock):
