@@ -57,7 +57,7 @@ async def test_a_clock_that_is_set_ahead_while_a_call_is_sent_again_makes_no_los
 
     async with opened_for_long_lives(door, []) as office:
         await office.sandbox.seed(members=[{"drip_id": SOMEBODY, "balance": 40}])
-        late = {"kind": "apply-late", "after": 1.5, "answer": "reset"}
+        late = {"kind": "apply-late", "after": 4.0, "answer": "reset"}
         await office.sandbox.faults({"match": {"method": "PATCH", "nth": 1}, **late})
         monkeypatch.setattr(checkpoints, "handler", set_ahead)
         batch_id = await office.send(paying([SOMEBODY], -50, "drip_id,amount"), MEMBERS)
