@@ -135,9 +135,8 @@ async def test_a_credential_without_a_known_balance_is_left_to_a_person(
     ids=lambda value: "-".join(map(str, value.values())),
 )
 async def test_what_a_job_did_is_found_in_the_list_of_transactions(
-    fault: dict[str, Any], states: dict[str, int], door: Door, monkeypatch: pytest.MonkeyPatch
+    fault: dict[str, Any], states: dict[str, int], door: Door
 ) -> None:
-    monkeypatch.setattr(settling, "LOOKS", 2)
     ids = members(8)
     door.calendar.speed = HURRY
     async with door.open(BURSAR_JOB_WAIT="2") as office:
