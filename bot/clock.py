@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 AHEAD_SECONDS: Final = 1.0
 """By how much a recorded time may be later than now without being one of the future: clocks are corrected by less, and
@@ -23,6 +23,27 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Return after so many seconds (0 or less: after one turn of the loop)."""
+
+
+class Gain(NamedTuple):
+    """How the clock on the wall stands to the one that nobody sets, as long as the machine runs."""
+
+    seconds: float
+    """By how much it is ahead of it."""
+    jumped: float
+    """By how much it was set ahead lately."""
+    over_at: float
+    """Until when (monotonic seconds) no age that it tells is believed because of that."""
+
+
+class GainMemory(Protocol):
+    """Where a ``Gain`` outlives the process that saw it."""
+
+    def recall(self) -> Gain | None:
+        """What was kept last; ``None`` where nothing was since the machine was started."""
+
+    def keep(self, gain: Gain) -> None:
+        """Remember it. Where that fails the next process knows less, and this one goes on."""
 
 
 class SystemClock:

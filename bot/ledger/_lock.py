@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import math
 import os
 import secrets
 import shlex
 from pathlib import Path
 from typing import Final
 
+from bot.clock import Gain
 from bot.errors import LedgerError, LedgerLocked
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -23,8 +25,9 @@ class DriverLock:
     stays: removing it would let two processes hold "the" lock on two files of one name.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, remembered: str = "") -> None:
         self._descriptor: int | None = descriptor
+        self._remembered = remembered  # the second line of the file
 
     @classmethod
     def take(cls, ledger: Path) -> DriverLock:
@@ -42,7 +45,7 @@ class DriverLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            pid = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+            pid, _ = _lines(descriptor)
             os.close(descriptor)
             raise _locked(ledger, pid) from None
         except OSError as error:
@@ -50,28 +53,63 @@ class DriverLock:
             raise LedgerError(
                 f"the ledger {ledger} cannot be locked: {error.strerror}", hint="Keep the ledger on a local disk."
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
-        return cls(descriptor)
+        _, remembered = _lines(descriptor)
+        lock = cls(descriptor, remembered)
+        lock._write(str(os.getpid()))
+        return lock
 
     @property
     def home(self) -> str:
         """Names this lock on this machine since it was started: whoever else has the same name held the same lock, and
         has ended. Where the system does not tell its starts apart, every process has a name of its own."""
         assert self._descriptor is not None  # asked of a lock that is held
-        try:
-            boot = _BOOT_ID.read_text(encoding="ascii")
-        except OSError:
-            boot = secrets.token_hex(16)
+        boot = _boot() or secrets.token_hex(16)
         of = os.fstat(self._descriptor)
         return hashlib.sha256(f"{boot}:{of.st_dev}:{of.st_ino}".encode()).hexdigest()[:8]
+
+    def recall(self) -> Gain | None:
+        """``GainMemory``: what whoever had the lock kept of the machine's clocks. One of them begins anew with the
+        machine, and another machine has others."""
+        boot, *numbers = self._remembered.split() or [""]
+        try:
+            gain = Gain(*map(float, numbers))
+        except (TypeError, ValueError):
+            return None
+        return gain if boot == _boot() and all(map(math.isfinite, gain)) else None
+
+    def keep(self, gain: Gain) -> None:
+        """``GainMemory``."""
+        if self._descriptor is not None and (boot := _boot()):
+            self._remembered = " ".join((boot, *map(repr, gain)))
+            self._write(str(os.getpid()))
 
     def release(self) -> None:
         """Let go. Can be called again."""
         if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)
+            self._write("")
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _write(self, pid: str) -> None:
+        assert self._descriptor is not None
+        text = "".join(f"{line}\n" for line in (pid, self._remembered)) if self._remembered else f"{pid}\n"
+        data = text.encode("ascii") if text.strip() else b""
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, data, 0)
+
+
+def _lines(descriptor: int) -> tuple[str, str]:
+    """Who has the lock, and what is remembered."""
+    pid, _, rest = os.pread(descriptor, 300, 0).decode("ascii", "replace").partition("\n")
+    return pid.strip(), rest.partition("\n")[0] if rest.isascii() else ""
+
+
+def _boot() -> str | None:
+    """Names the time since the machine was started; ``None`` where the system does not tell."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip() or None
+    except OSError:
+        return None
 
 
 def _refuse_second_name(ledger: Path) -> None:

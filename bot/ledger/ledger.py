@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
-from bot.clock import Clock, milliseconds
+from bot.clock import Clock, GainMemory, milliseconds
 from bot.errors import LedgerError
 from bot.ledger import events, migrations
 from bot.ledger._chance import Randomness, short_name
@@ -84,6 +84,8 @@ class Ledger:
         self.probes = Probes(database, clock)
         self.lanes = Lanes(database, clock)
         self._lock = lock
+        self.gain_memory: GainMemory | None = lock
+        """Where it is kept how the machine's clocks stand to each other; none without the lock."""
         self.home = "" if lock is None else lock.home
         """Names the lock under which this ledger is written, on this machine since it was started."""
 

@@ -63,7 +63,7 @@ class Dispatcher:
         self._settle_after = settle_after_seconds
         self._linger = linger_seconds
         # From the program's start: a clock that is set ahead before an account has work is as wrong as later.
-        self._quarantine = Quarantine(clock, max(linger_seconds, settle_after_seconds or 0.0))
+        self._quarantine = Quarantine(clock, max(linger_seconds, settle_after_seconds or 0.0), ledger.gain_memory)
         self._patient = patient
         self._may_start = may_start
         self._standing = standing or Standing(clock)

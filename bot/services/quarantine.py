@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.clock import Ages, Clock, Moment
+from bot.clock import Ages, Clock, Gain, GainMemory, Moment
 from bot.domain.lanes import START_WITHIN, Passage
 
 log = logging.getLogger(__name__)
@@ -19,19 +19,23 @@ class Quarantine:
     """Ages of calls are counted by the clock on the wall, since they have to outlive the process. One that is set ahead
     makes every call older than it is, so from then on all of them are left alone for the whole time once more, counted
     by a clock that nobody sets: no doubt is judged, no lane is given to a next call, and no lost send of a call that is
-    being sent again is taken for dead. After a restart only the wall's is there. Of what was recorded at a time that
-    lies in the future: ``bot.clock.lies_ahead``."""
+    being sent again is taken for dead. Also where that happened between two processes, while the machine ran on. Of
+    what was recorded at a time that lies in the future: ``bot.clock.lies_ahead``."""
 
-    def __init__(self, clock: Clock, seconds: float) -> None:
+    def __init__(self, clock: Clock, seconds: float, memory: GainMemory | None = None) -> None:
+        """``memory``: what the process before knew of the clocks; ``None``: nothing is."""
         self._clock = clock
         self.seconds = seconds
         self.ages: Final = Ages(clock)
-        self._gained = self._gain()
-        self._over_at = clock.monotonic()
-        self._ahead = 0.0
+        self._memory = memory
+        kept = None if memory is None else memory.recall()
+        self._gained, self._ahead, over_at = kept or Gain(self._gain(), 0.0, clock.monotonic())
+        self._over_at = min(over_at, clock.monotonic() + seconds)
         self.is_back = True
         """The clock was set back, or may have been before this began, and what was remembered until then has not been
         looked through."""
+        self._kept: float | None = None
+        self.left()
 
     def left(self) -> float:
         """Seconds for which no age may be believed; 0 where the clock was not set ahead lately."""
@@ -43,7 +47,13 @@ class Quarantine:
             self._over_at = self._clock.monotonic() + self.seconds
         self.is_back = self.is_back or gained < self._gained - JUMP_SECONDS
         self._gained = gained
+        self._keep()
         return max(0.0, self._over_at - self._clock.monotonic())
+
+    def _keep(self) -> None:
+        if self._memory is not None and (self._kept is None or abs(self._gained - self._kept) > JUMP_SECONDS / 2):
+            self._memory.keep(Gain(self._gained, self._ahead, self._over_at))
+            self._kept = self._gained
 
     def cutoff(self) -> Cutoff:
         """What is over at this moment, and what is not."""

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.clock import Gain
 from bot.errors import LedgerError, LedgerLocked
-from bot.ledger import _connection, copying, migrations, verifying
+from bot.ledger import _connection, _lock, copying, migrations, verifying
 from bot.ledger._lock import DriverLock, lock_path
 from bot.ledger.ledger import Ledger
 from bot.ledger.restorations import Why
@@ -171,6 +172,39 @@ def test_a_lock_without_a_readable_pid_is_told_without_a_number(path: Path):
     lock.release()
     lock.release()
     DriverLock.take(path).release()
+
+
+def test_what_the_clocks_gained_is_remembered_with_the_lock_until_the_machine_is_started_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    boot = path.with_name("boot")
+    put(boot, b"first\n")
+    monkeypatch.setattr(_lock, "_BOOT_ID", boot)
+    lock = DriverLock.take(path)
+    assert lock.recall() is None
+    lock.keep(Gain(86_400.25, 0.0, 7.5))
+    with pytest.raises(LedgerLocked, match=f"process {os.getpid()} drives"):
+        DriverLock.take(path)
+    lock.release()
+    lock = DriverLock.take(path)
+    assert lock.recall() == Gain(86_400.25, 0.0, 7.5)
+    lock.release()
+    for strange in (
+        b"12\nfirst 1.0 nan 2.0\n",
+        b"12\nfirst 1.0\n",
+        b"12\nfirst a b c\n",
+        b"\n\xff\xfe 1 2 3\n",
+        b"\n" * 400,
+    ):
+        put(lock_path(path), strange)
+        lock = DriverLock.take(path)
+        assert lock.recall() is None
+        lock.release()
+    lock = DriverLock.take(path)
+    lock.keep(Gain(1.0, 2.0, 3.0))
+    put(boot, b"second\n")
+    assert lock.recall() is None
+    lock.release()
 
 
 async def test_reading_beside_the_driver_sees_every_commit_and_never_writes(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from bot import checkpoints
 from bot.domain.lanes import LaneKind
 from bot.services.watching import Doing
+from tests.services.doubts import CALLS, resumed, seed
 from tests.services.lane_office import MEMBERS, check, opened, rows_of, variables
-from tests.services.office import Door, Office, members, paying
+from tests.services.office import IN_A_HURRY, Door, Office, members, paying
 from tests.support.patience import eventually
 
 SOMEBODY = "c" * 24
@@ -70,3 +73,23 @@ async def test_a_clock_that_is_set_ahead_while_a_call_is_sent_again_makes_no_los
     async with door.open(settling=True, **variables(LaneKind.RING, door)) as office:
         await office.app.services.dispatcher.until_quiet(settled=True)
         assert await office.states(batch_id) == "A"
+
+
+@pytest.mark.parametrize("programme", CALLS)
+async def test_a_clock_that_is_set_ahead_while_nothing_runs_lets_no_doubt_be_judged_earlier(
+    programme: str, door: Door
+) -> None:
+    """The call is carried out after the next start, which would find that it is long over and did not land."""
+    ids, loop = members(3), asyncio.get_running_loop()
+    late: dict[str, Any] = {"kind": "apply-late", "after": 4.0, "answer": "reset"}
+    async with door.open(**IN_A_HURRY) as office:
+        await seed(office, programme, ids)
+        await office.sandbox.faults({"match": {**CALLS[programme], "nth": 1}, **late})
+        sent = loop.time()
+        assert await office.states(await office.send(paying(ids), programme)) == "UUU"
+        await office.sandbox.faults()
+    door.calendar.days = 1
+    assert (await resumed(door, speed=2.0, **IN_A_HURRY))[0] == {"applied": 3}
+    await asyncio.sleep(sent + 2 * late["after"] - loop.time())  # by then it was carried out, whatever was told of it
+    async with door.open(dispatching=False) as office:
+        await office.check_books()
