@@ -194,8 +194,8 @@ def _refuse_without_log(path: Path) -> None:
     driven = int.from_bytes(header[_USER_VERSION], "big") == _DRIVEN
     if driven and not (beside.exists() and beside.stat().st_size):  # a mere look makes an empty one
         raise LedgerError(
-            f"the program that used the ledger {path} last was cut off, and {beside.name}, which has what it did last,"
-            " is not beside it",
+            f"the ledger {path} was in use when it was cut off or copied, and {beside.name}, which has what was done"
+            " last, is not beside it",
             hint=f"Put {beside.name} there. Where it is lost, or another program has emptied it into the ledger, move"
             " the ledger away and take it back as a copy: `bursar restore FILE`.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -128,6 +129,8 @@ def keep_copy(connection: sqlite3.Connection, ledger: Path, version: int) -> Pat
     descriptor = os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL, ledger.stat().st_mode & 0o777)
     try:
         connection.execute("VACUUM INTO ?", (str(copy),))
+        with contextlib.closing(sqlite3.connect(copy)) as writer:
+            writer.execute("PRAGMA user_version = 0")  # a copy needs no log beside it
         os.fsync(descriptor)
     except BaseException:
         copy.unlink()

@@ -254,7 +254,7 @@ async def test_a_ledger_without_the_log_of_a_program_that_was_cut_off_is_not_ope
         await (await Ledger.read(there, clock)).close()
     before = content(there)
     for _ in range(2):
-        with pytest.raises(LedgerError, match=r"there\.db-wal, which has what it did last, is not beside it"):
+        with pytest.raises(LedgerError, match=r"there\.db-wal, which has what was done last, is not beside it"):
             await Ledger.open(there, clock)
     assert content(there) == before
     put(tmp_path / "there.db-wal", log)
