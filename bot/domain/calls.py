@@ -88,8 +88,8 @@ class Claim:
     body: bytes
     passage: Passage | None = None
     """The lane that the call is on, as it is without the send to come."""
-    balance_rows: Mapping[int, int] = field(default_factory=dict)
-    """Which row of the ledger tells what the recipient has, by award id, as far as there are such rows."""
+    balance_rows: tuple[int | None, ...] = ()
+    """Which row of the ledger tells what each recipient has, in the order of ``items``; empty: that is not known."""
 
     @property
     def legs(self) -> tuple[Leg, ...]:

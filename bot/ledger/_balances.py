@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from bot.clock import latest
@@ -138,21 +139,21 @@ def newcomers_of_draft(connection: sqlite3.Connection, draft_id: int, now: int, 
 
 def note(connection: sqlite3.Connection, claim: Claim, outcomes: Mapping[int, Outcome], now: int) -> None:
     """What a call left its recipients with: the balance that the answer told, or nothing known."""
-    changed = [item for item in claim.items if outcomes[item.award_id].kind in _CHANGES]
+    rows = zip(claim.items, claim.balance_rows or repeat(None), strict=False)
+    changed = {item: row for item, row in rows if outcomes[item.award_id].kind in _CHANGES}
     if not changed or (found := purse_of_batch(connection, claim.batch_id)) is None:
         return
-    told = {item.award_id: outcomes[item.award_id].balance for item in changed}
     # By its number a row is found in a third of the time.
-    in_rows = {row: told[award_id] for award_id, row in claim.balance_rows.items() if award_id in told}
+    in_rows = {row: outcomes[item.award_id].balance for item, row in changed.items() if row is not None}
     connection.execute(
         "UPDATE balances SET balance = told.value, at = ?1, absent = 0 FROM json_each(?2) told"
         " WHERE balances.id = told.key",
         (now, json.dumps(in_rows)),
     )
-    if new := [item for item in changed if item.award_id not in claim.balance_rows]:
-        by_holder = {holder: told[item.award_id] for item, holder in zip(new, holders_of(found.kind, new), strict=True)}
-        _store(connection, found.id, by_holder, now)
-    _unsettle_others(connection, found, changed, now)
+    if new := [item for item, row in changed.items() if row is None]:
+        balances = [outcomes[item.award_id].balance for item in new]
+        _store(connection, found.id, dict(zip(holders_of(found.kind, new), balances, strict=True)), now)
+    _unsettle_others(connection, found, [*changed], now)
 
 
 def forget(connection: sqlite3.Connection, batch_id: int, award_ids: Sequence[int], now: int) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from bot.clock import latest
@@ -97,7 +97,7 @@ def claim(
         return passage
     body = build(items, token, () if passage is None else passage.legs)
     expectation = _evidence.expectation(connection, batch_id, kind, account, found, passage, now)
-    rows = {one.item.award_id: one.row for one in found if one.row is not None}
+    rows = tuple(one.row for one in found)
     claimed = _begin(connection, _Intent(batch_id, token, items, body, expectation, passage, rows), now)
     if passage is not None:
         _lanes.take(connection, passage, claimed.attempt_id, now / 1000 + START_WITHIN + plan.linger)
@@ -138,7 +138,7 @@ class _Intent:
     body: bytes
     expectation: str | None
     passage: Passage | None = None
-    balance_rows: Mapping[int, int] = field(default_factory=dict)
+    balance_rows: tuple[int | None, ...] = ()
 
 
 def _begin(connection: sqlite3.Connection, call: _Intent, now: int) -> Claim:
