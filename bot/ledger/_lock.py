@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import math
@@ -81,12 +82,14 @@ class DriverLock:
         """``GainMemory``."""
         if self._descriptor is not None and (boot := _boot()):
             self._remembered = " ".join((boot, *map(repr, gain)))
-            self._write(str(os.getpid()))
+            with contextlib.suppress(OSError):  # a full disk
+                self._write(str(os.getpid()))
 
     def release(self) -> None:
         """Let go. Can be called again."""
         if self._descriptor is not None:
-            self._write("")
+            with contextlib.suppress(OSError):
+                self._write("")
             os.close(self._descriptor)
             self._descriptor = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import shutil
 import signal
 import sqlite3
@@ -205,6 +206,18 @@ def test_what_the_clocks_gained_is_remembered_with_the_lock_until_the_machine_is
     put(boot, b"second\n")
     assert lock.recall() is None
     lock.release()
+
+
+def test_a_full_disk_keeps_nobody_from_going_on_who_notes_what_the_clocks_gained(path: Path):
+    lock = DriverLock.take(path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        lock.keep(Gain(1.0, 2.0, 3.0))
+        lock.release()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    DriverLock.take(path).release()
 
 
 async def test_reading_beside_the_driver_sees_every_commit_and_never_writes(
