@@ -31,9 +31,9 @@ class Gain(NamedTuple):
     seconds: float
     """By how much it is ahead of it."""
     jumped: float
-    """By how much it was set ahead lately."""
-    over_at: float
-    """Until when (monotonic seconds) no age that it tells is believed because of that."""
+    """By how much it was set ahead since; 0: never."""
+    seen_at: float
+    """When that was seen last (monotonic seconds)."""
 
 
 class GainMemory(Protocol):

@@ -97,8 +97,9 @@ class DriverLock:
         assert self._descriptor is not None
         text = "".join(f"{line}\n" for line in (pid, self._remembered)) if self._remembered else f"{pid}\n"
         data = text.encode("ascii") if text.strip() else b""
-        os.ftruncate(self._descriptor, 0)
+        # In this order: a process that is killed in between leaves what is remembered.
         os.pwrite(self._descriptor, data, 0)
+        os.ftruncate(self._descriptor, len(data))
 
 
 def _lines(descriptor: int) -> tuple[str, str]:

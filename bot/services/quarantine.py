@@ -29,8 +29,8 @@ class Quarantine:
         self.ages: Final = Ages(clock)
         self._memory = memory
         kept = None if memory is None else memory.recall()
-        self._gained, self._ahead, over_at = kept or Gain(self._gain(), 0.0, clock.monotonic())
-        self._over_at = min(over_at, clock.monotonic() + seconds)
+        self._gained, self._ahead, seen_at = kept or Gain(self._gain(), 0.0, clock.monotonic())
+        self._seen_at = min(seen_at, clock.monotonic())
         self.is_back = True
         """The clock was set back, or may have been before this began, and what was remembered until then has not been
         looked through."""
@@ -43,16 +43,17 @@ class Quarantine:
         if gained > self._gained + JUMP_SECONDS:
             ahead = gained - self._gained
             log.warning("the clock was set ahead by %.0f s: no call is taken for dead for %g s", ahead, self.seconds)
-            self._ahead = ahead + (self._ahead if self._clock.monotonic() < self._over_at else 0.0)
-            self._over_at = self._clock.monotonic() + self.seconds
+            self._ahead += ahead
+            self._seen_at = self._clock.monotonic()
         self.is_back = self.is_back or gained < self._gained - JUMP_SECONDS
         self._gained = gained
         self._keep()
-        return max(0.0, self._over_at - self._clock.monotonic())
+        # By our own time, not by that of the process that saw it: one that judges no doubts waits for less.
+        return max(0.0, self._seen_at + self.seconds - self._clock.monotonic()) if self._ahead else 0.0
 
     def _keep(self) -> None:
         if self._memory is not None and (self._kept is None or abs(self._gained - self._kept) > JUMP_SECONDS / 2):
-            self._memory.keep(Gain(self._gained, self._ahead, self._over_at))
+            self._memory.keep(Gain(self._gained, self._ahead, self._seen_at))
             self._kept = self._gained
 
     def cutoff(self) -> Cutoff:

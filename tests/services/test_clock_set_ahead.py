@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot import checkpoints
 from bot.domain.lanes import LaneKind
+from bot.ledger._lock import DriverLock
+from bot.services.quarantine import Quarantine
 from bot.services.watching import Doing
 from tests.services.doubts import CALLS, resumed, seed
 from tests.services.lane_office import MEMBERS, check, opened, rows_of, variables
 from tests.services.office import IN_A_HURRY, Door, Office, members, paying
+from tests.support.calendar import Calendar
 from tests.support.patience import eventually
 
 SOMEBODY = "c" * 24
@@ -93,3 +97,23 @@ async def test_a_clock_that_is_set_ahead_while_nothing_runs_lets_no_doubt_be_jud
     await asyncio.sleep(sent + 2 * late["after"] - loop.time())  # by then it was carried out, whatever was told of it
     async with door.open(dispatching=False) as office:
         await office.check_books()
+
+
+@pytest.mark.parametrize("first", [600.0, 60.0])
+def test_a_process_that_judges_no_doubts_shortens_nobody_s_quarantine(first: float, tmp_path: Path) -> None:
+    """Whether it sees first that the clock was set ahead, or later."""
+    calendar = Calendar()
+
+    def started(seconds: float) -> float:
+        lock = DriverLock.take(tmp_path / "bursar.db")
+        try:
+            return Quarantine(calendar, seconds, lock).left()
+        finally:
+            lock.release()
+
+    assert started(600) == 0
+    calendar.days = 1
+    assert first - 1 < started(first) <= first
+    calendar.let_pass(61)
+    assert started(60) == 0
+    assert 538 < started(600) <= 539
