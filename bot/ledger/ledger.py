@@ -155,7 +155,7 @@ class Ledger:
         """Finish what is under way, close the connections, give the lock back. Can be called again."""
         if self._lock is not None:
             with contextlib.suppress(LedgerError):  # a full disk, or closed already: then the log stays beside it
-                await self.database.write_bare(lambda connection: connection.execute("PRAGMA user_version = 0"))
+                await self.database.write_bare(_note_ended)
         await self.database.close()
         if self._lock is not None:
             self._lock.release()
@@ -207,6 +207,13 @@ def _note_driven(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
+def _note_ended(connection: sqlite3.Connection) -> None:
+    """Once everything else is in the file itself: whoever is killed while the rest follows leaves no half of it there
+    that calls itself whole."""
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    connection.execute("PRAGMA user_version = 0")
+
+
 def _take_back_what_was_cut_off(path: Path) -> None:
     """A process that is killed while it makes a ledger leaves SQLite's rollback journal, which no reader may undo.
 
@@ -247,7 +254,7 @@ def no_ledger(path: Path) -> LedgerError:
 def _holds_nothing(connection: sqlite3.Connection) -> bool:
     """Tables without a ledger in them. One whose own row alone is missing was altered, and `verify` says so."""
     tables = ("ledger", "events", "batches")
-    return not any(connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)  # noqa: S608
+    return not any(connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)  # noqa: S608 # our words
 
 
 def _unmade(path: Path) -> LedgerError:

@@ -304,6 +304,19 @@ async def test_a_ledger_that_was_ended_in_order_or_moved_with_its_log_is_opened(
         await moved.close()
 
 
+async def test_an_orderly_end_is_told_by_the_file_only_when_it_has_everything(path: Path, clock: HandClock):
+    ledger = await Ledger.open(path, clock)
+    reader = await Ledger.read(path, clock)
+    await reader.queries.ledger_id()
+    await batch_of(ledger, 5)
+    await ledger.close()  # the reader keeps SQLite from emptying the log by itself
+    shutil.copy(path, path.with_name("alone.db"))
+    await reader.close()
+    with closing(sqlite3.connect(path.with_name("alone.db"))) as alone:
+        assert alone.execute("PRAGMA user_version").fetchone() == (1,)
+        assert alone.execute("SELECT count(*) FROM awards").fetchone() == (5,)
+
+
 async def test_reading_needs_a_ledger(path: Path, clock: HandClock):
     with pytest.raises(LedgerError, match="there is no ledger at"):
         await Ledger.read(path, clock)
