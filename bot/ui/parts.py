@@ -16,8 +16,9 @@ from bot.ui.lookups import LookUps
 from bot.ui.people import People
 
 KEPT_FORMS: Final = 200
-"""Forms whose typed values are kept for another try; and requests whose copies are known."""
+"""Forms whose typed values are kept for another try; also requests and stops whose cards are known."""
 KEPT_COPIES: Final = 10
+"""Cards that are known of each of those."""
 
 
 @dataclass(frozen=True, slots=True)

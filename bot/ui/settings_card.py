@@ -99,7 +99,8 @@ class ProgrammeLine:
 @dataclass(frozen=True, slots=True)
 class There:
     """Roles and text channels that the server has; ``None`` where Discord does not show them at the moment. Menus name
-    no others: what was chosen may have been deleted since, and Discord refuses a card for less."""
+    no others: what was chosen may have been deleted since, and whether Discord takes a card that names it is not
+    documented."""
 
     roles: frozenset[str] | None = None
     channels: frozenset[str] | None = None

@@ -9,7 +9,18 @@ from bot.domain.model import Actor
 from bot.domain.states import BatchState
 from bot.services.rules import Limits
 from bot.services.submitting import Choice, Wish
-from tests.support.batches import SHELL, actor, alerts, batch, board_says, record, record_file, view
+from tests.support.batches import (
+    AGAIN,
+    SHELL,
+    actor,
+    alerts,
+    batch,
+    board_says,
+    record,
+    record_file,
+    view,
+    with_refused,
+)
 from tests.support.discord import World, discord_world
 
 SLOW = {"service": "drip", "path": "/transaction", "kind": "slow", "ms": 1500}
@@ -334,15 +345,11 @@ async def test_buttons_still_work_after_a_restart_of_the_bot(tmp_path: Path) -> 
 
 async def test_retry_drafts_the_refused_rows_as_a_linked_batch(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
-        newcomer = 10**17 + 5
-        batch_id = await record_file(world, [(world.members[0].id, 50), (newcomer, 20)])
-        board = await board_says(world, batch_id, "Finished · 1 refused")
-        await world.sandbox.seed(discord_ids=[str(newcomer)], balance=0)
-        preview = await world.press(world.mod, board, "Send 1 refused row again")
+        batch_id, board = await with_refused(world)
+        preview = await world.press(world.mod, board, AGAIN)
         assert "20" in preview.text
         assert sum((await world.paid()).values()) == 50
         (send,) = [label for label in preview.buttons if label.startswith(("Send", "Give"))]
-        await world.setting("start_delay_seconds", 0)
         preview = world.answer(await world.mod.click(preview.message, label=send), preview)
         await world.quiet()
         assert sorted((await world.paid()).values()) == [20, 50]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.batches import batch, board_says, record_file
+from tests.support.batches import AGAIN, batch, with_refused
 from tests.support.discord import Shown, World, csv_of, discord_world, rows
 
 
@@ -95,12 +95,8 @@ async def test_what_the_staff_was_shown_stays_true_when_the_draft_is_sent(tmp_pa
 
 async def test_of_two_cards_that_send_the_same_refused_row_again_one_does(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
-        newcomer = 10**17 + 5
-        batch_id = await record_file(world, [(world.members[0].id, 50), (newcomer, 20)])
-        board = await board_says(world, batch_id, "Finished · 1 refused")
-        await world.sandbox.seed(discord_ids=[str(newcomer)], balance=0)
-        await world.setting("start_delay_seconds", 0)
-        first, second = await world.press_at_once(world.mod, board, "Send 1 refused row again", 2)
+        _, board = await with_refused(world)
+        first, second = await world.press_at_once(world.mod, board, AGAIN, 2)
         await world.press(world.mod, first, "Send 1 award")
         await world.quiet()
         second = await world.press(world.mod, second, "Send 1 award")

@@ -18,6 +18,10 @@ from tests.support.discord import Shown, World, csv_of
 SHELL = Actor("cli", "operator", None)
 """Who records batches on the command line."""
 
+NEWCOMER = 10**17 + 5
+"""A Discord id that the service does not know at first."""
+AGAIN = "Send 1 refused row again"
+
 LOST = {"service": "drip", "path": "/transaction", "kind": "reset-after-apply"}
 
 
@@ -92,6 +96,25 @@ async def running(board: StaffBoard) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait({task})
+
+
+@contextlib.asynccontextmanager
+async def impatient_board(world: World) -> AsyncIterator[None]:
+    """In the place of the world's own board one that soon tries again what Discord refused."""
+    await without_board()
+    board = StaffBoard(world.app.services, lambda: world.client, backoff_seconds=0.2)
+    world.app.watchers.add(board)
+    async with running(board):
+        yield
+
+
+async def with_refused(world: World) -> tuple[int, Shown]:
+    """A finished batch with a refused row that would be paid by now, and its board."""
+    batch_id = await record_file(world, [(world.members[0].id, 50), (NEWCOMER, 20)])
+    board = await board_says(world, batch_id, "Finished · 1 refused")
+    await world.sandbox.seed(discord_ids=[str(NEWCOMER)], balance=0)
+    await world.setting("start_delay_seconds", 0)
+    return batch_id, board
 
 
 def boards(world: World, batch_id: int) -> list[Shown]:

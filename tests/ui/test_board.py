@@ -25,6 +25,7 @@ from tests.support.batches import (
     alerts,
     board_says,
     boards,
+    impatient_board,
     record,
     record_file,
     running,
@@ -202,11 +203,8 @@ async def test_an_alert_goes_where_the_staff_reads_now(tmp_path: Path) -> None:
 
 async def test_a_refusal_of_discord_disturbs_no_award_and_is_tried_again(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
-        await without_board()
         world.env.inject_error("POST", "/channels/*/messages", status=403, code=50013, message="Missing Permissions")
-        board = StaffBoard(world.app.services, lambda: world.client, backoff_seconds=0.2)
-        world.app.watchers.add(board)
-        async with running(board):
+        async with impatient_board(world):
             batch_id = await record(world, [50])
             await board_says(world, batch_id, "Done")
         assert await world.paid() != {}

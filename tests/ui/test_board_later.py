@@ -11,21 +11,20 @@ import pytest
 from bot.ledger.queries import Event
 from bot.ui.board import StaffBoard
 from bot.ui.board_message import ALERTED
-from tests.support.batches import alerts, batch, board_says, boards, record, record_file, running, without_board
+from tests.support.batches import (
+    AGAIN,
+    alerts,
+    batch,
+    board_says,
+    boards,
+    impatient_board,
+    record,
+    running,
+    with_refused,
+    without_board,
+)
 from tests.support.discord import Shown, World, discord_world, private_channel, shown
 from tests.support.patience import eventually
-
-NEWCOMER = 10**17 + 5
-AGAIN = "Send 1 refused row again"
-
-
-async def with_refused(world: World) -> int:
-    """A finished batch with a refused row that would be paid now."""
-    batch_id = await record_file(world, [(world.members[0].id, 50), (NEWCOMER, 20)])
-    await world.quiet()
-    await world.sandbox.seed(discord_ids=[str(NEWCOMER)], balance=0)
-    await world.setting("start_delay_seconds", 0)
-    return batch_id
 
 
 async def send(world: World, preview: Shown) -> None:
@@ -36,8 +35,7 @@ async def send(world: World, preview: Shown) -> None:
 
 async def test_refused_rows_that_were_sent_again_are_not_offered_any_more(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
-        batch_id = await with_refused(world)
-        board = await board_says(world, batch_id, "Finished · 1 refused")
+        batch_id, board = await with_refused(world)
         await send(world, await world.press(world.mod, board, AGAIN))
         board = await board_says(world, batch_id, f"Continued by batch {batch_id + 1}")
         assert board.buttons == ["Details"]
@@ -47,8 +45,7 @@ async def test_refused_rows_that_were_sent_again_are_not_offered_any_more(tmp_pa
 
 async def test_they_are_not_after_a_restart_in_between_either(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
-        batch_id = await with_refused(world)
-        board = await board_says(world, batch_id, "Finished · 1 refused")
+        batch_id, board = await with_refused(world)
         await without_board()
         await world.setting("start_delay_seconds", 600)
         await send(world, await world.press(world.mod, board, AGAIN))
@@ -60,8 +57,7 @@ async def test_they_are_not_after_a_restart_in_between_either(tmp_path: Path) ->
 
 async def test_who_presses_in_vain_reads_why_and_the_button_goes(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
-        batch_id = await with_refused(world)
-        board = await board_says(world, batch_id, "Finished · 1 refused")
+        batch_id, board = await with_refused(world)
         await without_board()
         await send(world, await world.press(world.mod, board, AGAIN))
         await world.quiet()
@@ -107,22 +103,16 @@ async def test_a_press_on_a_message_that_could_not_be_brought_up_to_date_has_it_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.ui.board.GIVE_UP_AFTER", 1)
-    async with discord_world(tmp_path) as world:
-        await without_board()
-        ours = StaffBoard(world.app.services, lambda: world.client, backoff_seconds=0.2)
-        world.app.watchers.add(ours)
-        async with running(ours):
-            batch_id = await record(world, [50], delay=600)
-            board = await board_says(world, batch_id, "Nothing sent yet")
-            path = f"/channels/{world.staff.id}/messages/{board.message.id}"
-            world.env.inject_error("PATCH", path, status=403, code=50013, message="Missing Permissions")
-            await batch(world, world.admin, "stop", batch=str(batch_id))
-            await world.until(
-                lambda: any(one.method == "PATCH" and one.path == path for one in world.env.http_requests)
-            )
-            late = await world.press(world.mod, board, "Stop")
-            assert f"### Batch {batch_id} is already stopped" in late.text
-            await board_says(world, batch_id, "Stopped by admin")
+    async with discord_world(tmp_path) as world, impatient_board(world):
+        batch_id = await record(world, [50], delay=600)
+        board = await board_says(world, batch_id, "Nothing sent yet")
+        path = f"/channels/{world.staff.id}/messages/{board.message.id}"
+        world.env.inject_error("PATCH", path, status=403, code=50013, message="Missing Permissions")
+        await batch(world, world.admin, "stop", batch=str(batch_id))
+        await world.until(lambda: any(one.method == "PATCH" and one.path == path for one in world.env.http_requests))
+        late = await world.press(world.mod, board, "Stop")
+        assert f"### Batch {batch_id} is already stopped" in late.text
+        await board_says(world, batch_id, "Stopped by admin")
 
 
 BAD_KEY = {"service": "drip", "path": "/transaction", "kind": "401"}
@@ -192,18 +182,14 @@ async def test_what_was_given_up_goes_on_in_the_channel_that_is_chosen_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("bot.ui.board.GIVE_UP_AFTER", 1)
-    async with discord_world(tmp_path) as world:
-        await without_board()
-        ours = StaffBoard(world.app.services, lambda: world.client, backoff_seconds=0.2)
-        world.app.watchers.add(ours)
-        async with running(ours):
-            batch_id = await record(world, [50], delay=600)
-            await board_says(world, batch_id, "Nothing sent yet")
-            later = private_channel(world.client, world.guild, world.role, "new-staff")
-            world.env.backend.delete_channel(world.staff.id)
-            await world.env.settle()
-            await batch(world, world.mod, "stop", batch=str(batch_id))
-            await world.until(lambda: "The staff channel is gone." in caplog.text)
-            card = world.answer(await world.admin.slash(world.general, "settings show"))
-            await world.admin.select(card.message, [later], custom_id="settings:channel")
-            await world.until(lambda: any("Stopped by mod" in shown(one).text for one in later.history()))
+    async with discord_world(tmp_path) as world, impatient_board(world):
+        batch_id = await record(world, [50], delay=600)
+        await board_says(world, batch_id, "Nothing sent yet")
+        later = private_channel(world.client, world.guild, world.role, "new-staff")
+        world.env.backend.delete_channel(world.staff.id)
+        await world.env.settle()
+        await batch(world, world.mod, "stop", batch=str(batch_id))
+        await world.until(lambda: "The staff channel is gone." in caplog.text)
+        card = world.answer(await world.admin.slash(world.general, "settings show"))
+        await world.admin.select(card.message, [later], custom_id="settings:channel")
+        await world.until(lambda: any("Stopped by mod" in shown(one).text for one in later.history()))

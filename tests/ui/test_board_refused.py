@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.ui.board import StaffBoard
-from tests.support.batches import batch, board_says, record, record_file, running, without_board
+from tests.support.batches import batch, board_says, impatient_board, record, record_file, running, without_board
 from tests.support.discord import World, discord_world
 
 TOO_LARGE = {"status": 413, "code": 40005, "message": "Request entity too large"}
@@ -42,25 +42,21 @@ async def test_a_result_that_discord_finds_too_large_all_the_same_does_not_keep_
 async def test_what_discord_refuses_for_good_is_said_once_and_tried_again_only_with_news(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with discord_world(tmp_path) as world:
-        await without_board()
-        ours = StaffBoard(world.app.services, lambda: world.client, backoff_seconds=0.2)
-        world.app.watchers.add(ours)
-        async with running(ours):
-            batch_id = await record(world, [50], delay=600)
-            board = await board_says(world, batch_id, "Nothing sent yet")
-            path = f"/channels/{world.staff.id}/messages/{board.message.id}"
-            world.env.inject_error("PATCH", path, times=None, **INVALID)
-            with caplog.at_level(logging.WARNING):
-                await batch(world, world.mod, "pause", batch=str(batch_id))
-                await world.until(lambda: edits(world, path) == 1)
-                for number in (1, 2):  # they wait longer than the first try again would have
-                    await board_says(world, await record(world, [5], first=number), "Done")
-                assert edits(world, path) == 1
-                await batch(world, world.mod, "resume", batch=str(batch_id))
-                await world.until(lambda: edits(world, path) == 2)
-            said = f"the staff channel's message of batch {batch_id} is not taken by Discord"
-            assert caplog.text.count(said) == 1
-            world.env.backend.faults.clear()
-            await batch(world, world.mod, "stop", batch=str(batch_id))
-            await board_says(world, batch_id, "Stopped by mod")
+    async with discord_world(tmp_path) as world, impatient_board(world):
+        batch_id = await record(world, [50], delay=600)
+        board = await board_says(world, batch_id, "Nothing sent yet")
+        path = f"/channels/{world.staff.id}/messages/{board.message.id}"
+        world.env.inject_error("PATCH", path, times=None, **INVALID)
+        with caplog.at_level(logging.WARNING):
+            await batch(world, world.mod, "pause", batch=str(batch_id))
+            await world.until(lambda: edits(world, path) == 1)
+            for number in (1, 2):  # they wait longer than the first try again would have
+                await board_says(world, await record(world, [5], first=number), "Done")
+            assert edits(world, path) == 1
+            await batch(world, world.mod, "resume", batch=str(batch_id))
+            await world.until(lambda: edits(world, path) == 2)
+        said = f"the staff channel's message of batch {batch_id} is not taken by Discord"
+        assert caplog.text.count(said) == 1
+        world.env.backend.faults.clear()
+        await batch(world, world.mod, "stop", batch=str(batch_id))
+        await board_says(world, batch_id, "Stopped by mod")
