@@ -362,7 +362,9 @@ async def test_a_role_that_was_deleted_is_named_as_gone_and_is_no_default(tmp_pa
         await choose(world, card, "roles:award", world.role)
         assert (await rules(world)).roles[Capability.AWARD] == {str(world.role.id)}
         await world.setting("roles", {"award": one})
-        assert "No role may do anything yet, only administrators." in (await settings(world)).text
+        assert (
+            "Every role that could do something was deleted: only administrators may." in (await settings(world)).text
+        )
 
 
 async def test_a_staff_channel_that_was_deleted_is_named_as_gone_and_is_no_default(tmp_path: Path) -> None:
