@@ -1,8 +1,9 @@
 """Several short transactions under one COMMIT.
 
 A commit costs a sync of the disk and writes every page that changed. Work that waits while another commit is under way
-goes on together: each piece in a savepoint of its own, so that one that fails takes back nothing but itself, and all of
-them told only when the disk has them.
+goes on together, and all of it is told only when the disk has it. A piece that fails takes back nothing but itself:
+when one does, which is rare, all run again, each in a transaction of its own. A savepoint for each would spare that,
+but inside one SQLite copies every page before it changes it, for every call, into a temporary file that it makes anew.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ class Sharing:
         self._writing: asyncio.Task[None] | None = None
 
     def write(self, work: Work[T]) -> asyncio.Future[T]:
-        """Begin to run ``work`` in a transaction, whose end is told by what is returned."""
+        """Begin to run ``work`` in a transaction, whose end is told by what is returned. It may run twice, and only the
+        last time counts: the database must be all that it changes.
+        """
         ended: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, ended))
         if self._writing is None:
@@ -78,25 +81,32 @@ class _Failed:
     error: Exception
 
 
+class _PieceFailedError(Exception):
+    """One of several pieces failed, and with it the transaction that they shared."""
+
+
 def _together(works: Sequence[Work[Any]], connection: sqlite3.Connection) -> list[Any]:
     """The result of each, or how it failed."""
-    if len(works) == 1:
-        return [in_transaction("BEGIN IMMEDIATE", works[0], connection)]
-    return in_transaction("BEGIN IMMEDIATE", lambda c: [_apart(work, c) for work in works], connection)
+    if len(works) > 1:
+        try:
+            return in_transaction("BEGIN IMMEDIATE", lambda c: [_piece(work, c) for work in works], connection)
+        except _PieceFailedError:
+            pass  # nothing of any of them is stored: each once more, and by itself
+    return [_alone(work, connection) for work in works]
 
 
-def _apart(work: Work[T], connection: sqlite3.Connection) -> T | _Failed:
-    connection.execute("SAVEPOINT piece")
+def _piece(work: Work[T], connection: sqlite3.Connection) -> T:
     try:
-        result = work(connection)
+        return work(connection)
     except Exception as error:
-        if not connection.in_transaction:
-            raise  # it has ended the transaction itself (a full disk), with everything in it
-        connection.execute("ROLLBACK TO piece")
-        connection.execute("RELEASE piece")
+        raise _PieceFailedError from error
+
+
+def _alone(work: Work[T], connection: sqlite3.Connection) -> T | _Failed:
+    try:
+        return in_transaction("BEGIN IMMEDIATE", work, connection)
+    except Exception as error:
         return _Failed(error)
-    connection.execute("RELEASE piece")
-    return result
 
 
 def in_transaction(begin: str, work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:

@@ -77,7 +77,7 @@ class Database:
         """Like ``write``, for short work that may share its COMMIT with other such work that waits at the same moment.
 
         Each is whole or not at all by itself, and nobody hears of theirs before all of them are on the disk. When the
-        transaction itself fails (a full disk), all of them do.
+        COMMIT itself fails (a full disk), all of them do. ``work`` may run twice: see ``_sharing``.
         """
         self._refuse_if_closed()
         return await self._ended(self._shared.write(work))

@@ -98,7 +98,7 @@ async def test_a_rule_of_the_schema_stops_its_own_piece_only(database: Database)
     assert isinstance(twice, sqlite3.IntegrityError)
 
 
-async def test_when_the_transaction_is_gone_nobody_is_told_that_theirs_is_stored(database: Database) -> None:
+async def test_a_piece_that_ends_the_transaction_takes_nothing_else_with_it(database: Database) -> None:
     await database.write(
         lambda c: (
             c.execute(
@@ -107,7 +107,17 @@ async def test_when_the_transaction_is_gone_nobody_is_told_that_theirs_is_stored
         )
     )
     results = await together(database, [insert(1), insert(13), insert(2)], [])
-    assert all(isinstance(one, sqlite3.IntegrityError) and "unlucky" in str(one) for one in results)
+    assert (results[0], results[2]) == (1, 2)
+    assert isinstance(results[1], sqlite3.IntegrityError) and "unlucky" in str(results[1])
+    assert await numbers(database) == [1, 2]
+
+
+async def test_when_the_commit_fails_nobody_is_told_that_theirs_is_stored(database: Database) -> None:
+    by_commit = "CREATE TABLE child (n INTEGER REFERENCES t DEFERRABLE INITIALLY DEFERRED) STRICT"
+    await database.write(lambda c: c.execute(by_commit).rowcount)
+    orphan: Work = lambda c: c.execute("INSERT INTO child VALUES (13)").rowcount  # noqa: E731 # a piece
+    results = await together(database, [insert(1), orphan, insert(2)], [])
+    assert all(isinstance(one, sqlite3.IntegrityError) and "FOREIGN KEY" in str(one) for one in results)
     assert await numbers(database) == []
     assert await database.write_shared(insert(3)) == 3
 
