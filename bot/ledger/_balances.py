@@ -20,12 +20,12 @@ MEMBER_MAX_AGE_MS: Final = 3_600_000
 without an account hardly change but through awards of ours, so theirs count however old they are."""
 
 OF_NEXT: Final = (
-    " LEFT JOIN balances known ON known.holder ="  # noqa: S608 # our words
-    f" CASE WHEN ?4 AND next.target NOT GLOB '{CREDENTIAL_TARGET}*' THEN next.target ELSE next.key END"
-    " AND known.purse_id = (SELECT p.id FROM batches b JOIN purses p ON p.account = b.account"
-    " AND p.currency = b.currency WHERE b.id = ?1)"
+    " LEFT JOIN purses p ON p.account = own.account AND p.currency = own.currency"
+    " LEFT JOIN balances known ON known.purse_id = p.id AND known.holder ="
+    f" CASE WHEN own.kind IN {_kinds.PAYING_MEMBERS} AND next.target NOT GLOB '{CREDENTIAL_TARGET}*'"
+    " THEN next.target ELSE next.key END"
 )
-"""Joins what is known to awards ``next`` of batch ``?1``. ``?4``: whether it pays members."""
+"""Joins what is known to awards ``next`` of batch ``own``."""
 
 _CHANGES: Final = (OutcomeKind.APPLIED, OutcomeKind.UNKNOWN)
 

@@ -13,13 +13,13 @@ from bot.clock import latest
 from bot.domain.calls import Beside, Claim, Item, NoLane, Outcome, OutcomeKind, Verdict
 from bot.domain.judging import goes_by_credential
 from bot.domain.lanes import START_WITHIN, Landing, Passage, Plan
-from bot.domain.model import Pause, ProviderKind
+from bot.domain.model import Pause
 from bot.domain.probing import Leg
 from bot.errors import AlreadyRecorded
 from bot.ledger import _balances, _evidence, _lanes, _once, _outcomes, _rows, _seals, events, halts, restorations
 from bot.ledger._balances import Claimable
 from bot.ledger._lanes import FreeAt
-from bot.ledger.events import EventKind, Moved
+from bot.ledger.events import EventKind, Moved, Stands
 
 
 class BuildBody(Protocol):
@@ -31,29 +31,37 @@ class BuildBody(Protocol):
 JOB_OF_ANOTHER: Final = "the answer names the job of an earlier call, so it is not known what became of this one"
 INTERRUPTED: Final = "Bursar was interrupted while this call was under way: it may or may not have landed"
 
+_ACCOUNT: Final = "(SELECT account FROM batches WHERE id = ?1)"
 # A recipient in doubt is looked for by both names: one Drip member can be meant by a Discord id and by a wallet. That
 # there is any doubt at all is asked once for all recipients.
 _IN_DOUBT: Final = (
-    "EXISTS (SELECT 1 FROM awards INDEXED BY awards_in_doubt WHERE state = 'unknown')"
+    "EXISTS (SELECT 1 FROM awards INDEXED BY awards_in_doubt WHERE state = 'unknown')"  # noqa: S608 # our words
     " AND (EXISTS (SELECT 1 FROM awards u INDEXED BY awards_in_doubt JOIN batches v ON v.id = u.batch_id"
-    " WHERE u.state = 'unknown' AND u.key = a.key AND v.account = ?2)"
+    f" WHERE u.state = 'unknown' AND u.key = a.key AND v.account = {_ACCOUNT})"
     " OR EXISTS (SELECT 1 FROM awards u JOIN batches v ON v.id = u.batch_id"
-    " WHERE u.state = 'unknown' AND u.target = a.target AND v.account = ?2))"
+    f" WHERE u.state = 'unknown' AND u.target = a.target AND v.account = {_ACCOUNT}))"
 )
 # Recipients of calls under way, which are few: each call is judged by evidence that no other call of ours touches. No
 # lot names a recipient twice, so a batch that never had a second one need not be compared with itself.
 _UNDER_WAY: Final = (
-    "WITH under_way AS MATERIALIZED (SELECT x.key, x.target FROM attempts t JOIN batches v ON v.id = t.batch_id"
+    "WITH under_way AS MATERIALIZED (SELECT x.key, x.target FROM attempts t JOIN batches v ON v.id = t.batch_id"  # noqa: S608 # our words
     " CROSS JOIN json_each(t.awards) one CROSS JOIN awards x ON x.id = one.value AND x.attempt_id = t.id"
-    " AND x.state = 'sending' WHERE t.state = 'open' AND v.account = ?2 AND NOT (v.id = ?1 AND v.last_lot = 0)) "
+    f" AND x.state = 'sending' WHERE t.state = 'open' AND v.account = {_ACCOUNT}"
+    " AND NOT (v.id = ?1 AND v.last_lot = 0)) "
 )
 _IS_UNDER_WAY: Final = "a.key IN (SELECT key FROM under_way) OR a.target IN (SELECT target FROM under_way)"
 # One row for all of them: between any two rows SQLite's caller gives the interpreter away, and has to wait for it.
 _CLAIMABLE: Final = (
     f"{_UNDER_WAY}SELECT json_group_array(json_array(next.lot, known.id, known.balance, known.at,"  # noqa: S608 # our words
-    f" {_rows.ITEM.replace('a.', 'next.')})) FROM"
+    f" {_rows.ITEM.replace('a.', 'next.')})) FROM batches own CROSS JOIN"
     f" (SELECT a.lot, a.key, {_rows.ITEM} FROM awards a WHERE a.batch_id = ?1 AND a.state = 'planned'"
-    f" AND NOT ({_IS_UNDER_WAY}) AND NOT ({_IN_DOUBT}) ORDER BY a.lot, a.id LIMIT ?3) next{_balances.OF_NEXT}"
+    f" AND NOT ({_IS_UNDER_WAY}) AND NOT ({_IN_DOUBT}) ORDER BY a.lot, a.id LIMIT ?2) next{_balances.OF_NEXT}"
+    " WHERE own.id = ?1"
+)
+# Recorded in the future (``bot.clock.lies_ahead``), its start says nothing: whoever claims has waited for it.
+_NEXT_OF_OPEN: Final = (
+    f"SELECT b.kind, b.account, ({_CLAIMABLE}) FROM batches b WHERE b.id = ?1 AND b.state = 'open'"  # noqa: S608 # our words
+    f" AND (b.starts_at <= ?3 OR b.recorded_at > ?4) AND NOT {halts.IN_FORCE} AND NOT {restorations.IN_FORCE}"
 )
 _WAITS_FOR_CALL: Final = (
     f"{_UNDER_WAY}SELECT 1 FROM awards a WHERE a.batch_id = ?1 AND a.state = 'planned' AND ({_IS_UNDER_WAY}) LIMIT 1"  # noqa: S608 # our words
@@ -76,20 +84,14 @@ def claim(
     passed: float,
 ) -> Claim | NoLane | Beside | None:
     """``Claims.claim``."""
-    batch = connection.execute(
-        "SELECT b.kind, b.account FROM batches b WHERE b.id = ?1 AND b.state = 'open'"  # noqa: S608 # our words
-        # Recorded in the future (``bot.clock.lies_ahead``), its start says nothing: whoever claims has waited for it.
-        " AND (b.starts_at <= ?2 OR b.recorded_at > ?3)"
-        f" AND NOT {halts.IN_FORCE} AND NOT {restorations.IN_FORCE}",
-        (batch_id, now, latest(now)),
-    ).fetchone()
+    batch = connection.execute(_NEXT_OF_OPEN, (batch_id, plan.awards_per_call, now, latest(now))).fetchone()
     if batch is None:
         return None
-    kind, account = batch
-    found = claimable(connection, batch_id, kind, account, plan.awards_per_call)
+    kind, account, rows = batch
+    found = _one_lot(connection, batch_id, kind, rows)
     if not found:
         # Told by this transaction: a call that ends after it is heard of after it, too.
-        waits = connection.execute(_WAITS_FOR_CALL, (batch_id, account)).fetchone() is not None
+        waits = connection.execute(_WAITS_FOR_CALL, (batch_id,)).fetchone() is not None
         return Beside() if waits else None
     items = tuple(one.item for one in found)
     passage = _passage(connection, items, plan, free_at, passed)
@@ -97,12 +99,9 @@ def claim(
         return passage
     body = build(items, token, () if passage is None else passage.legs)
     expectation = _evidence.expectation(connection, batch_id, kind, account, found, passage, now)
-    rows = tuple(one.row for one in found)
-    claimed = _begin(connection, _Intent(batch_id, token, items, body, expectation, passage, rows), now)
-    if passage is not None:
-        _lanes.take(connection, passage, claimed.attempt_id, now / 1000 + START_WITHIN + plan.linger)
-    events.append(connection, now, EventKind.CALL_BEGUN, batch_id=batch_id, attempt_id=claimed.attempt_id)
-    return claimed
+    balance_rows = tuple(one.row for one in found)
+    intent = _Intent(batch_id, token, items, body, expectation, passage, balance_rows)
+    return _begin(connection, intent, now, linger=plan.linger)
 
 
 def claim_again(
@@ -122,10 +121,8 @@ def claim_again(
     ((batch_id, award_id, expectation),) = found
     items = _once.named(connection, batch_id, _balances.items_of(connection, [award_id]))
     # With what was known before the first of its calls.
-    claimed = _begin(connection, _Intent(batch_id, token, items, build(items, token), expectation), now)
-    again = {"again": True}
-    events.append(connection, now, EventKind.CALL_BEGUN, batch_id=batch_id, attempt_id=claimed.attempt_id, facts=again)
-    return claimed
+    intent = _Intent(batch_id, token, items, build(items, token), expectation)
+    return _begin(connection, intent, now, facts={"again": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +138,22 @@ class _Intent:
     balance_rows: tuple[int | None, ...] = ()
 
 
-def _begin(connection: sqlite3.Connection, call: _Intent, now: int) -> Claim:
-    """Write the intent: the attempt, and its awards on their way. The caller adds the entry in the history."""
+def _begin(
+    connection: sqlite3.Connection,
+    call: _Intent,
+    now: int,
+    *,
+    linger: float = 0.0,
+    facts: Mapping[str, object] | None = None,
+) -> Claim:
+    """Write the intent: the attempt, its awards on their way, the lane that it takes, and the entry in the history."""
     award_ids = json.dumps([item.award_id for item in call.items])
     body_sha256 = hashlib.sha256(call.body).hexdigest()
-    attempt_id = connection.execute(
-        "INSERT INTO attempts (batch_id, state, claimed_at, token, awards, body_sha256, expectation)"
-        " VALUES (?, 'open', ?, ?, ?, ?, ?)",
+    attempt_id, *stands = connection.execute(
+        "INSERT INTO attempts (batch_id, state, claimed_at, token, awards, body_sha256, expectation)"  # noqa: S608 # our words
+        f" VALUES (?, 'open', ?, ?, ?, ?, ?) RETURNING id, {events.OF_ATTEMPT}",
         (call.batch_id, now, call.token, award_ids, body_sha256, call.expectation),
-    ).lastrowid
-    assert attempt_id is not None  # after an insert
+    ).fetchone()
     claimed = sum(
         connection.execute(
             "UPDATE awards SET state = 'sending', attempts = attempts + 1, attempt_id = ?, detail = NULL,"
@@ -161,6 +164,10 @@ def _begin(connection: sqlite3.Connection, call: _Intent, now: int) -> Claim:
     )
     if claimed != len(call.items):
         raise AssertionError(f"{claimed} of {len(call.items)} awards were claimed")
+    if call.passage is not None:
+        _lanes.take(connection, call.passage, attempt_id, now / 1000 + START_WITHIN + linger)
+    about = {"batch_id": call.batch_id, "attempt_id": attempt_id}
+    events.append(connection, now, EventKind.CALL_BEGUN, **about, facts=facts, stands=Stands(*stands))
     return Claim(attempt_id, call.batch_id, call.token, call.items, call.body, call.passage, call.balance_rows)
 
 
@@ -174,12 +181,15 @@ def _passage(
     return _lanes.pick(connection, plan.lanes, free_at, passed)
 
 
-def claimable(connection: sqlite3.Connection, batch_id: int, kind: str, account: str, limit: int) -> list[Claimable]:
+def claimable(connection: sqlite3.Connection, batch_id: int, kind: str, limit: int) -> list[Claimable]:
     """What the next call of the batch would carry, with what is known of its recipients."""
-    pays_members = ProviderKind(kind).traits.pays_members
-    (rows,) = connection.execute(_CLAIMABLE, (batch_id, account, limit, pays_members)).fetchone()
+    (rows,) = connection.execute(_CLAIMABLE, (batch_id, limit)).fetchone()
+    return _one_lot(connection, batch_id, kind, rows)
+
+
+def _one_lot(connection: sqlite3.Connection, batch_id: int, kind: str, rows: str) -> list[Claimable]:
+    """Those of the lowest lot, and whatever else happens: one target once, because answers are matched by target."""
     found: list[list[Any]] = json.loads(rows)
-    # The lowest lot only, and whatever else happens: one target once, because answers are matched by target.
     by_target: dict[str, Claimable] = {}
     for lot, row_id, balance, told_at, *row in found:
         if lot != found[0][0]:
@@ -217,13 +227,14 @@ def record(
         not_its = dict.fromkeys(verdict.outcomes, Outcome(OutcomeKind.UNKNOWN, JOB_OF_ANOTHER))
         verdict = replace(verdict, outcomes=not_its, job_id=None, detail=JOB_OF_ANOTHER)
     ending = _ending(claim, verdict, rejected, split)
-    _end_attempt(connection, claim, verdict, ending, now)
+    stands = _end_attempt(connection, claim, verdict, ending, now)
     if landing is not None:
         _lanes.land(connection, landing, claim.attempt_id)
     moved = _outcomes.store(connection, claim.attempt_id, ending.outcomes, now)
     _balances.note(connection, claim, ending.outcomes, now)
     lots = set_apart(connection, claim.batch_id, ending.apart)
-    if any(outcome.kind is OutcomeKind.NOT_SENT for outcome in ending.outcomes.values()):
+    goes_back = any(outcome.kind is OutcomeKind.NOT_SENT for outcome in ending.outcomes.values())
+    if goes_back:
         moved += _outcomes.settle_planned(connection, claim.batch_id, now).moved
     events.append(
         connection,
@@ -233,6 +244,7 @@ def record(
         attempt_id=claim.attempt_id,
         moved=moved,
         facts={"lots": lots} if lots else None,
+        stands=None if lots or goes_back else stands,  # those change the batch
     )
     if verdict.pause is not None:
         _pause(connection, claim.batch_id, verdict.pause, now)
@@ -272,19 +284,21 @@ def _refused_whole(claim: Claim, verdict: Verdict, rejected: Mapping[int, str], 
     return _Ending("closed", "refused-whole", outcomes, groups)
 
 
-def _end_attempt(connection: sqlite3.Connection, claim: Claim, verdict: Verdict, ending: _Ending, now: int) -> None:
+def _end_attempt(connection: sqlite3.Connection, claim: Claim, verdict: Verdict, ending: _Ending, now: int) -> Stands:
     accepted = ending.state == "accepted"
     ended = connection.execute(
-        "UPDATE attempts SET state = ?, verdict = ?, closed_at = ?, accepted_at = ?, http_status = ?, request_id = ?,"
-        " detail = ?, evidence = ?, job_id = ? WHERE id = ? AND batch_id = ? AND state = 'open'",
+        "UPDATE attempts SET state = ?, verdict = ?, closed_at = ?, accepted_at = ?, http_status = ?,"  # noqa: S608 # our words
+        " request_id = ?, detail = ?, evidence = ?, job_id = ? WHERE id = ? AND batch_id = ? AND state = 'open'"
+        f" RETURNING {events.OF_ATTEMPT}",
         (
             *(ending.state, ending.word, None if accepted else now, now if accepted else None, verdict.status),
             *(verdict.request_id, verdict.detail, json.dumps(dict(verdict.evidence), default=str), verdict.job_id),
             *(claim.attempt_id, claim.batch_id),
         ),
-    ).rowcount
-    if not ended:
+    ).fetchone()
+    if ended is None:
         raise AlreadyRecorded(f"attempt {claim.attempt_id} has its outcome already; the second one was not stored")
+    return Stands(*ended)
 
 
 def halves(award_ids: Sequence[int]) -> list[Sequence[int]]:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from bot.domain.model import Actor
 from bot.ledger import _names, _seals
@@ -109,12 +109,23 @@ class Who:
     at: int
 
 
-_STANDS: Final = (
-    f"SELECT last.seq, last.hash, (SELECT {_seals.BATCH} FROM batches WHERE id = ?1),"  # noqa: S608 # our words
-    f" (SELECT {_seals.ATTEMPT} FROM attempts WHERE id = ?2)"
-    " FROM (SELECT max(seq) AS seq FROM events) newest LEFT JOIN events last ON last.seq = newest.seq"
+class Stands(NamedTuple):
+    """What an entry is made of beside its own words: the entry before it, and what it is about as it stands."""
+
+    seq_before: int | None
+    hash_before: bytes | None
+    batch: str | None
+    attempt: str | None
+
+
+_BEFORE: Final = (
+    "(SELECT max(seq) FROM events), (SELECT hash FROM events ORDER BY seq DESC LIMIT 1),"  # noqa: S608 # our words
+    f" (SELECT {_seals.BATCH} FROM batches WHERE id = "
 )
-"""The entry before, and what an entry is about as it stands."""
+OF_ATTEMPT: Final = f"{_BEFORE}attempts.batch_id), {_seals.ATTEMPT}"
+"""``Stands`` as columns for RETURNING: of an attempt that was written just now, and of its batch."""
+
+_STANDS: Final = f"SELECT {_BEFORE}?1), (SELECT {_seals.ATTEMPT} FROM attempts WHERE id = ?2)"  # noqa: S608 # our words
 
 
 def append(
@@ -132,14 +143,16 @@ def append(
     facts: Mapping[str, object] | None = None,
     text: str | None = None,
     rows: Iterable[_seals.RowKey] = (),
+    stands: Stands | None = None,
 ) -> None:
     """Add one entry, inside the transaction of what it tells and after all of its changes. ``actor`` None: the program.
 
     ``detail`` is for people and may be blanked some day; ``moved`` and ``facts`` (more of what ``verify`` needs) stay.
     ``attempt_id`` only for entries that are about one attempt. ``text``: hash of words that stand elsewhere. ``rows``:
-    those of ``_seals.ROWS`` that this transaction wrote or took away.
+    those of ``_seals.ROWS`` that this transaction wrote or took away. ``stands``: where the transaction has it from its
+    last change of the batch and of the attempt, and has added no other entry since.
     """
-    seq_before, hash_before, batch, attempt = connection.execute(_STANDS, (batch_id, attempt_id)).fetchone()
+    seq_before, hash_before, batch, attempt = stands or connection.execute(_STANDS, (batch_id, attempt_id)).fetchone()
     seq = (seq_before or 0) + 1
     told = json.dumps(detail or {}, ensure_ascii=False)
     actor_id, actor_name = (actor.id, actor.name) if actor is not None else (None, None)

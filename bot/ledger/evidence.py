@@ -62,8 +62,8 @@ class Evidence:
         def look(connection: sqlite3.Connection) -> Upcoming:
             if few is not None and not 0 < _balances.newcomers(connection, batch_id, limit, few + 1) <= few:
                 return Upcoming((), frozenset())
-            kind, account = connection.execute("SELECT kind, account FROM batches WHERE id = ?", (batch_id,)).fetchone()
-            found = _calls.claimable(connection, batch_id, kind, account, limit)
+            (kind,) = connection.execute("SELECT kind FROM batches WHERE id = ?", (batch_id,)).fetchone()
+            found = _calls.claimable(connection, batch_id, kind, limit)
             of = ProviderKind(kind)
             known = (one.item.award_id for one in found if _balances.before(of, one, now) is not None)
             return Upcoming(tuple(one.item for one in found), frozenset(known))
@@ -119,8 +119,8 @@ class Evidence:
         ones that come next those whose amounts differ, as far as there are such."""
 
         def look(connection: sqlite3.Connection) -> list[tuple[Item, int]]:
-            kind, account = connection.execute("SELECT kind, account FROM batches WHERE id = ?", (batch_id,)).fetchone()
-            found = _calls.claimable(connection, batch_id, kind, account, 10 * limit)
+            (kind,) = connection.execute("SELECT kind FROM batches WHERE id = ?", (batch_id,)).fetchone()
+            found = _calls.claimable(connection, batch_id, kind, 10 * limit)
             known = [(one.item, one.balance) for one in found if one.balance is not None]
             seen: Counter[int] = Counter()
             turns = []
