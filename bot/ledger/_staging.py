@@ -28,8 +28,8 @@ _INSERT_PLAIN_ROWS: Final = "INSERT INTO draft_rows VALUES " + ", ".join(  # noq
     for first in range(2, 2 + _PLAIN_VALUES * _TOGETHER, _PLAIN_VALUES)
 )
 """What nearly every row is: of one line, of somebody who needs no source, and about no earlier award. Python's lock is
-given back for the time of a statement: with many rows in one, the next slice of a file is read meanwhile. It is held
-while values are bound, so that those which are NULL are none."""
+given back for the time of each statement, and has to be won back from the event loop: with many rows in one that is
+rare. It is held while values are bound, so that those which are NULL are none."""
 
 
 def change(connection: sqlite3.Connection, draft_id: int, states: str) -> None:

@@ -217,18 +217,10 @@ async def stage_file(stager: Stager, content: Content, options: ReadingOptions, 
     """Read ``content`` into the stager's draft, merge duplicates, and say what was found."""
     reading = await asyncio.to_thread(read, content, options)
     entries: Iterator[Row | Problem] = iter(()) if reading.refusal else reading.entries()
-    judged = await _next_judged(stager, entries)
-    while judged is not None:
-        # The next slice is read and judged while this one is stored: SQLite's work needs no interpreter. One thread at
-        # a time does both, since every other that wants the interpreter is one more that the event loop waits for.
-        following = asyncio.create_task(_next_judged(stager, entries))
-        try:
-            await stager.store(judged)
-        finally:
-            await asyncio.wait({following})
-            if not following.cancelled():
-                following.exception()  # seen, also where storing has failed: a ledger that is gone fails both
-        judged = following.result()
+    # One thing after the other: reading ahead while a slice is stored takes as long, since two threads that both want
+    # the interpreter hinder each other as much as they overlap, and makes the event loop wait longer.
+    while (judged := await _next_judged(stager, entries)) is not None:
+        await stager.store(judged)
     ending = await asyncio.to_thread(reading.finish)
     refused = reading.refusal or ending.refusal
     choosing = Choosing(duplicates, options.unit, options.max_award)
