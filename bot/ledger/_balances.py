@@ -140,20 +140,23 @@ def newcomers_of_draft(connection: sqlite3.Connection, draft_id: int, now: int, 
 def note(connection: sqlite3.Connection, claim: Claim, outcomes: Mapping[int, Outcome], now: int) -> None:
     """What a call left its recipients with: the balance that the answer told, or nothing known."""
     rows = zip(claim.items, claim.balance_rows or repeat(None), strict=False)
-    changed = {item: row for item, row in rows if outcomes[item.award_id].kind in _CHANGES}
+    changed = [
+        (item, row, outcome.balance) for item, row in rows if (outcome := outcomes[item.award_id]).kind in _CHANGES
+    ]
     if not changed or (found := purse_of_batch(connection, claim.batch_id)) is None:
         return
     # By its number a row is found in a third of the time.
-    in_rows = {row: outcomes[item.award_id].balance for item, row in changed.items() if row is not None}
+    in_rows = {row: balance for _, row, balance in changed if row is not None}
     connection.execute(
         "UPDATE balances SET balance = told.value, at = ?1, absent = 0 FROM json_each(?2) told"
         " WHERE balances.id = told.key",
         (now, json.dumps(in_rows)),
     )
-    if new := [item for item, row in changed.items() if row is None]:
-        balances = [outcomes[item.award_id].balance for item in new]
-        _store(connection, found.id, dict(zip(holders_of(found.kind, new), balances, strict=True)), now)
-    _unsettle_others(connection, found, [*changed], now)
+    if new := [(item, balance) for item, row, balance in changed if row is None]:
+        holders = holders_of(found.kind, [item for item, _ in new])
+        told = {holder: balance for holder, (_, balance) in zip(holders, new, strict=True)}
+        _store(connection, found.id, told, now)
+    _unsettle_others(connection, found, [item for item, _, _ in changed], now)
 
 
 def forget(connection: sqlite3.Connection, batch_id: int, award_ids: Sequence[int], now: int) -> None:

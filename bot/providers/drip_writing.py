@@ -18,26 +18,35 @@ def build_credentials(
 ) -> bytes:
     """The body of the credentials batch. Always an explicit ``realmPointId``: without it the realm's default
     currency is paid."""
-    own = [_credential_update(places.credential(leg.purse.holder), leg.amount, leg.purse.currency) for leg in legs]
-    updates = [_credential_update(recipient, amount, currency) for recipient, amount in entries]
-    return encode([*own[:1], *updates, *own[1:]], initiator)
+    own = [
+        _credential_update(places.credential(leg.purse.holder), leg.amount, _quoted(leg.purse.currency)) for leg in legs
+    ]
+    named = _quoted(currency)
+    updates = [_credential_update(recipient, amount, named) for recipient, amount in entries]
+    return _body([*own[:1], *updates, *own[1:]], initiator)
 
 
-def _credential_update(recipient: Recipient, amount: int, currency: str) -> dict[str, object]:
-    update: dict[str, object] = {"type": recipient.type, "value": recipient.value}
-    if recipient.source is not None:
-        update["source"] = recipient.source
-    update["realmPointId"] = currency
-    update["amount"] = amount
-    return update
+def _credential_update(recipient: Recipient, amount: int, currency: str) -> str:
+    kind, value, source = recipient
+    who = '{"type":"' + kind + '","value":' + _quoted(value)
+    if source is not None:
+        who += ',"source":' + _quoted(source)
+    return f'{who},"realmPointId":{currency},"amount":{amount}}}'
+
+
+def _quoted(text: str) -> str:
+    # Ids are letters and digits, and a call has a hundred of them and more: ``json`` takes four times as long.
+    return f'"{text}"' if text.isascii() and text.isalnum() else json.dumps(text)
 
 
 def encode(updates: Sequence[Mapping[str, object]], initiator: str | None) -> bytes:
     """A batch body, compact, the same bytes for the same updates."""
-    body: dict[str, object] = {"updates": updates}
-    if initiator:
-        body["initiatorId"] = initiator
-    return json.dumps(body, separators=(",", ":")).encode()
+    return _body([json.dumps(update, separators=(",", ":")) for update in updates], initiator)
+
+
+def _body(updates: Sequence[str], initiator: str | None) -> bytes:
+    whose = f',"initiatorId":{json.dumps(initiator)}' if initiator else ""
+    return f'{{"updates":[{",".join(updates)}]{whose}}}'.encode()
 
 
 def unclear(exchange: Exchange, words: str | None) -> str:

@@ -6,11 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.domain.calls import OutcomeKind, Verdict
 from bot.domain.model import PauseKind, ProviderKind, Recipient, RecipientType
 from bot.errors import ResolutionFailed, SettingsError
 from bot.providers.base import JobState
+from bot.providers.drip_writing import build_credentials
 
 from .raw_server import Peer, RawServer
 from .support import (
@@ -78,6 +81,24 @@ async def test_a_call_names_every_type_of_credential_as_documented(service: Serv
         {"type": "email", "value": "A@b.c", "realmPointId": CURRENCY, "amount": 4},
         {"type": "custom", "value": "me", "source": "steam", "realmPointId": CURRENCY, "amount": 5},
     ]
+
+
+@given(
+    who=st.sampled_from(RecipientType),
+    value=st.text(),
+    source=st.none() | st.text(),
+    amount=st.integers(),
+    initiator=st.none() | st.text(),
+)
+def test_a_body_is_what_json_would_make_of_it(
+    who: RecipientType, value: str, source: str | None, amount: int, initiator: str | None
+) -> None:
+    update = {"type": who.value, "value": value, "source": source, "realmPointId": CURRENCY, "amount": amount}
+    body: dict[str, object] = {"updates": [{key: one for key, one in update.items() if one is not None}]}
+    if initiator:
+        body["initiatorId"] = initiator
+    made = build_credentials([(Recipient(who, value, source), amount)], CURRENCY, initiator)
+    assert made == json.dumps(body, separators=(",", ":")).encode()
 
 
 async def test_results_are_applied_with_their_balance_and_errors_are_rejected_with_their_words(
