@@ -46,6 +46,7 @@ from bot.providers.drip_reading import read_members, told_of_members, uncut
 from bot.providers.drip_search import SEARCH_VALUES, balance_in, index, slices
 from bot.providers.drip_writing import build_credentials, encode, tally, unclear
 from bot.providers.http import Exchange
+from bot.providers.line import judged
 from bot.providers.verdicts import not_sent, unknown, unsent, verdict
 from bot.providers.wording import is_too_low
 
@@ -127,6 +128,10 @@ class DripMembers(OnLine):
             return self._refused(exchange, items, legs)
         if exchange.status != 200 or not exchange.whole:
             return unknown(exchange, items, unclear(exchange, access.wording.words(exchange.body)))
+        return await judged(exchange.body, lambda: self._done(exchange, items, legs))
+
+    def _done(self, exchange: Exchange, items: Sequence[Item], legs: Sequence[Leg]) -> Verdict:
+        access = self._access
         currency, told_after = self._programme.destination.currency, self._shown.tells_balances
         outcomes, balances = read_members(exchange.body, items, currency, legs, tells_balances=told_after)
         outcomes = uncut(outcomes, items) if self._shown.cuts_members else outcomes
@@ -134,8 +139,8 @@ class DripMembers(OnLine):
         pause, evidence = access.misplaced(outcomes)
         if balances:
             evidence["balances"] = balances
-        judged = verdict(exchange, outcomes, tally(outcomes), pause=pause, evidence=evidence, told=told)
-        return replace(judged, whole=self._shown.skips_nobody)
+        found = verdict(exchange, outcomes, tally(outcomes), pause=pause, evidence=evidence, told=told)
+        return replace(found, whole=self._shown.skips_nobody)
 
     def _places_among(self, items: Sequence[Item]) -> Mapping[int, str] | None:
         """The awards to places of the operator's, each with what is to be said of it."""

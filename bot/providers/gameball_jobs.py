@@ -8,6 +8,7 @@ envelope (measured by the vendor's Flutter team); that tells them apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from bot.domain.model import Pause, PauseKind
 from bot.providers.base import JobReport, JobState
 from bot.providers.gameball_reading import REPORT_LOST, is_own_error, outcomes_of, read_status
 from bot.providers.http import Exchange
-from bot.providers.line import Line
+from bot.providers.line import Line, judged
 from bot.providers.wording import Wording
 
 ROOT: Final = "/api/v4.0/integrations"
@@ -52,16 +53,21 @@ class Jobs:
                 missing.append(exchange)
                 continue
             if exchange.status == 200 and exchange.whole:
-                status = read_status(exchange.body, self._wording)
-                if status is None:
+                told = await judged(exchange.body, partial(self._told, exchange.body, items))
+                if told is None:
                     return _running("Gameball's answer about the job cannot be read.")
                 self._contracts = [contract]
                 self._denied.pop(job_id, None)
-                outcomes = outcomes_of(status, items, self._wording)
-                detail = f"Gameball says that the job is {status.word}."
-                return JobReport(status.state, outcomes, detail, told=True)
+                return told
             return self._trouble(exchange)
         return self._not_found(job_id, items, missing)
+
+    def _told(self, body: bytes, items: Sequence[Item]) -> JobReport | None:
+        status = read_status(body, self._wording)
+        if status is None:
+            return None
+        outcomes = outcomes_of(status, items, self._wording)
+        return JobReport(status.state, outcomes, f"Gameball says that the job is {status.word}.", told=True)
 
     async def stop(self, job_id: str) -> None:
         """Ask once. What becomes of what was carried out by then neither contract says (docs/services.md, Stopping a

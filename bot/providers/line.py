@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from bot.clock import Clock
 from bot.providers.http import Client, Exchange
 from bot.providers.pacing import Pacer, Slot
 from bot.providers.reading import UNREADABLE, parse
 from bot.providers.waiting import QUOTA_WAIT, asked_wait, number
+
+T = TypeVar("T")
 
 READ_TRIES: Final = 4
 UNREADABLE_ANSWER: Final = "UnreadableAnswer"
@@ -22,11 +26,18 @@ _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 4.0
 _LONGEST_READ_WAIT: Final = 120.0
 """A read that would have to wait longer says so instead: somebody looks at a screen."""
+_LONG_ANSWER: Final = 50_000
+"""Bytes, of some 400 awards: to find out what they mean takes the event loop more than a millisecond."""
 
 
 def is_json(body: bytes) -> bool:
     """Whether an answer can be read at all."""
     return parse(body) is not UNREADABLE
+
+
+async def judged(body: bytes, judge: Callable[[], T]) -> T:
+    """What ``judge``, which is pure, makes of an answer; of a long one in a thread, so that nobody waits for that."""
+    return await asyncio.to_thread(judge) if len(body) > _LONG_ANSWER else judge()
 
 
 class Line:
@@ -36,6 +47,8 @@ class Line:
         self._client = client
         self._pacer = pacer
         self._clock = clock
+        self._has_answered = False
+        """In this round of the event loop."""
 
     @property
     def pacer(self) -> Pacer:
@@ -48,7 +61,16 @@ class Line:
     async def write(self, method: str, path: str, body: bytes, *, begin_by: float | None = None) -> Exchange:
         """One write when the limiter admits it, unless that is after ``begin_by`` (Unix seconds). Never repeated,
         whatever comes back."""
-        return await self._once(method, path, body, begin_by)
+        exchange = await self._once(method, path, body, begin_by)
+        # What an answer means takes a while, so that the loop comes round between any two that came together.
+        while self._has_answered:  # noqa: ASYNC110 # the next round of the loop is what is waited for
+            await asyncio.sleep(0)
+        self._has_answered = True
+        asyncio.get_running_loop().call_soon(self._next_round)
+        return exchange
+
+    def _next_round(self) -> None:
+        self._has_answered = False
 
     async def ask(self, method: str, path: str) -> Exchange:
         """One request without a body that moves no points: it does no harm twice. Not repeated."""
@@ -62,7 +84,8 @@ class Line:
         pause = _FIRST_PAUSE
         while True:
             exchange = await self._once("GET", path, None)
-            if exchange.status == 200 and exchange.whole and not readable(exchange.body):
+            body = exchange.body
+            if exchange.status == 200 and exchange.whole and not await judged(body, partial(readable, body)):
                 exchange = replace(exchange, error=UNREADABLE_ANSWER, trouble="its answer cannot be read")
             tries -= 1
             if tries <= 0 or not _worth_repeating(exchange):
