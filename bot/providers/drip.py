@@ -22,7 +22,7 @@ from bot.providers.drip_reading import OTHER_CURRENCY, read_credentials, told_of
 from bot.providers.drip_search import SEARCH_LIMIT, balance_in, held_in, index, read_search, slices
 from bot.providers.drip_writing import tally, unclear
 from bot.providers.http import Exchange
-from bot.providers.line import READ_TRIES, Line, is_json, judged
+from bot.providers.line import READ_TRIES, Line, is_json
 from bot.providers.reading import as_object, as_text, as_whole, parse
 from bot.providers.verdicts import refused_at_the_door, unknown, unsent, verdict
 from bot.providers.wording import Wording, blame
@@ -172,7 +172,7 @@ class DripAccess:
         if exchange.status != 200 or not exchange.whole:
             return self._not_done(exchange, items)
         currency = programme.destination.currency
-        return await judged(exchange.body, lambda: self._done(exchange, items, currency, shown, legs))
+        return await self.line.judged(exchange.body, lambda: self._done(exchange, items, currency, shown, legs))
 
     def _done(
         self, exchange: Exchange, items: Sequence[Item], currency: str | None, shown: Shown, legs: Sequence[Leg]

@@ -46,7 +46,6 @@ from bot.providers.drip_reading import read_members, told_of_members, uncut
 from bot.providers.drip_search import SEARCH_VALUES, balance_in, index, slices
 from bot.providers.drip_writing import build_credentials, encode, tally, unclear
 from bot.providers.http import Exchange
-from bot.providers.line import judged
 from bot.providers.verdicts import not_sent, unknown, unsent, verdict
 from bot.providers.wording import is_too_low
 
@@ -128,7 +127,7 @@ class DripMembers(OnLine):
             return self._refused(exchange, items, legs)
         if exchange.status != 200 or not exchange.whole:
             return unknown(exchange, items, unclear(exchange, access.wording.words(exchange.body)))
-        return await judged(exchange.body, lambda: self._done(exchange, items, legs))
+        return await access.line.judged(exchange.body, lambda: self._done(exchange, items, legs))
 
     def _done(self, exchange: Exchange, items: Sequence[Item], legs: Sequence[Leg]) -> Verdict:
         access = self._access

@@ -17,7 +17,7 @@ from bot.domain.model import Pause, PauseKind
 from bot.providers.base import JobReport, JobState
 from bot.providers.gameball_reading import REPORT_LOST, is_own_error, outcomes_of, read_status
 from bot.providers.http import Exchange
-from bot.providers.line import Line, judged
+from bot.providers.line import Line
 from bot.providers.wording import Wording
 
 ROOT: Final = "/api/v4.0/integrations"
@@ -53,7 +53,7 @@ class Jobs:
                 missing.append(exchange)
                 continue
             if exchange.status == 200 and exchange.whole:
-                told = await judged(exchange.body, partial(self._told, exchange.body, items))
+                told = await self._line.judged(exchange.body, partial(self._told, exchange.body, items))
                 if told is None:
                     return _running("Gameball's answer about the job cannot be read.")
                 self._contracts = [contract]

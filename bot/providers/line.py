@@ -35,11 +35,6 @@ def is_json(body: bytes) -> bool:
     return parse(body) is not UNREADABLE
 
 
-async def judged(body: bytes, judge: Callable[[], T]) -> T:
-    """What ``judge``, which is pure, makes of an answer; of a long one in a thread, so that nobody waits for that."""
-    return await asyncio.to_thread(judge) if len(body) > _LONG_ANSWER else judge()
-
-
 class Line:
     """Every call of every provider of an account goes through here."""
 
@@ -49,6 +44,7 @@ class Line:
         self._clock = clock
         self._has_answered = False
         """In this round of the event loop."""
+        self._judging = asyncio.Lock()
 
     @property
     def pacer(self) -> Pacer:
@@ -85,7 +81,7 @@ class Line:
         while True:
             exchange = await self._once("GET", path, None)
             body = exchange.body
-            if exchange.status == 200 and exchange.whole and not await judged(body, partial(readable, body)):
+            if exchange.status == 200 and exchange.whole and not await self.judged(body, partial(readable, body)):
                 exchange = replace(exchange, error=UNREADABLE_ANSWER, trouble="its answer cannot be read")
             tries -= 1
             if tries <= 0 or not _worth_repeating(exchange):
@@ -96,6 +92,16 @@ class Line:
                 continue  # the limiter holds the next one back
             await self._clock.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def judged(self, body: bytes, judge: Callable[[], T]) -> T:
+        """What ``judge``, which is pure, makes of an answer; of a long one in a thread, so that nobody waits for it.
+
+        One after the other: two threads that want the interpreter take as long together, and twice the memory.
+        """
+        if len(body) <= _LONG_ANSWER:
+            return judge()
+        async with self._judging:
+            return await asyncio.to_thread(judge)
 
     async def _once(self, method: str, path: str, body: bytes | None, begin_by: float | None = None) -> Exchange:
         if begin_by is not None and (self._pacer.until() or 0.0) > begin_by:

@@ -9,10 +9,13 @@ from contextlib import asynccontextmanager
 
 from bot.domain.calls import OutcomeKind
 from bot.domain.model import ProviderKind
-from bot.providers.line import judged
+from bot.providers.gameball import WINDOWS
+from bot.providers.http import Client
+from bot.providers.line import Line
+from bot.providers.pacing import Pacer
 
 from .raw_server import Peer, RawServer
-from .support import D1, D2, Service, discord, item, kinds, provider_of
+from .support import D1, D2, Service, SteppingClock, discord, item, kinds, provider_of
 
 KIND = ProviderKind.DRIP_CREDENTIALS
 
@@ -67,7 +70,19 @@ async def test_the_loop_comes_round_between_two_answers_that_come_together() -> 
     assert second > first
 
 
-async def test_a_long_answer_is_judged_in_a_thread_and_a_short_one_at_once() -> None:
+async def test_long_answers_are_judged_in_a_thread_one_after_the_other_and_short_ones_at_once() -> None:
+    clock = SteppingClock()
+    line = Line(Client("http://127.0.0.1:1", {}, timeout=1.0), Pacer(clock, WINDOWS), clock)
     here = threading.current_thread()
-    assert await judged(b"x" * 1_000, threading.current_thread) is here
-    assert await judged(b"x" * 100_000, threading.current_thread) is not here
+    assert await line.judged(b"x" * 1_000, threading.current_thread) is here
+    loop, under_way = asyncio.get_running_loop(), threading.Lock()
+
+    def alone() -> threading.Thread:
+        assert under_way.acquire(blocking=False)
+        # Long enough for another one to begin, if it may: the loop is free meanwhile.
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(10)
+        under_way.release()
+        return threading.current_thread()
+
+    threads = await asyncio.gather(*(line.judged(b"x" * 100_000, alone) for _ in range(4)))
+    assert here not in threads
