@@ -279,6 +279,8 @@ RECIPIENTS = [
     ("customer_id", "1.0", ("customer-id", "1.0")),
     ("customer_id", "Nan", ("customer-id", "Nan")),
     *(("customer_id", nothing, "bad-recipient") for nothing in ("nan", "NULL", "None", "#N/A", "#REF!", "(blank)", "-", "?")),
+    *(("customer_id", nothing, "bad-recipient") for nothing in ("none", "unknown", "n.a.", "TBD")),
+    ("customer_id", "Null", ("customer-id", "Null")),
     ("customer_id", '"=""00123"""', ("customer-id", "00123")),
     ("twitter_id", '="44196397"', ("twitter-id", "44196397")),
     ("customer_id", '="2.01235E+17"', "damaged-id"),

@@ -32,9 +32,11 @@ _BETWEEN: Final = re.compile(r"[\s,;]+")
 
 _NOTHING: Final = frozenset(
     ("NULL", "null", "None", "nan", "NaN", "undefined", "#N/A", "#NV", "#N/D", "#REF!", "#BEZUG!", "#VALUE!", "#WERT!",
-     "#VALEUR!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#ERROR!", "n/a", "N/A", "(blank)", "(Leer)", "(vide)")
+     "#VALEUR!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#ERROR!", "n/a", "N/A", "(blank)", "(Leer)", "(vide)",
+     "none", "NONE", "n.a.", "N.A.", "unknown", "Unknown", "UNKNOWN", "tbd", "TBD")
 )  # fmt: skip
-"""What programs and spreadsheets write where there is nothing, or where a formula failed."""
+"""What programs, spreadsheets and people write where there is nothing, or where a formula failed. Gameball may well
+make a customer of it, who then has the points. Not ``Null``, which is a surname."""
 _STROKES: Final = re.compile(r"[-\u2010-\u2015_.?*/ ]*")
 _AS_FORMULA: Final = re.compile(r'="([^"]*)"')
 """How a spreadsheet is kept from taking a text for a number."""
