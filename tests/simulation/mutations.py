@@ -100,16 +100,14 @@ def with_interrupted_sent_again() -> Iterator[None]:
 @contextmanager
 def without_exclusion_of_doubts() -> Iterator[None]:
     """Recipients in doubt are paid on."""
-    with patch.object(
-        _calls, "_CLAIMABLE", _calls._CLAIMABLE.replace(f" AND NOT ({_calls._IN_DOUBT})", " AND ?2 > ''")
-    ):
+    with patch.object(_calls, "_NEXT_OF_OPEN", _calls._NEXT_OF_OPEN.replace(f" AND NOT ({_calls._IN_DOUBT})", "")):
         yield
 
 
 @contextmanager
 def without_exclusion_of_calls_under_way() -> Iterator[None]:
     """Recipients of calls that are under way are put into others."""
-    with patch.object(_calls, "_CLAIMABLE", _calls._CLAIMABLE.replace(f" AND NOT ({_calls._IS_UNDER_WAY})", "")):
+    with patch.object(_calls, "_NEXT_OF_OPEN", _calls._NEXT_OF_OPEN.replace(f" AND NOT ({_calls._IS_UNDER_WAY})", "")):
         yield
 
 
