@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from bot import spool
 from bot.console.session import read_upload
+from bot.domain.intake.options import ReadingOptions
+from bot.domain.intake.reading import read
 from bot.errors import NoRoom
 from bot.spool import MEMORY_MAX, Spool
 
@@ -48,6 +50,20 @@ def test_a_reader_keeps_the_file_open_and_nothing_else_does(tmp_path: object) ->
     del reader
     gc.collect()
     assert open_files() == before
+
+
+@pytest.mark.parametrize("amount", [b"5", b'"5"', b'"5'], ids=["plain", "quoted", "broken"])
+def test_a_file_that_was_read_is_given_back_without_the_garbage_collector(amount: bytes) -> None:
+    content = b"discord_id,amount\n" + b"175928847299117063,%s\n" % amount + b"," * MEMORY_MAX
+    before = open_files()
+    gc.disable()  # it comes seldom, and an upload is 10 MB
+    try:
+        reading = read(Spool([content]), ReadingOptions())
+        list(reading.entries())
+        del reading
+        assert open_files() == before
+    finally:
+        gc.enable()
 
 
 def test_nothing_is_left_in_the_folder_of_temporary_files(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:

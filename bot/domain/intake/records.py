@@ -96,50 +96,66 @@ class _Lines:
         return more
 
 
-class _CellReader:
-    """Cells of records with quotes, by the standard library's parser in its strict mode."""
+class _Record:
+    """The lines of one record, as the parser asks for them: the first one, then more while a quote is open."""
 
-    def __init__(self, lines: _Lines, delimiter: str) -> None:
+    def __init__(self, lines: _Lines) -> None:
         self._lines = lines
-        self._taken: list[str] = []
-        self._chars = 0
         self._first: str | None = None
-        self._in_vain = 0
-        self._parser = csv.reader(self, delimiter=delimiter, strict=True, skipinitialspace=True)
+        self._chars = 0
+        self.most = RECORD_MAX_LINES
+        """Lines, the first included."""
+        self.taken: list[str] = []
+        """The others."""
+
+    def begin(self, line: str) -> None:
+        self._first, self._chars = line, len(line)
+        self.taken.clear()
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        """What the parser asks for: the record's first line, then more lines while a quote is open."""
         if self._first is not None:
             line, self._first = self._first, None
             return line
-        most = RECORD_MAX_LINES if self._in_vain < PATIENCE_LINES else IMPATIENT_LINES
-        if len(self._taken) + 1 >= most or self._chars > RECORD_MAX_CHARS:
+        if len(self.taken) + 1 >= self.most or self._chars > RECORD_MAX_CHARS:
             raise StopIteration
         line = self._lines.readline()
         if not line:
             self._lines.number -= 1
             raise StopIteration
-        self._taken.append(line)
+        self.taken.append(line)
         if len(line) >= LINE_MAX:
             raise StopIteration
         self._chars += len(line)
         return line
 
+
+class _CellReader:
+    """Cells of records with quotes, by the standard library's parser in its strict mode."""
+
+    def __init__(self, lines: _Lines, delimiter: str) -> None:
+        self._lines = lines
+        self._in_vain = 0
+        # Not this object itself: the two would hold each other, and the whole content, until the collector comes.
+        self._record = _Record(lines)
+        self._parser = csv.reader(self._record, delimiter=delimiter, strict=True, skipinitialspace=True)
+
     def cells(self, line: str) -> list[str]:
         """The cells of the record that begins with ``line``."""
-        self._first, self._chars = line, len(line)
-        self._taken.clear()
+        record = self._record
+        record.begin(line)
         try:
             cells = next(self._parser)
         except (csv.Error, StopIteration):
-            self._in_vain += len(self._taken)
-            self._lines.give_back(self._taken)
+            self._in_vain += len(record.taken)
+            if self._in_vain >= PATIENCE_LINES:
+                record.most = IMPATIENT_LINES
+            self._lines.give_back(record.taken)
             return Broken([line.rstrip("\n")])
-        if not self._taken:
+        if not record.taken:
             return cells
         spanning = Spanning(cells)
-        spanning.lines = len(self._taken) + 1
+        spanning.lines = len(record.taken) + 1
         return spanning
