@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
@@ -29,6 +30,9 @@ _LONGEST_READ_WAIT: Final = 120.0
 _LONG_ANSWER: Final = 50_000
 """Bytes, of some 400 awards: to find out what they mean takes the event loop more than a millisecond."""
 
+_JUDGE: Final = ThreadPoolExecutor(1, "judge")
+"""Not the event loop's own: look-ups of names can block all of its threads for as long as they like."""
+
 
 def is_json(body: bytes) -> bool:
     """Whether an answer can be read at all."""
@@ -44,7 +48,6 @@ class Line:
         self._clock = clock
         self._has_answered = False
         """In this round of the event loop."""
-        self._judging = asyncio.Lock()
 
     @property
     def pacer(self) -> Pacer:
@@ -100,8 +103,11 @@ class Line:
         """
         if len(body) <= _LONG_ANSWER:
             return judge()
-        async with self._judging:
-            return await asyncio.to_thread(judge)
+        try:
+            judging = asyncio.get_running_loop().run_in_executor(_JUDGE, judge)
+        except RuntimeError:  # the system gives no thread: the answer came all the same
+            return judge()
+        return await judging
 
     async def _once(self, method: str, path: str, body: bytes | None, begin_by: float | None = None) -> Exchange:
         if begin_by is not None and (self._pacer.until() or 0.0) > begin_by:

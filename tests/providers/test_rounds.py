@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+
+import pytest
 
 from bot.domain.calls import OutcomeKind
 from bot.domain.model import ProviderKind
@@ -86,3 +89,14 @@ async def test_long_answers_are_judged_in_a_thread_one_after_the_other_and_short
 
     threads = await asyncio.gather(*(line.judged(b"x" * 100_000, alone) for _ in range(4)))
     assert here not in threads
+
+
+async def test_a_long_answer_is_judged_where_no_thread_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("bot.providers.line._JUDGE", ThreadPoolExecutor(1))
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    clock = SteppingClock()
+    line = Line(Client("http://127.0.0.1:1", {}, timeout=1.0), Pacer(clock, WINDOWS), clock)
+    assert await line.judged(b"x" * 100_000, lambda: "judged") == "judged"
