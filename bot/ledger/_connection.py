@@ -17,8 +17,9 @@ T = TypeVar("T")
 BUSY_TIMEOUT_SECONDS: Final = 5.0
 """How long a statement waits for a lock that a foreign program (an administrator's ``sqlite3``) holds on the file."""
 
-MINIMUM_SQLITE: Final = (3, 37, 0)
-"""STRICT tables, without which an amount could become a fraction (sqlite.org/stricttables.html)."""
+MINIMUM_SQLITE: Final = (3, 38, 0)
+"""STRICT tables (3.37), without which an amount could become a fraction (sqlite.org/stricttables.html), and the
+operator ``->>`` (3.38, sqlite.org/json1.html), which the schema's triggers use."""
 
 _WRITER: Final = (
     # Commits are appended to the log and readers are never blocked.
@@ -89,7 +90,7 @@ class Connection(aiosqlite.Connection):
     async def _open(cls, path: Path, mode: str) -> Self:
         if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
             raise LedgerError(
-                f"this Python brings SQLite {sqlite3.sqlite_version}; the ledger needs 3.37 or newer",
+                f"this Python brings SQLite {sqlite3.sqlite_version}; the ledger needs 3.38 or newer",
                 hint="Use a newer Python, or a newer system.",
             )
         uri = f"{path.as_uri()}?mode={mode}"
