@@ -436,7 +436,7 @@ def test_a_file_system_without_locks_is_told(path: Path, monkeypatch: pytest.Mon
 
 async def test_an_sqlite_that_is_too_old_is_told(path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(_connection, "MINIMUM_SQLITE", (99, 0, 0))
-    with pytest.raises(LedgerError, match=r"needs 3\.37 or newer"):
+    with pytest.raises(LedgerError, match=r"needs 3\.38 or newer"):
         await Ledger.open(path, clock)
 
 
