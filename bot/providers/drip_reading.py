@@ -43,7 +43,7 @@ def read_credentials(
         return {item.award_id: Outcome(OutcomeKind.UNKNOWN, UNREADABLE_ANSWER) for item in items}, None
     results = _by_name(as_list(answer.get("results")))
     errors = _by_name(as_list(answer.get("errors")))
-    names = [_name(item.recipient.type, item.recipient.value) for item in items]
+    names = [credential_name(item.recipient) for item in items]
     shared = _shared([*names, *(credential_name(credential(leg.purse.holder)) for leg in legs)])
     # A call of which some items failed may well be called no success as a whole; the lists then tell item by item.
     # A call that is called no success although nothing failed says two things at once.
@@ -53,13 +53,14 @@ def read_credentials(
     fault: str | None = None
     for item, name in zip(items, names, strict=True):
         done: Sequence[Mapping[str, Any]] = results.get(name, ())
-        failed: Sequence[Mapping[str, Any]] = errors.get(name, ()) if errors else ()
+        failed: Sequence[Mapping[str, Any]] = errors.get(name, ())
         if item.recipient.source is not None or name in shared:
             done = _own(done, item.recipient, strict=name in shared)
             failed = _own(failed, item.recipient, strict=name in shared)
-        outcomes[item.award_id] = outcome = _credential(item, done, failed, currency, wording, confirmed)
+        outcome = _credential(item, done, failed, currency, wording, confirmed=confirmed)
         if failed and outcome.kind is OutcomeKind.NOT_SENT:
             fault = fault or wording.words_of(failed[0])
+        outcomes[item.award_id] = outcome
     return outcomes, fault
 
 
@@ -69,11 +70,12 @@ def _credential(
     failed: Sequence[Mapping[str, Any]],
     currency: str | None,
     wording: Wording,
+    *,
     confirmed: bool,
 ) -> Outcome:
+    if done and failed:
+        return Outcome(OutcomeKind.UNKNOWN, CONTRADICTION)
     if failed:
-        if done:
-            return Outcome(OutcomeKind.UNKNOWN, CONTRADICTION)
         return refused(wording.words_of(failed[0]), wording, deducts=item.amount < 0)
     if not done:
         return Outcome(OutcomeKind.UNKNOWN, NOT_NAMED)

@@ -23,10 +23,12 @@ def build_credentials(
     ]
     named = _quoted(currency)
     updates = [_credential_update(recipient, amount, named) for recipient, amount in entries]
-    return _body([*own[:1], *updates, *own[1:]], initiator)
+    whose = f',"initiatorId":{json.dumps(initiator)}' if initiator else ""
+    return f'{{"updates":[{",".join([*own[:1], *updates, *own[1:]])}]{whose}}}'.encode()
 
 
 def _credential_update(recipient: Recipient, amount: int, currency: str) -> str:
+    """What ``encode`` would write; ``currency``: quoted."""
     kind, value, source = recipient
     who = '{"type":"' + kind + '","value":' + _quoted(value)
     if source is not None:
@@ -41,12 +43,10 @@ def _quoted(text: str) -> str:
 
 def encode(updates: Sequence[Mapping[str, object]], initiator: str | None) -> bytes:
     """A batch body, compact, the same bytes for the same updates."""
-    return _body([json.dumps(update, separators=(",", ":")) for update in updates], initiator)
-
-
-def _body(updates: Sequence[str], initiator: str | None) -> bytes:
-    whose = f',"initiatorId":{json.dumps(initiator)}' if initiator else ""
-    return f'{{"updates":[{",".join(updates)}]{whose}}}'.encode()
+    body: dict[str, object] = {"updates": updates}
+    if initiator:
+        body["initiatorId"] = initiator
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
 def unclear(exchange: Exchange, words: str | None) -> str:

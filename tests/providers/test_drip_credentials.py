@@ -13,7 +13,7 @@ from bot.domain.calls import OutcomeKind, Verdict
 from bot.domain.model import PauseKind, ProviderKind, Recipient, RecipientType
 from bot.errors import ResolutionFailed, SettingsError
 from bot.providers.base import JobState
-from bot.providers.drip_writing import build_credentials
+from bot.providers.drip_writing import build_credentials, encode
 
 from .raw_server import Peer, RawServer
 from .support import (
@@ -94,11 +94,10 @@ def test_a_body_is_what_json_would_make_of_it(
     who: RecipientType, value: str, source: str | None, amount: int, initiator: str | None
 ) -> None:
     update = {"type": who.value, "value": value, "source": source, "realmPointId": CURRENCY, "amount": amount}
-    body: dict[str, object] = {"updates": [{key: one for key, one in update.items() if one is not None}]}
-    if initiator:
-        body["initiatorId"] = initiator
-    made = build_credentials([(Recipient(who, value, source), amount)], CURRENCY, initiator)
-    assert made == json.dumps(body, separators=(",", ":")).encode()
+    said = {key: one for key, one in update.items() if one is not None}
+    made = build_credentials([(Recipient(who, value, source), amount)] * 2, CURRENCY, initiator)
+    assert made == encode([said] * 2, initiator)
+    assert json.loads(made)["updates"] == [said] * 2
 
 
 async def test_results_are_applied_with_their_balance_and_errors_are_rejected_with_their_words(
