@@ -13,6 +13,7 @@ from bot.domain.model import Pause, PauseKind
 from bot.domain.states import BatchState
 from bot.errors import LedgerError, NotFound
 from bot.ledger.ledger import Ledger
+from bot.ledger.verifying import verify
 from tests.ledger.making import (
     ADA,
     GAMEBALL,
@@ -198,6 +199,19 @@ async def test_halving_finds_the_only_bad_row_and_pays_the_rest(ledger: Ledger):
             await _refuse(ledger, claimed, rejected={bad: "frozen"})
     assert calls == [list(range(1, 10)), [1, 2, 3, 4, 5], [6, 7, 8, 9], [6, 7], [8, 9], [6], [7]]
     assert await states(ledger, batch_id) == ["applied"] * 5 + ["rejected"] + ["applied"] * 3
+
+
+async def test_a_call_that_changes_its_batch_leaves_a_ledger_that_verifies_at_once(ledger: Ledger):
+    """Its entry tells the batch as it is afterwards, and no later one makes good for it."""
+    batch_id = await batch_of(ledger, 4)
+    claimed = await claim(ledger, batch_id)
+    assert (await verify(ledger.database)).bad is None
+    await _refuse(ledger, claimed, split=True)
+    assert (await verify(ledger.database)).bad is None
+    claimed = await claim(ledger, batch_id)
+    pause = Pause(PauseKind.KEY, "no key")
+    await ledger.claims.record_outcome(claimed, replace(all_of(claimed, OutcomeKind.NOT_SENT), pause=pause))
+    assert (await verify(ledger.database)).bad is None
 
 
 async def test_halves_keep_their_endpoint_and_never_meet_their_twins(ledger: Ledger, path: Path):
