@@ -111,18 +111,15 @@ class CellReader:
         message = f"{quoted(text)} is not the number of an award; clear the cell to send the row as a new one"
         return Problem(line, column.name, "bad-award-id", message)
 
-    def reason(self, cells: Sequence[str]) -> tuple[str | None, bool]:
-        """The reason on one line, and whether it had to be cut."""
-        column = self._settled.reason
-        text = "" if column is None or column.index >= len(cells) else cells[column.index]
-        if not text:
-            return None, False
-        if not text.isascii() or not text.isprintable() or text[0] == "'":
-            text = _BLANKS.sub(" ", plain_cell(text))
-        text = text.strip()
-        if len(text) > REASON_MAX:
-            return text[:REASON_MAX].rstrip(), True
-        return text or None, False
+
+def reason_of(text: str) -> tuple[str | None, bool]:
+    """A cell's reason on one line, and whether it had to be cut."""
+    if not text.isascii() or not text.isprintable() or text[:1] == "'":
+        text = _BLANKS.sub(" ", plain_cell(text))
+    text = text.strip()
+    if len(text) > REASON_MAX:
+        return text[:REASON_MAX].rstrip(), True
+    return text or None, False
 
 
 def _type_of(line: int, cells: Sequence[str], who: Who) -> RecipientType | Problem:

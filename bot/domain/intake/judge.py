@@ -9,7 +9,7 @@ from typing import Final
 from bot.domain.amounts import LARGEST
 from bot.domain.discord_ids import SHORTEST, youngest
 from bot.domain.intake import names
-from bot.domain.intake.cells import CellReader, cell, suspected
+from bot.domain.intake.cells import CellReader, cell, reason_of, suspected
 from bot.domain.intake.content import GUESSED
 from bot.domain.intake.names import visible
 from bot.domain.intake.options import ReadingOptions
@@ -43,7 +43,7 @@ class Judge:
         self.tally = Tally()
         first = settled.who[0]
         self._who_index = first.index
-        self._rounding = first.rounding
+        self._is_rounded = bool(first.rounding)
         self._amount_index = -1 if settled.amount is None else settled.amount.index
         self._needed = max(self._who_index, self._amount_index)
         self._width = settled.width
@@ -51,10 +51,10 @@ class Judge:
         self._behind = _following(self._amount_index, self._nameless)
         self._youngest = youngest(options.now_ms)
         self._largest = LARGEST if options.max_award is None else options.max_award
-        reason = settled.reason
-        self._may_part = (
-            reason is not None and reason.index == self._amount_index + 1 and settled.layout.delimiter == ","
-        )
+        self._has_award_ids = settled.award_id is not None
+        self._reason_index = -1 if settled.reason is None else settled.reason.index
+        self._reason_read = ("", reason_of(""))
+        self._may_part = 0 < self._reason_index == self._amount_index + 1 and settled.layout.delimiter == ","
         self._money = options.unit is Unit.MONEY
         self._factor = 100 if self._money else 1
         self._other_header: int | None = None
@@ -88,7 +88,7 @@ class Judge:
 
     def _plain_row(self, line: int, cells: list[str]) -> Row | None:
         """What nearly every row is: digits, and nothing doubtful about them. ``None`` leaves it to ``_judged``."""
-        if not self._needed < len(cells) <= self._width or isinstance(cells, Spanning):
+        if not self._needed < len(cells) <= self._width or type(cells) is not list:
             return None
         if self._nameless and any(cells[index] for index in self._nameless if index < len(cells)):
             return None
@@ -101,9 +101,9 @@ class Judge:
         number, amount = int(who), int(much) * self._factor
         if number > self._youngest or not 0 < abs(amount) <= self._largest:
             return None
-        if self._rounding and mark_of(who, number) is not None:
+        if self._is_rounded and mark_of(who, number) is not None:
             return None
-        award_id = None if self._settled.award_id is None else self._reader.award_id(line, cells)
+        award_id = self._reader.award_id(line, cells) if self._has_award_ids else None
         if isinstance(award_id, Problem):
             return None
         return Row(line, Recipient(RecipientType.DISCORD_ID, who), amount, self._reason(line, cells), award_id)
@@ -176,9 +176,12 @@ class Judge:
         return Problem(line, self._settled.amount.name, "extra-cells", message)
 
     def _reason(self, line: int, cells: Sequence[str]) -> str | None:
-        if self._settled.reason is None:
+        if not 0 <= self._reason_index < len(cells):
             return None
-        reason, cut = self._reader.reason(cells)
+        text = cells[self._reason_index]
+        if text != self._reason_read[0]:  # most rows have the reason of the one before
+            self._reason_read = text, reason_of(text)
+        reason, cut = self._reason_read[1]
         if cut:
             self.tally.shortened.append(line)
         if self._may_part and reason is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import dropwhile
 from typing import Final
 
 from bot.domain.intake.choosing import are_used_in_turn, choose_amount, choose_recipients, refuse_names
@@ -110,7 +111,7 @@ def _settled(content: Content, options: ReadingOptions) -> Settled | Refusal:
         return roles
     survey = survey_of(roles, options.unit)
     rows = records(content, encoding, layout.delimiter)
-    survey.look_through((row for row in rows if row[0] > layout.header_line), options.max_rows)
+    survey.look_through(dropwhile(lambda row: row[0] <= layout.header_line, rows), options.max_rows)
     if survey.rows > options.max_rows:
         message = (
             f"The file has more than {options.max_rows:,} rows, the most that is allowed. Split it into smaller files."

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -38,7 +39,7 @@ THROUGHOUT: Final = 1e-3
 """For a file whose every id carries the mark."""
 SUSPECTED: Final = 1e-2
 REMEMBERED: Final = 4096
-"""Distinct ids remembered of each sort, to count repeats once."""
+"""Distinct ids remembered of each sort, give or take those seen at once, to count repeats once."""
 
 _COUNTER_BITS: Final = 0xFFF
 _BELOW_TIME: Final = 0x3FFFFF
@@ -121,14 +122,25 @@ class RoundingSurvey:
 
     def see(self, digits: str) -> None:
         """Count one id of 17 to 20 digits."""
-        number = int(digits)
-        self._sizes[len(digits), number.bit_length()] += 1
-        mark = mark_of(digits, number)
-        seen = self._unmarked if mark is None else self._marked[mark]
-        if len(seen) < REMEMBERED:
-            seen.add(number)
-        if mark is None and number >= _SINCE_2018:
-            self._young_unmarked += 1
+        self.see_all((digits,))
+
+    def see_all(self, ids: Sequence[str]) -> None:
+        """Count several: a good deal quicker than one by one."""
+        numbers = [*map(int, ids)]
+        self._sizes.update(zip(map(len, ids), map(int.bit_length, numbers), strict=True))
+        unmarked = dict.fromkeys(numbers)
+        young = sum(map(_SINCE_2018.__le__, numbers))
+        for digits, number in zip(ids, numbers, strict=True):
+            # Nearly all are told apart from marked ones here, as ``mark_of`` does.
+            if (number & _LOST_MASK and digits[-1] != "0") or (mark := mark_of(digits, number)) is None:
+                continue
+            unmarked.pop(number, None)
+            young -= number >= _SINCE_2018
+            if len(self._marked[mark]) < REMEMBERED:
+                self._marked[mark].add(number)
+        self._young_unmarked += young
+        if len(self._unmarked) < REMEMBERED:
+            self._unmarked.update(unmarked)
 
     def verdict(self) -> Verdict:
         """To be asked when every id was seen."""

@@ -4,8 +4,9 @@ rounded. Counters only, no row is kept."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from bot.domain.amounts import decimal_mark_of
@@ -17,6 +18,8 @@ from bot.domain.intake.rounding import RoundingSurvey
 from bot.domain.model import RecipientType, Unit
 
 _SAMPLE: Final = 20
+_PART: Final = 200
+"""Rows that are looked at together."""
 _SUBTOTAL_LABELS: Final = frozenset(
     ("subtotal", "subtotals", "sub total", "sub-total", "zwischensumme", "sous-total", "suma częściowa", "subtotale",
      "subtotaal")
@@ -58,6 +61,12 @@ class RecipientSurvey:
     plausible: bool = False
     """Some cell could be a Discord id, however damaged; a column of display names has none."""
     sample: list[str] = field(default_factory=list)
+
+    def see_ids(self, cells: Sequence[str]) -> None:
+        """Cells of as many digits as ids have."""
+        self.filled += len(cells)
+        self.rounding.see_all(cells)
+        self.plausible = self.plausible or bool(cells)
 
     def see(self, cell: str) -> None:
         self.filled += 1
@@ -113,10 +122,36 @@ class Survey:
 
     def look_through(self, rows: Iterator[tuple[int, list[str]]], max_rows: int) -> None:
         """Count until the rows end or there are more than ``max_rows``."""
-        for _, cells in rows:
-            self._see(cells)
-            if self.rows > max_rows:
-                return
+        while self.rows <= max_rows and (part := [*islice(rows, _PART)]):
+            for cells in self._but_plain(part) if self._may_be_plain() else [cells for _, cells in part]:
+                self._see(cells)
+
+    def _may_be_plain(self) -> bool:
+        """Whether there is one column to say who and one to say how much, and ``_but_plain`` leaves nothing out."""
+        return len(self.recipients) == len(self.amounts) == 1 and len(self.recipients[0].sample) == _SAMPLE
+
+    def _but_plain(self, part: Sequence[tuple[int, list[str]]]) -> list[list[str]]:
+        """Count what nearly every row is, an id and digits; the other rows."""
+        (who,), (much,) = self.recipients, self.amounts
+        one, other = who.column.index, much.column.index
+        ids: list[str] = []
+        rest: list[list[str]] = []
+        for _, cells in part:
+            if (
+                one < len(cells) > other
+                and (cell := cells[one]).isdigit()
+                and cells[other].isdigit()
+                and SHORTEST <= len(cell) <= LONGEST
+                and cell.isascii()
+            ):
+                ids.append(cell)
+            else:
+                rest.append(cells)
+        who.see_ids(ids)
+        who.alone += len(ids)
+        much.filled += len(ids)
+        self.rows += len(ids)
+        return rest
 
     def _see(self, cells: list[str]) -> None:
         width = len(cells)
