@@ -44,7 +44,6 @@ STAGED: Final = (
 
 _TYPES: Final = {kind.value: kind for kind in RecipientType}
 _TYPE_NAMES: Final = {kind: kind.value for kind in RecipientType}
-_NOTHING_MORE: Final = (None, None, None, None)
 _STATES: Final = {state.value: state for state in AwardState}
 
 
@@ -145,15 +144,14 @@ def draft_row(draft_id: int, row: StagedRow) -> Row:
     )
 
 
-def is_plain(row: StagedRow) -> bool:
-    """Whether nothing has to be said of a row beside ``plain_draft_row``: the other columns are NULL."""
-    return row.lines is None and row.recipient.source is None and row[6:] == _NOTHING_MORE
-
-
-def plain_draft_row(row: StagedRow) -> Row:
-    """The values of a plain row without its draft, in the order of their columns."""
-    line, _, who, target, amount, reason, _, _, _, _ = row
-    return line, _TYPE_NAMES[who.type], who.value, who.key, target, amount, reason
+def plain_draft_row(row: StagedRow) -> Row | None:
+    """The values of a row without its draft, in the order of their columns, if the other columns are NULL."""
+    line, lines, who, target, amount, reason, continues, unresolved, reverses, amounts = row
+    kind, value, source = who
+    is_one_line = lines is None and amounts is None
+    if is_one_line and source is None and continues is None and unresolved is None and reverses is None:
+        return line, _TYPE_NAMES[kind], value, who.key, target, amount, reason
+    return None
 
 
 def lines_of(line: int, lines: str | None) -> tuple[int, ...]:

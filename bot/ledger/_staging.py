@@ -23,9 +23,13 @@ _INSERT_ROW: Final = f"INSERT INTO draft_rows VALUES ({', '.join('?' * 14)})"  #
 _TOGETHER: Final = 100
 _PLAIN_VALUES: Final = 7
 _PLAIN_ROW: Final = "(?1, ?{}, NULL, NULL, ?{}, ?{}, NULL, ?{}, ?{}, ?{}, ?{}, NULL, NULL, NULL)"
-_INSERT_PLAIN_ROWS: Final = "INSERT INTO draft_rows VALUES " + ", ".join(  # noqa: S608 # our words
-    _PLAIN_ROW.format(*range(first, first + _PLAIN_VALUES))
-    for first in range(2, 2 + _PLAIN_VALUES * _TOGETHER, _PLAIN_VALUES)
+_INSERT_PLAIN_ROW, _INSERT_PLAIN_ROWS = (
+    "INSERT INTO draft_rows VALUES "  # noqa: S608 # our words
+    + ", ".join(
+        _PLAIN_ROW.format(*range(first, first + _PLAIN_VALUES))
+        for first in range(2, 2 + _PLAIN_VALUES * rows, _PLAIN_VALUES)
+    )
+    for rows in (1, _TOGETHER)
 )
 """What nearly every row is: of one line, of somebody who needs no source, and about no earlier award. Python's lock is
 given back for the time of each statement, and has to be won back from the event loop: with many rows in one that is
@@ -55,16 +59,20 @@ def insert(
 ) -> None:
     """Add rows and problems; several problems of one line keep their order."""
     try:
-        plain: list[StagedRow] = []
-        others: list[StagedRow] = []
+        plain: list[Sequence[Any]] = []
+        others: list[Sequence[Any]] = []
         for row in rows:
-            (plain if _rows.is_plain(row) else others).append(row)
+            values = _rows.plain_draft_row(row)
+            if values is not None:
+                plain.append(values)
+            else:
+                others.append(_rows.draft_row(draft_id, row))
         whole = len(plain) - len(plain) % _TOGETHER
         for start in range(0, whole, _TOGETHER):
-            together = map(_rows.plain_draft_row, plain[start : start + _TOGETHER])
+            together = plain[start : start + _TOGETHER]
             connection.execute(_INSERT_PLAIN_ROWS, (draft_id, *chain.from_iterable(together)))
-        others += plain[whole:]
-        connection.executemany(_INSERT_ROW, [_rows.draft_row(draft_id, row) for row in others])
+        connection.executemany(_INSERT_PLAIN_ROW, [(draft_id, *values) for values in plain[whole:]])
+        connection.executemany(_INSERT_ROW, others)
     except OverflowError:
         raise LimitExceeded("an amount of this draft is larger than any ledger can hold") from None
     except sqlite3.IntegrityError as error:

@@ -145,14 +145,14 @@ class Stager:
             if first != row.recipient.key and not (len(award.lines) > 1 and self._is_of(row, award)):
                 return repeated_award(row.line, award.id)
             continues = award.id
-        if self._is_self_award(row):
+        if not self.limits.may_award_self and self._is_self_award(row):
             return Problem(row.line, None, "self-award", SELF_AWARD)
         try:
             target = self.provider.target(row.recipient)
         except ValueError as error:
             return Problem(row.line, None, "wrong-type", str(error))
         staged = StagedRow(row.line, None, row.recipient, target, row.amount, row.reason, continues)
-        again = self.again.get(row.line)
+        again = self.again.get(row.line) if self.again else None
         return staged if again is None else staged._replace(lines=again.lines, amounts=again.amounts)
 
     def _is_of(self, row: Row, award: Award) -> bool:
@@ -169,12 +169,8 @@ class Stager:
         return target == award.target if target is not None else len(award.lines) > 1
 
     def _is_self_award(self, row: Row) -> bool:
-        return (
-            not self.limits.may_award_self
-            and row.amount > 0
-            and row.recipient.type is RecipientType.DISCORD_ID
-            and row.recipient.value == self.actor.id
-        )
+        who = row.recipient
+        return row.amount > 0 and who.type is RecipientType.DISCORD_ID and who.value == self.actor.id
 
     async def _with_known_members(self, rows: Sequence[StagedRow]) -> list[StagedRow]:
         pending = [row.recipient.key for row in rows if row.target is None]
