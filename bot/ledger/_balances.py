@@ -89,13 +89,18 @@ def make_room(connection: sqlite3.Connection, batch_id: int) -> None:
     )
 
 
-def before(kind: ProviderKind, one: Claimable, now: int) -> int | None:
-    """The balance that counts as the one before a call that is made now (``bot.clock.lies_ahead``)."""
-    item, _, balance, told_at = one
-    if balance is None or told_at is None or told_at > latest(now):
-        return None
-    is_member = kind.traits.pays_members and not goes_by_credential(item.target)
-    return None if is_member and now - told_at > MEMBER_MAX_AGE_MS else balance
+def before(kind: ProviderKind, found: Sequence[Claimable], now: int) -> list[int | None]:
+    """The balances that count as those before a call that is made now (``bot.clock.lies_ahead``)."""
+    last, is_members = latest(now), kind.traits.pays_members
+
+    def counts(told_at: int, target: str) -> bool:
+        is_fresh = not is_members or now - told_at <= MEMBER_MAX_AGE_MS or goes_by_credential(target)
+        return is_fresh and told_at <= last
+
+    return [
+        balance if balance is not None and told_at is not None and counts(told_at, item.target) else None
+        for item, _, balance, told_at in found
+    ]
 
 
 def absent(connection: sqlite3.Connection, batch_id: int, award_ids: Sequence[int]) -> list[int]:

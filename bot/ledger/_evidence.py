@@ -57,12 +57,12 @@ def expectation(
     if of.traits.lists_payments:
         row = connection.execute("SELECT transaction_id FROM marks WHERE account = ?", (account,)).fetchone()
         return None if row is None else json.dumps({"mark": row[0]})
-    before = [_balances.before(of, one, now) for one in found]
+    before = _balances.before(of, found, now)
     known: dict[str, object] = {}
     if told := [one.told_at or 0 for one, was in zip(found, before, strict=True) if was is not None]:
         known["before"] = before
         known["since"] = min(told)
-    nothing = [one.item.award_id for one, was in zip(found, before, strict=True) if was == 0]
+    nothing = [one.item.award_id for one, was in zip(found, before, strict=True) if was == 0] if told else []
     if nothing and (nobody := _balances.absent(connection, batch_id, nothing)):
         known["absent"] = nobody
     if passage is not None:

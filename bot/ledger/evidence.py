@@ -64,8 +64,8 @@ class Evidence:
                 return Upcoming((), frozenset())
             (kind,) = connection.execute("SELECT kind FROM batches WHERE id = ?", (batch_id,)).fetchone()
             found = _calls.claimable(connection, batch_id, kind, limit)
-            of = ProviderKind(kind)
-            known = (one.item.award_id for one in found if _balances.before(of, one, now) is not None)
+            before = _balances.before(ProviderKind(kind), found, now)
+            known = (one.item.award_id for one, was in zip(found, before, strict=True) if was is not None)
             return Upcoming(tuple(one.item for one in found), frozenset(known))
 
         return await self._database.read(look)
