@@ -93,6 +93,16 @@ def insert_awards(connection: sqlite3.Connection, draft_id: int, batch_id: int, 
     Lots keep apart what may not share a call: the first row for a target is in lot 0, its second in lot 2, and so on;
     targets of the credential endpoint are in the odd lots beside them.
     """
+    _insert_rows(connection, draft_id, batch_id, skipped, now)
+    (last, promised) = connection.execute(
+        "SELECT (SELECT max(id) FROM awards), last_award FROM batches WHERE id = ?", (batch_id,)
+    ).fetchone()
+    if last != promised:
+        raise AssertionError(f"the awards of batch {batch_id} end at {last} and not at {promised}")
+    _assign_lots(connection, batch_id, _targets_named_twice(connection, draft_id, skipped))
+
+
+def _insert_rows(connection: sqlite3.Connection, draft_id: int, batch_id: int, skipped: str, now: int) -> None:
     try:
         # Awards are never deleted, so SQLite's next ids are those that the batch was promised.
         connection.execute(
@@ -106,26 +116,28 @@ def insert_awards(connection: sqlite3.Connection, draft_id: int, batch_id: int, 
         )
     except sqlite3.IntegrityError as error:
         raise _refusal(error) from error
-    (last, promised) = connection.execute(
-        "SELECT (SELECT max(id) FROM awards), last_award FROM batches WHERE id = ?", (batch_id,)
+
+
+def _targets_named_twice(connection: sqlite3.Connection, draft_id: int, skipped: str) -> str:
+    """JSON array."""
+    (targets,) = connection.execute(
+        "SELECT json_group_array(target) FROM (SELECT target FROM draft_rows"  # noqa: S608 # our words
+        f" WHERE {_KEPT} AND unresolved IS NULL GROUP BY target HAVING count(*) > 1)",
+        (draft_id, skipped),
     ).fetchone()
-    if last != promised:
-        raise AssertionError(f"the awards of batch {batch_id} end at {last} and not at {promised}")
-    _assign_lots(connection, batch_id)
+    return str(targets)
 
 
-def _assign_lots(connection: sqlite3.Connection, batch_id: int) -> None:
-    planned = (
-        "id BETWEEN (SELECT first_award FROM batches WHERE id = ?1) AND (SELECT last_award FROM batches WHERE id = ?1)"
-        " AND state = 'planned'"
-    )
-    connection.execute(
-        "UPDATE awards SET lot = lot + 2 * (twin.nth - 1) FROM"  # noqa: S608 # our words
-        f" (SELECT id, row_number() OVER (PARTITION BY target ORDER BY id) AS nth FROM awards WHERE {planned}"
-        f" AND target IN (SELECT target FROM awards WHERE {planned} GROUP BY target HAVING count(*) > 1)) twin"
-        " WHERE awards.id = twin.id AND twin.nth > 1",
-        (batch_id,),
-    )
+def _assign_lots(connection: sqlite3.Connection, batch_id: int, twice: str) -> None:
+    if twice != "[]":
+        connection.execute(
+            "UPDATE awards SET lot = lot + 2 * (twin.nth - 1) FROM"
+            " (SELECT a.id, row_number() OVER (PARTITION BY a.target ORDER BY a.id) AS nth FROM batches b"
+            " CROSS JOIN awards a ON a.id BETWEEN b.first_award AND b.last_award WHERE b.id = ?1"
+            " AND a.state = 'planned' AND a.target IN (SELECT value FROM json_each(?2))) twin"
+            " WHERE awards.id = twin.id AND twin.nth > 1",
+            (batch_id, twice),
+        )
     connection.execute(
         "UPDATE batches SET last_lot = (SELECT coalesce(max(lot), 0) FROM awards WHERE batch_id = ?1"
         " AND state = 'planned') WHERE id = ?1",
@@ -169,14 +181,21 @@ class Contents:
 
 def contents(connection: sqlite3.Connection, batch_id: int) -> Contents:
     """Of the batch as it was just recorded."""
-    first, last = connection.execute("SELECT first_award, last_award FROM batches WHERE id = ?", (batch_id,)).fetchone()
-    found = connection.execute(
-        "SELECT lot, id FROM awards WHERE id BETWEEN ? AND ? AND lot <> 0 ORDER BY lot, id", (first, last)
-    )
-    lots = [[lot, _seals.ranges(one for _, one in awards)] for lot, awards in groupby(found, key=lambda row: row[0])]
+    first, last, last_lot = connection.execute(
+        "SELECT first_award, last_award, last_lot FROM batches WHERE id = ?", (batch_id,)
+    ).fetchone()
+    lots = _lots(connection, first, last) if last_lot else []
     sealed = _seals.contents(connection, batch_id, first, last)
     facts: dict[str, object] = {"awards": sealed.awards, "left_out": _seals.left_out(connection, batch_id)}
     return Contents({**facts, "lots": lots} if lots else facts, sealed.words)
+
+
+def _lots(connection: sqlite3.Connection, first: int, last: int) -> list[object]:
+    """Those but lot 0, each with its awards."""
+    found = connection.execute(
+        "SELECT lot, id FROM awards WHERE id BETWEEN ? AND ? AND lot <> 0 ORDER BY lot, id", (first, last)
+    )
+    return [[lot, _seals.ranges(one for _, one in awards)] for lot, awards in groupby(found, key=lambda row: row[0])]
 
 
 def _refusal(error: sqlite3.IntegrityError) -> Exception:

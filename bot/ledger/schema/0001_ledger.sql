@@ -64,6 +64,7 @@ CREATE TABLE draft_rows (
   reverses         INTEGER REFERENCES awards (id),
   PRIMARY KEY (draft_id, line)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX draft_rows_continuing ON draft_rows (draft_id, continues) WHERE continues IS NOT NULL;
 
 CREATE TABLE draft_problems (
   draft_id INTEGER NOT NULL REFERENCES drafts (id) ON DELETE CASCADE,
@@ -212,7 +213,7 @@ CREATE INDEX awards_by_target ON awards (target) WHERE target <> recipient_value
 -- trigger below (only what was not paid can be continued) at most one of a chain is under way or paid.
 CREATE UNIQUE INDEX awards_one_successor ON awards (continues) WHERE continues IS NOT NULL;
 
-CREATE TRIGGER awards_move BEFORE UPDATE OF state ON awards
+CREATE TRIGGER awards_move AFTER UPDATE OF state ON awards
 WHEN NEW.state <> OLD.state AND NOT (
   (OLD.state = 'planned' AND NEW.state IN ('sending', 'cancelled'))
   OR (OLD.state = 'sending' AND (NEW.state IN ('applied', 'rejected') OR NEW.state IN ('unknown', 'planned')))
