@@ -19,13 +19,15 @@ MEMBER_MAX_AGE_MS: Final = 3_600_000
 """How old a member's balance may be to count as the one before a call: members play, and others pay them. Credentials
 without an account hardly change but through awards of ours, so theirs count however old they are."""
 
+PURSE_OF: Final = " LEFT JOIN purses p ON p.account = own.account AND p.currency = own.currency"
+"""Joins the purse of batch ``own``."""
+
 OF_NEXT: Final = (
-    " LEFT JOIN purses p ON p.account = own.account AND p.currency = own.currency"
     " LEFT JOIN balances known ON known.purse_id = p.id AND known.holder ="
     f" CASE WHEN own.kind IN {_kinds.PAYING_MEMBERS} AND next.target NOT GLOB '{CREDENTIAL_TARGET}*'"
     " THEN next.target ELSE next.key END"
 )
-"""Joins what is known to awards ``next`` of batch ``own``."""
+"""Joins what is known of awards ``next`` of that batch."""
 
 _CHANGES: Final = (OutcomeKind.APPLIED, OutcomeKind.UNKNOWN)
 

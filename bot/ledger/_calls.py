@@ -53,7 +53,7 @@ _IS_UNDER_WAY: Final = "a.key IN (SELECT key FROM under_way) OR a.target IN (SEL
 # One row for all of them: between any two rows SQLite's caller gives the interpreter away, and has to wait for it.
 _CLAIMABLE: Final = (
     f"{_UNDER_WAY}SELECT json_group_array(json_array(next.lot, known.id, known.balance, known.at,"  # noqa: S608 # our words
-    f" {_rows.ITEM.replace('a.', 'next.')})) FROM batches own CROSS JOIN"
+    f" {_rows.ITEM.replace('a.', 'next.')})) FROM batches own{_balances.PURSE_OF} CROSS JOIN"
     f" (SELECT a.lot, a.key, {_rows.ITEM} FROM awards a WHERE a.batch_id = ?1 AND a.state = 'planned'"
     f" AND NOT ({_IS_UNDER_WAY}) AND NOT ({_IN_DOUBT}) ORDER BY a.lot, a.id LIMIT ?2) next{_balances.OF_NEXT}"
     " WHERE own.id = ?1"
