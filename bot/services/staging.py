@@ -42,6 +42,9 @@ _NO_AWARD_OF: Final[Mapping[str, str]] = {
 }
 """What a result file says of the rows of a notice that become no award."""
 
+EVER: Final = 100 * 366 * 24 * 3600
+"""Seconds that are longer than any ledger."""
+
 MEMBER_AGE_MAX_SECONDS: Final = 7 * 24 * 3600
 """A member found at Drip is looked up again after a week: people leave, and link other accounts."""
 
@@ -49,7 +52,6 @@ MEMBER_AGE_MAX_SECONDS: Final = 7 * 24 * 3600
 class _Named(NamedTuple):
     """What a row's award_id stands for."""
 
-    named: Award
     newest: Award
     """The last award that continues it; itself where none does."""
     taken_back_by: int | None
@@ -79,6 +81,10 @@ class Stager:
     """Lines that continue an award which is paid or under way; they are never sent from here."""
     continued: dict[int, str] = field(default_factory=dict)
     """Awards that rows continue, with the key of the first such row."""
+    found: dict[str, str] = field(default_factory=dict)
+    """Members by the names of rows whose award was added up of several, as they were looked up, however long ago."""
+    untold: dict[int, list[int]] = field(default_factory=dict)
+    """Of an award that took up another one: what its rows say that no row of the file stands for so far."""
 
     async def stage(self, entries: Sequence[Row | Problem]) -> None:
         """Judge a slice and store it."""
@@ -102,13 +108,17 @@ class Stager:
         if not award_ids:
             return {}
         newest = await self.ledger.queries.continued(award_ids, self.actor.server_id)
-        moved = [award_id for award_id, award in newest.items() if award.id != award_id]
-        named = await self.ledger.queries.awards_by_id(moved) if moved else {}
         back = await self.ledger.queries.taken_back([award.id for award in newest.values()])
-        return {
-            award_id: _Named(named.get(award_id, award), award, back.get(award.id))
-            for award_id, award in newest.items()
-        }
+        await self._find_names(entries, newest)
+        return {award_id: _Named(award, back.get(award.id)) for award_id, award in newest.items()}
+
+    async def _find_names(self, entries: Sequence[Row | Problem], newest: Mapping[int, Award]) -> None:
+        """Look up in the ledger whom rows mean that may be one of several names of an award's recipient."""
+        named = [(row, newest.get(row.award_id or 0)) for row in entries if isinstance(row, Row)]
+        keys = [row.recipient.key for row, award in named if award is not None and len(award.lines) > 1]
+        if keys and self.provider.needs_lookup:
+            account = self.provider.programme.destination.account
+            self.found |= await self.ledger.members.known(account, keys, max_age_seconds=EVER)
 
     def _sorted(
         self, entries: Sequence[Row | Problem], awards: Mapping[int, _Named]
@@ -129,13 +139,13 @@ class Stager:
         if row.award_id is not None:
             if row.award_id not in awards:
                 return _unknown_award(row)
-            named, award, taken_back_by = awards[row.award_id]
+            award, taken_back_by = awards[row.award_id]
             if award.reverses is not None:
                 return _reversal(row, award)
             if award.state is AwardState.WRITTEN_OFF:
                 return _written_off(row)
             if award.state in COUNTS_AS_PAID:
-                if not any(self._is_of(row, one) and _is_amount_of(row, one) for one in (named, award)):
+                if not self._has(award, row):
                     return _other_award(row, award)
                 if taken_back_by is not None:
                     return _taken_back(row, taken_back_by)
@@ -155,9 +165,25 @@ class Stager:
         again = self.again.get(row.line) if self.again else None
         return staged if again is None else staged._replace(lines=again.lines, amounts=again.amounts)
 
+    def _has(self, award: Award, row: Row) -> bool:
+        """Whether an award is of this row. One that took up the row's own award may be of some of its rows only, or
+        have been corrected: then each of its rows is one row of the file, and what is left over was not paid by it."""
+        if not self._is_of(row, award) or not _is_amount_of(row, award):
+            return False
+        if award.id == row.award_id or (award.amounts is None and len(award.lines) > 1):
+            return True
+        untold = self.untold.setdefault(award.id, list(award.amounts or (award.amount,)))
+        if row.amount in untold:
+            untold.remove(row.amount)
+        elif row.amount == award.amount and len(untold) == len(award.lines):
+            untold.clear()  # an export has all of its rows in one
+        else:
+            return False
+        return True
+
     def _is_of(self, row: Row, award: Award) -> bool:
         """Whether the row names the award's recipient, in whatever way. The rows of a merged award may each have named
-        them in another one; where only a look-up could tell, that is believed: it keeps the row from being paid."""
+        them in another one, which was looked up then."""
         if row.recipient.key == award.recipient.key:
             return True
         if not self.provider.programme.kind.traits.names_people:
@@ -166,7 +192,9 @@ class Stager:
             target = self.provider.target(row.recipient)
         except ValueError:
             return False
-        return target == award.target if target is not None else len(award.lines) > 1
+        if target is None and len(award.lines) > 1:
+            target = self.found.get(row.recipient.key)
+        return target is not None and target == award.target
 
     def _is_self_award(self, row: Row) -> bool:
         who = row.recipient
@@ -259,7 +287,10 @@ def _unknown_award(row: Row) -> Problem:
 
 def _other_award(row: Row, award: Award) -> Problem:
     """The row names an award that is paid, or may be, and that was not made of it."""
-    message = f"award {award.id} is somebody else's, or of another amount; " + CLEAR_THE_CELL
+    message = f"award {award.id} is somebody else's, or of another amount; "
+    if award.id != row.award_id:
+        message = f"award {row.award_id} was sent again as award {award.id}, which does not have this row; "
+    message += CLEAR_THE_CELL
     return Problem(row.line, "award_id", "other-award", message)
 
 

@@ -173,12 +173,64 @@ async def test_lines_of_a_summed_award_are_known_by_it(door: Door) -> None:
         assert (preview.totals.rows, preview.totals.problems) == (0, 0)
 
 
-async def test_a_row_that_was_corrected_and_paid_is_known_as_it_was_before(door: Door) -> None:
+async def test_a_row_that_was_corrected_and_paid_is_not_called_paid_as_it_was_before(door: Door) -> None:
     async with door.open() as office:
         first = await office.send(paying(STRANGERS[:1], 500))
         before = await office.result_bytes(first)
         second = await office.send(file_of([(IDS[0], 50, 1)], KNOWN))
         assert await office.states(second) == "A"
         preview = await office.draft(before)
-        assert (preview.totals.rows, preview.totals.problems) == (0, 0)
-        assert [one.kind for one in preview.warnings if one.kind == "already-awarded"] == ["already-awarded"]
+        (problem,) = await office.problems(preview)
+        assert (preview.totals.rows, problem.line, problem.kind) == (0, 2, "other-award")
+        assert "award 1 was sent again as award 2, which does not have this row; clear" in problem.message
+
+
+@pytest.mark.parametrize("amounts", [(30, 40), (40, 40), (40, 30)])
+async def test_a_row_of_a_sum_is_not_paid_because_another_one_was(amounts: tuple[int, int], door: Door) -> None:
+    async with door.open() as office:
+        first = await office.send(file_of([(STRANGERS[0], one) for one in amounts]))
+        result = await office.result_bytes(first)
+        await door.sandbox.seed(discord_ids=STRANGERS[:1])
+        second = await office.send(file_of([(STRANGERS[0], 40, 1)], KNOWN))
+        assert await office.states(second) == "A"
+        preview = await office.draft(result)
+        (problem,) = await office.problems(preview)
+        assert (preview.totals.rows, problem.kind) == (0, "other-award")
+        assert amounts[problem.line - 2] in ({30} & set(amounts) or {40})
+        assert [one.lines for one in preview.warnings if one.kind == "already-awarded"] == [(5 - problem.line,)]
+        rest = file_of([(STRANGERS[0], amounts[problem.line - 2])])
+        await office.confirm(await office.draft(rest), again=True)
+        await office.quiet()
+        await office.check_books()
+
+
+async def test_an_export_of_a_sum_that_was_sent_again_whole_is_paid(door: Door) -> None:
+    async with door.open() as office:
+        first = await office.send(file_of([(STRANGERS[0], 30), (STRANGERS[0], 40)]))
+        result = await office.result_bytes(first)
+        await door.sandbox.seed(discord_ids=STRANGERS[:1])
+        await office.send(result)
+        for content in (result, file_of([(STRANGERS[0], 70, 1)], KNOWN)):
+            preview = await office.draft(content)
+            assert (preview.totals.rows, preview.totals.problems) == (0, 0)
+
+
+async def test_rows_of_a_refused_sum_that_were_corrected_apart_are_not_all_paid(door: Door) -> None:
+    async with door.open() as office:
+        await office.send(file_of([(STRANGERS[0], 30), (STRANGERS[0], 40)]), "drip-members")
+        corrected = file_of([(IDS[0], 30, 1), (IDS[1], 40, 1)], KNOWN)
+        second = await office.send(corrected, "drip-members", confirm={"good_rows": True})
+        assert await office.states(second) == "A"
+        (problem,) = await office.problems(await office.draft(corrected, "drip-members"))
+        assert (problem.line, problem.kind) == (3, "other-award")
+
+
+async def test_nobody_is_called_paid_by_a_sum_who_was_never_looked_up_for_it(door: Door) -> None:
+    async with door.open() as office:
+        rows = [(IDS[0], 10), (IDS[1], 20), (IDS[0], 30)]
+        first = await office.send(file_of(rows), "drip-members")
+        assert await office.states(first) == "AA"
+        changed = file_of([(IDS[0], 10, 1), (IDS[1], 20, 2), (IDS[2], 30, 1)], KNOWN)
+        preview = await office.draft(changed, "drip-members")
+        (problem,) = await office.problems(preview)
+        assert (preview.totals.rows, problem.line, problem.kind) == (0, 4, "other-award")
