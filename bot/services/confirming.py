@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from bot import checkpoints
 from bot.clock import Clock, milliseconds
+from bot.domain.amounts import display
 from bot.domain.approving import Approval
-from bot.domain.model import Actor, Recipient, RecipientType
+from bot.domain.drafting import StagedRow
+from bot.domain.model import Actor, Duplicates, Recipient, RecipientType
 from bot.domain.planning import matches_are_harmless
 from bot.errors import LimitExceeded, MatchedEarlier, NotAllowed
 from bot.ledger.drafts import Draft
@@ -82,6 +85,8 @@ class Confirmer:
         if matches.rows:
             totals = await self._ledger.drafts.totals(draft.id)
             harmless = matches_are_harmless(matches, totals, draft.label, milliseconds(self._clock.now()))
+            if choice.again or harmless:
+                await self._check_sums(draft, limits)
         return Confirmation(
             actor=actor,
             content_hash=choice.content_hash,
@@ -97,6 +102,33 @@ class Confirmer:
             # What was let out may be taken back, also where the limit was lowered since.
             max_total=None if draft.source == "undo" else limits.max_batch,
         )
+
+    async def _check_sums(self, draft: Draft, limits: Limits) -> None:
+        """Rows that would be one award are two where a part of them was paid lately, so that it can be left out. Who
+        pays that part again pays the sum, and its limit is that of one award."""
+        most, is_sum = limits.max_award, draft.request.get("duplicates", Duplicates.SUM.value) == Duplicates.SUM.value
+        if most is None or not is_sum or draft.source == "undo":
+            return
+        paid = await self._ledger.drafts.paid_lately(draft.id)
+        groups = await self._ledger.drafts.duplicate_groups(draft.id)
+        found = await asyncio.to_thread(_beyond, groups, paid, most)
+        if found is not None:
+            line, total = found
+            asked, allowed = (display(amount, draft.destination.unit) for amount in (total, most))
+            raise LimitExceeded(
+                f"the rows of the recipient in line {line} add up to {asked}, above the limit of {allowed} for one"
+                " award; nothing was sent",
+                hint="Send only the rows that were not yet paid, or have the limit raised.",
+            )
+
+
+def _beyond(groups: Sequence[Sequence[StagedRow]], paid: Collection[int], most: int) -> tuple[int, int] | None:
+    """The first line of a recipient some of whose rows were paid lately, and what all of them move, if that is more."""
+    for group in groups:
+        total = abs(sum(row.amount for row in group if row.unresolved is None))
+        if total > most and any(row.line in paid for row in group):
+            return group[0].line, total
+    return None
 
 
 def _matched(stale: StaleMatches) -> MatchedEarlier:

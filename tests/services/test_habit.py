@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from bot.domain.model import Decision, Duplicates
-from bot.errors import DraftGone, MatchedEarlier, Refused
+from bot.errors import DraftGone, LimitExceeded, MatchedEarlier, Refused
 from bot.services.submitting import Choice, Wish
 from tests.services.office import MOD, NO_LIMITS, OTHER, SERVER, Door, file_of, members, paying
 from tests.support.sandbox import Sandbox
@@ -496,6 +497,23 @@ async def test_rows_that_were_one_award_are_known_when_they_are_not_added_up(
         if matched[0] == matched[1]:
             with pytest.raises(Refused, match="an earlier batch has every row of it"):
                 await office.confirm(preview, skip_matched=True)
+
+
+@pytest.mark.parametrize("most", [149, 150])
+async def test_paying_again_is_held_to_the_limit_of_what_would_be_one_award(most: int, door: Door) -> None:
+    limits = replace(NO_LIMITS, max_award=most)
+    rows = [(IDS[0], 60), (IDS[0], 60), (IDS[0], 30)]
+    async with door.open(dispatching=False) as office:
+        await office.confirm(await office.draft(paying(IDS[:1], 60)))
+        preview = await office.draft(file_of(rows), limits=limits)
+        assert (preview.totals.rows, preview.blocking_matches) == (2, 1)
+        if most < 150:
+            with pytest.raises(LimitExceeded, match="in line 2 add up to 150, above the limit of 149 for one award"):
+                await office.confirm(preview, limits=limits, again=True)
+            recorded = await office.confirm(preview, limits=limits, skip_matched=True)
+            assert (recorded.awards, recorded.total) == (1, 90)
+        else:
+            assert (await office.confirm(preview, limits=limits, again=True)).total == 150
 
 
 async def test_what_was_given_up_in_doubt_may_have_been_paid_and_is_asked_about(door: Door, sandbox: Sandbox) -> None:
