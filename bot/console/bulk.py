@@ -26,6 +26,12 @@ from bot.services.programmes import Programmes
 from bot.settings import Settings
 
 FAILED: Final = "Nothing was sent"
+PAID_BEFORE: Final = (
+    "Take those rows out of the file, once, and send the rest. If rows of the rest are then said to be paid too, though"
+    " they are meant besides, leave them in and say --again. With the file as it is, --again pays those rows a second"
+    " time."
+)
+"""The next step. A row is known by its amount: of a file with a further row like it, that one is taken for it next."""
 Json = dict[str, Any]
 
 
@@ -180,10 +186,7 @@ class _Job:
         if summary["over_limit"] is not None:
             raise LimitExceeded(summary["over_limit"])
         if summary["matched"]["blocking"] and not self.options.again:
-            raise MatchedEarlier(
-                str(summary["matched"]["message"]),
-                hint="Take those rows out of the file, or say --again to pay them a second time.",
-            )
+            raise MatchedEarlier(str(summary["matched"]["message"]), hint=PAID_BEFORE)
         if not summary["rows"]:
             raise Refused("nothing in this file is to be sent", hint="What is said of the file above tells why.")
         if not self.options.yes and not questions.can_ask():

@@ -141,9 +141,21 @@ def _matched_lines(matched: Mapping[str, Any]) -> Iterator[str]:
             for one in matched["batches"]
         ]
     )
-    lines = matched["lines"]
-    more = f" and {matched['rows'] - SHOWN_LINES:,} more" if matched["rows"] > SHOWN_LINES else ""
-    yield f"  in line{'' if len(lines) == 1 else 's'} {', '.join(str(line) for line in lines[:SHOWN_LINES])}{more}"
+    yield f"  {named_lines(matched['lines'])}"
+
+
+def named_lines(lines: Sequence[int]) -> str:
+    """``in lines 2-40, 57``: every one of them, as they are to be taken out of the file, or where to find every one."""
+    runs: list[list[int]] = []
+    for line in lines:
+        if runs and line == runs[-1][-1] + 1:
+            runs[-1].append(line)
+        else:
+            runs.append([line])
+    named = ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs[:SHOWN_LINES])
+    others = sum(len(run) for run in runs[SHOWN_LINES:])
+    more = f" and {others:,} more; --json names all of them" if others else ""
+    return f"in line{'' if len(lines) == 1 else 's'} {named}{more}"
 
 
 def _unsettled(earlier: Mapping[str, Any]) -> str:

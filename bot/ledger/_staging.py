@@ -189,6 +189,16 @@ def problems_alike(connection: sqlite3.Connection, draft_id: int, limit: int) ->
     return shown, len(kinds)
 
 
+def original_lines(connection: sqlite3.Connection, draft_id: int, lines: Iterable[int]) -> list[int]:
+    """Every line of the file behind the rows with these lines, in order."""
+    found = connection.execute(
+        "SELECT coalesce(o.value, d.line) AS original FROM draft_rows d LEFT JOIN json_each(d.lines) o"
+        " WHERE d.draft_id = ? AND d.line IN (SELECT value FROM json_each(?)) ORDER BY original",
+        (draft_id, _rows.as_json(list(lines))),
+    )
+    return [line for (line,) in found]
+
+
 def types_paid(connection: sqlite3.Connection, draft_id: int) -> frozenset[RecipientType]:
     """``Drafts.types_paid``."""
     found = connection.execute(

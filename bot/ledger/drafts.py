@@ -265,10 +265,12 @@ class Drafts:
         now = self._now()
         return await self._database.read(lambda c: compare(c, draft_id, now, days=days).matches())
 
-    async def paid_lately(self, draft_id: int) -> frozenset[int]:
-        """Lines of the rows that ``matches`` counts."""
+    async def paid_lately(self, draft_id: int) -> Sequence[int]:
+        """Every original line behind the rows that ``matches`` counts, in order."""
         now = self._now()
-        return frozenset(await self._database.read(lambda c: compare(c, draft_id, now).lines()))
+        return await self._database.read(
+            lambda c: _staging.original_lines(c, draft_id, compare(c, draft_id, now).lines())
+        )
 
     async def hides_paid_rows(self, draft_id: int) -> bool:
         """Whether recording it would raise ``StaleSums`` now."""

@@ -159,7 +159,7 @@ class LocalDesk:
     async def _summary(self, preview: Preview) -> Json:
         problems = await self._ledger.drafts.problems(preview.draft.id, MAX_PROBLEMS)
         paid = await self._ledger.drafts.paid_lately(preview.draft.id) if preview.matches.rows else ()
-        return preview_json(preview, problems, sorted(paid))
+        return preview_json(preview, problems, paid)
 
     def _wish(self, order: Order) -> Wish:
         return Wish(

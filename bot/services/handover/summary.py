@@ -21,7 +21,8 @@ MAX_PROBLEMS: Final = 10_000
 def preview_json(preview: Preview, problems: Sequence[Problem], matched: Sequence[int]) -> Json:
     """Everything that a person has to see before confirming. Ids are strings, amounts canonical strings.
 
-    ``matched``: the lines of the rows that earlier batches have.
+    ``matched``: every original line of the rows that earlier batches have. None is left out: who takes only some of
+    them out of the file pays the others.
     """
     unit, totals, draft = preview.programme.unit, preview.totals, preview.draft
     return {
@@ -49,7 +50,7 @@ def preview_json(preview: Preview, problems: Sequence[Problem], matched: Sequenc
         "problem_rows": totals.problems,
         "problems": problems_json(problems[:MAX_PROBLEMS]),
         "warnings": warnings_json(preview.warnings),
-        "matched": {**_matched(preview), "lines": list(matched[:MAX_PROBLEMS])},
+        "matched": {**_matched(preview), "lines": list(matched)},
         "plan": _plan(preview),
     }
 
