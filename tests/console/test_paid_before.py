@@ -1,4 +1,4 @@
-"""``bulk`` with rows that were paid lately: which lines it names, and where its advice leads."""
+"""``bulk`` with rows that were paid lately: which lines it names, where its advice leads, what is told before it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.support.sandbox import Sandbox
 
 HEADER = "discord_id,amount"
 CREDENTIALS = ("--programme", "drip-credentials", "--yes")
+LOOKED_UP = ("--programme", "drip-members", "--yes")
 
 
 async def paid(shell: Shell, *rows: str) -> None:
@@ -90,3 +91,31 @@ async def test_every_line_of_what_is_paid_once_is_named(shell: Shell):
 )
 def test_lines_are_named_in_ranges_and_it_is_said_where_all_of_them_are(lines: list[int], words: str):
     assert preview.named_lines(lines) == words
+
+
+@pytest.mark.parametrize(("policy", "bad"), [("once", [5, 6]), ("refuse", [3, 4, 5, 6])])
+async def test_rows_that_are_bad_as_duplicates_come_before_rows_that_were_paid(
+    shell: Shell, sandbox: Sandbox, policy: str, bad: list[int]
+):
+    one, two, three = members(3)
+    await paid(shell, f"{one},50")
+    rows = (f"{one},50", f"{two},50", f"{two},50", f"{three},7", f"{three},8")
+    file = write_csv(shell.directory / "p.csv", HEADER, *rows)
+    checked = await shell("check", file, "--programme", "drip-members", "--duplicates", policy, "--json")
+    assert (checked.status, [one["line"] for one in checked.json["problems"]]) == (1, bad)
+    for limit in ("", "100"):
+        done = await shell("bulk", file, *LOOKED_UP, "--duplicates", policy, "--json", BURSAR_MAX_BATCH=limit)
+        assert (done.status, done.json["problems"], done.json["batch"]) == (1, checked.json["problems"], None)
+        assert done.json["matched"]["lines"] == [2]
+    assert await given(sandbox) == {50: 1}
+    good = await shell("bulk", file, *LOOKED_UP, "--duplicates", policy, "--json", "--good-rows")
+    assert (good.status, good.json["error"]["kind"], good.json["matched"]["lines"]) == (5, "matched", [2])
+
+
+async def test_a_limit_is_judged_on_what_is_paid_once(shell: Shell, sandbox: Sandbox):
+    who = members(1)[0]
+    file = write_csv(shell.directory / "p.csv", HEADER, f"{who},60", f"{who},60")
+    over = await shell("bulk", file, *LOOKED_UP, "--duplicates", "apart", BURSAR_MAX_BATCH="100")
+    assert (over.status, await sandbox.calls()) == (5, [])
+    done = await shell("bulk", file, *LOOKED_UP, "--duplicates", "once", BURSAR_MAX_BATCH="100")
+    assert (done.status, await given(sandbox)) == (0, {60: 1}), done.err

@@ -66,8 +66,8 @@ class Desk(Protocol):
         """Check the file and look its recipients up; the summary of ``summary.preview_json``.
 
         Recipients of what the order itself says will not be sent (bad rows without ``good_rows``, and so on) are not
-        looked up: that verdict must not depend on whether the service answers. Raises ``UsageError``,
-        ``SettingsError``, ``Refused``.
+        looked up: that verdict must not depend on whether the service answers. But for what only a look-up tells, and
+        is said before that. Raises ``UsageError``, ``SettingsError``, ``Refused``.
         """
 
     async def confirm(self, answer: Answer) -> Json:
@@ -105,7 +105,7 @@ class LocalDesk:
         self._limits = self._services.servers.limits(wish.programme, None, may_award_self=True)
         preview = await self._services.submitting.draft_file(upload, wish, self._actor, self._limits)
         self._draft_id = preview.draft.id
-        if preview.totals.pending and _may_be_sent(preview, order):
+        if preview.totals.pending and _is_to_be_looked_up(preview, order):
             preview = await self._services.submitting.look_up(
                 preview.draft.id, self._actor, self._limits, progress=progress
             )
@@ -177,13 +177,14 @@ class LocalDesk:
         return self._batch_id
 
 
-def _may_be_sent(preview: Preview, order: Order) -> bool:
-    return (
-        preview.refused is None
-        and (order.good_rows or not preview.totals.problems)
-        and preview.over_limit is None
-        and (order.again or not preview.blocking_matches)
-    )
+def _is_to_be_looked_up(preview: Preview, order: Order) -> bool:
+    if preview.refused is not None or (preview.totals.problems and not order.good_rows):
+        return False
+    # These make rows bad once everybody is looked up. Bad rows are told before a limit and before rows that were paid,
+    # and what is over the limit may not be, once a row is not counted twice.
+    if Duplicates(order.duplicates) in (Duplicates.ONCE, Duplicates.REFUSE):
+        return True
+    return preview.over_limit is None and (order.again or not preview.blocking_matches)
 
 
 def _recorded_json(recorded: Recorded) -> Json:
