@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from bot.domain.model import Unit
@@ -24,6 +26,11 @@ _SCIENTIFIC: Final = re.compile(r"[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+", re.ASCI
 _BRACKETS: Final = re.compile(r"\([^()]*[0-9][^()]*\)", re.ASCII)
 _HAS_DIGIT: Final = re.compile(r"[0-9]", re.ASCII)
 _HAS_WORD: Final = re.compile(r"[^\W_]|[%$€£¥₹#*]")
+_NUMBERS: Final = re.compile(r"(?:(?<!\w)[.,])?[0-9]+(?:[ ,.'][0-9]+)*", re.ASCII)
+"""Within other text; the mark at the beginning is that of ``.5``, not that of ``Rs.5``."""
+_MOST_NUMBERS: Final = 3
+_EXPONENT: Final = re.compile(r"[.,]?[eE][+-]?[0-9]", re.ASCII)
+_TEXT_FORMULA: Final = re.compile(r'\A="([^"]*)"\Z')
 
 
 class AmountError(ValueError):
@@ -75,6 +82,31 @@ def decimal_mark_of(text: str, unit: Unit) -> str | None:
         return None
     is_slip = unit is Unit.POINTS and number.fraction.strip("0") and text.count(",") + text.count(".") == 1
     return None if is_slip else number.decimal_mark
+
+
+def possible_amounts(text: str, unit: Unit) -> tuple[int, ...] | None:
+    """Everything that a text may mean as an amount, in the smallest unit, whatever stands around its number;
+    ``None`` when there is no number in it.
+
+    For comparing with what is known, never for paying: ``1.100 Punkte`` may be 1100 or, of money, 1.10. Empty when
+    the number is no amount in any reading, such as 12.5 among whole points.
+    """
+    plain = _TEXT_FORMULA.sub(r"\1", text.strip()).translate(_PLAIN)
+    if not plain.isascii():
+        plain = "".join(str(int(one)) if one.isdecimal() else one for one in plain)
+    numbers = () if plain.startswith("=") else tuple(islice(_NUMBERS.finditer(plain), _MOST_NUMBERS + 1))
+    if not numbers:
+        return None
+    if len(numbers) > _MOST_NUMBERS or any(_EXPONENT.match(plain, number.end()) for number in numbers):
+        return ()  # digits that say something else together
+    return tuple(
+        dict.fromkeys(
+            sign * amount
+            for number in numbers
+            for amount in _in_every_reading(number.group(), unit)
+            for sign in _signs(plain, number.start())
+        )
+    )
 
 
 def canonical(amount: int, unit: Unit) -> str:
@@ -161,6 +193,28 @@ def _value(number: _Number, unit: Unit, plain: str) -> int:
     if amount > LARGEST:
         raise _too_large(plain)
     return -amount if number.negative else amount
+
+
+def _in_every_reading(text: str, unit: Unit) -> Iterator[int]:
+    """Without a limit: it may be a sum."""
+    try:
+        number = _taken_apart(text)
+    except AmountError:
+        return
+    decimals = 0 if unit is Unit.POINTS else 2
+    for mark in ",." if number.doubtful_mark else (number.decimal_mark,):
+        settled = _settled(number, mark, text)
+        fraction = settled.fraction.rstrip("0")
+        if len(fraction) <= decimals:
+            yield int(settled.whole + fraction.ljust(decimals, "0"))
+
+
+def _signs(plain: str, start: int) -> tuple[int, ...]:
+    """A minus right before the number, or before everything, is one; elsewhere it may be a dash, and brackets too may
+    or may not mean it."""
+    if plain.startswith("-") or plain[:start].endswith("-"):
+        return (-1,)
+    return (1, -1) if "-" in plain or "(" in plain else (1,)
 
 
 def _too_large(plain: str) -> AmountError:

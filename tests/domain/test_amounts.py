@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.amounts import AmountError, canonical, decimal_mark_of, display, parse_amount
+from bot.domain.amounts import AmountError, canonical, decimal_mark_of, display, parse_amount, possible_amounts
 from bot.domain.model import Unit
 from tests.domain import amount_table as table
 
@@ -33,6 +35,20 @@ def test_the_rest_of_the_file_settles_a_group_of_three(text, mark, points, money
             assert caught.value.kind == "fraction"
         else:
             assert parse_amount(text, unit, mark) == expected
+
+
+@pytest.mark.parametrize(("text", "points", "money"), table.POSSIBLE)
+def test_a_number_is_seen_in_every_reading_whatever_stands_around_it(text, points, money):
+    for unit, expected in ((POINTS, points), (MONEY, money)):
+        found = possible_amounts(text, unit)
+        assert (found if found is None else set(found)) == (expected if expected is None else set(expected))
+
+
+@pytest.mark.parametrize("text", ["1" * 1_000_000, "1 " * 500_000, "1e" * 500_000, '="' * 500_000, "-(" * 500_000])
+def test_a_long_text_is_no_amount_and_takes_no_time(text):
+    began = time.process_time()
+    assert not possible_amounts(text, POINTS)
+    assert time.process_time() - began < 2
 
 
 def refused(text, unit, kind, word):

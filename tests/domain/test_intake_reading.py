@@ -148,6 +148,31 @@ def test_a_control_total_that_is_wrong_tells_both_numbers_and_the_row():
     assert all(word in ending.refusal.message for word in ("Row 4", "5,008", "5,007"))
 
 
+def test_a_control_total_that_fits_in_no_reading_is_shown_as_written():
+    _, _, ending = finished(f"discord_id;amount\n{A};600\n{B};410\nSumme;1.100 Punkte\n")
+    assert "the file's total: “1.100 Punkte”, but the rows add up to 1,010." in ending.refusal.message
+
+
+def test_totals_that_cannot_be_read_say_so_and_not_that_the_amounts_of_others_cannot():
+    _, _, one = finished(f"discord_id;amount\n{A};5\nSumme;5\nSumme;=B2\n")
+    assert [(warning.lines, warning.message) for warning in one.warnings] == [
+        (
+            (4,),
+            "row 4 was taken for the file's total, its amount “=B2” cannot be read, so it was not compared;"
+            " write it as a plain number or remove the row",
+        ),
+        ((3,), "the file's own total of 5 matches its rows and is not sent; add a recipient if it is an award"),
+    ]
+    _, _, two = finished(f"discord_id;amount\n{A};5\nSumme;=B2\nSumme;?\n")
+    assert [(warning.lines, warning.message) for warning in two.warnings] == [
+        (
+            (3, 4),
+            "2 rows were taken for the file's totals, their amounts, such as “=B2”, cannot be read, so they were not"
+            " compared; write them as plain numbers or remove the rows",
+        )
+    ]
+
+
 def test_a_name_that_is_taken_is_not_advised_for_the_column_that_has_the_ids():
     taken = read(f"discord_id,member id,amount\nada,{A},5\n".encode(), table.DEFAULT).refusal
     free = read(f"user,member id,amount\nada,{A},5\n".encode(), table.DEFAULT).refusal

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bot.domain.amounts import LARGEST
+from bot.domain.amounts import LARGEST, possible_amounts
 from bot.domain.discord_ids import SHORTEST, youngest
 from bot.domain.intake import names
 from bot.domain.intake.cells import CellReader, cell, reason_of, suspected
@@ -18,7 +18,7 @@ from bot.domain.intake.records import LINE_MAX, Broken, Spanning, TooLong
 from bot.domain.intake.rounding import mark_of
 from bot.domain.intake.settled import Settled, Who
 from bot.domain.intake.survey import is_subtotal_label, is_total_label
-from bot.domain.intake.tally import Tally
+from bot.domain.intake.tally import Tally, Total
 from bot.domain.model import Problem, Recipient, RecipientType, Row, Unit
 from bot.domain.quoting import quoted
 
@@ -55,6 +55,7 @@ class Judge:
         self._reason_index = -1 if settled.reason is None else settled.reason.index
         self._reason_read = ("", reason_of(""))
         self._may_part = 0 < self._reason_index == self._amount_index + 1 and settled.layout.delimiter == ","
+        self._unit = options.unit
         self._money = options.unit is Unit.MONEY
         self._factor = 100 if self._money else 1
         self._other_header: int | None = None
@@ -301,18 +302,33 @@ class Judge:
         amount = self._reader.amount(line, cells)
         if amount is None and not labelled:
             tally.nothing.append(line)
-        elif amount is None or self._settled.amount is None:
+            return
+        if not cell(cells, self._amount_index):
             if not labelled:
                 yield self._nobody(line)
-        elif not labelled and (isinstance(amount, Problem) or any(index in self._settled.capable for index in filled)):
+            return
+        total = self._total(line, cells, amount)
+        if not labelled and (not total.readings or any(index in self._settled.capable for index in filled)):
             tally.unreadable += isinstance(amount, Problem)
             tally.readable += amount if isinstance(amount, int) else 0
             yield self._nobody(line)
-        elif any(is_subtotal_label(cells[index]) for index in filled) and amount == tally.readable - tally.summed:
+        elif self._is_subtotal(total, [cells[index] for index in filled]):
             tally.subtotals.append(line)
             tally.summed = tally.readable
         else:
-            tally.totals.append((line, None if isinstance(amount, Problem) else amount))
+            tally.totals.append(total)
+
+    def _total(self, line: int, cells: Sequence[str], amount: int | Problem | None) -> Total:
+        """What cannot be paid may still be compared: in every reading, with or without a unit beside it."""
+        if not isinstance(amount, Problem):
+            return Total(line, (amount or 0,))
+        text = cell(cells, self._amount_index)
+        return Total(line, possible_amounts(text, self._unit), quoted(text))
+
+    def _is_subtotal(self, total: Total, filled: Sequence[str]) -> bool:
+        """Whether it is labelled so, and is the sum of the rows since the one before."""
+        since = self.tally.readable - self.tally.summed
+        return any(map(is_subtotal_label, filled)) and total.readings is not None and since in total.readings
 
     def _nobody(self, line: int) -> Problem:
         name = self._settled.who[0].name

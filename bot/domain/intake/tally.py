@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bot.domain.amounts import display
 from bot.domain.intake import names
@@ -13,6 +14,16 @@ from bot.domain.intake.settled import Settled
 from bot.domain.model import Notice, Refusal, Unit
 from bot.domain.quoting import listed, quoted
 from bot.domain.reporting import RESULT_COLUMNS
+
+
+class Total(NamedTuple):
+    """A row that was read as the file's own total."""
+
+    line: int
+    readings: tuple[int, ...] | None
+    """Every amount that it may say; ``None``: there is no number in it."""
+    written: str | None = None
+    """How, in quotation marks, where that is no plain number."""
 
 
 @dataclass(slots=True)
@@ -39,8 +50,8 @@ class Tally:
     """Of these, the ones that may be one number which a comma parted."""
     example: tuple[str, str, str] | None = None
     """The two parts of the first of them, and how the whole would be written."""
-    totals: list[tuple[int, int | None]] = field(default_factory=list)
-    """The file's own totals: line, amount (``None``: it cannot be read)."""
+    totals: list[Total] = field(default_factory=list)
+    """The file's own totals."""
     subtotals: list[int] = field(default_factory=list)
     """Lines labelled as subtotals that are the sum of the rows since the one before."""
     summed: int = 0
@@ -69,12 +80,12 @@ def ending_of(tally: Tally, settled: Settled, unit: Unit, unreadable_text: bool)
 def _wrong_total(tally: Tally, unit: Unit) -> Refusal | None:
     if tally.unreadable:
         return None
-    for line, amount in tally.totals:
-        if amount is not None and amount != tally.readable:
+    for line, readings, written in tally.totals:
+        if readings is not None and tally.readable not in readings:
             return Refusal(
                 "control-total",
                 f"Row {line} has an amount and no recipient, so it was read as the file's total: "
-                f"{display(amount, unit)}, but the rows add up to {display(tally.readable, unit)}. "
+                f"{written or display(readings[0], unit)}, but the rows add up to {display(tally.readable, unit)}. "
                 "Add the recipient, or correct or remove that row.",
             )
     return None
@@ -198,19 +209,46 @@ def _about_rows(tally: Tally, unit: Unit) -> list[Notice]:
 
 
 def _about_totals(tally: Tally, unit: Unit) -> Sequence[Notice]:
-    if not tally.totals and not tally.subtotals:
+    if _wrong_total(tally, unit) is not None:
         return ()
-    lines = tuple(sorted((*tally.subtotals, *(line for line, _ in tally.totals))))
-    if all(amount == tally.readable for _, amount in tally.totals):
-        total = f"total of {display(tally.readable, unit)} matches its rows and is"
-        said = "totals match their rows and are" if tally.subtotals else total
-        message = f"the file's own {said} not sent; add a recipient if it is an award"
-    elif _wrong_total(tally, unit) is not None:
+    matching = [total.line for total in tally.totals if total.readings and tally.readable in total.readings]
+    if tally.unreadable and len(matching) < len(tally.totals):
+        return (_about_suspended(tally),)
+    return (*_about_unread(tally), *_about_matching(tally, matching, unit))
+
+
+def _about_suspended(tally: Tally) -> Notice:
+    lines = tuple(sorted((*tally.subtotals, *(total.line for total in tally.totals))))
+    rows = "1 row" if len(lines) == 1 else f"{len(lines):,} rows"
+    message = (
+        f"{rows} without a recipient will not be sent, taken for the file's own total, which cannot be compared"
+        " while amounts are unreadable; correct those, and add the recipient of what is an award"
+    )
+    return Notice("control-total", message, lines)
+
+
+def _about_unread(tally: Tally) -> Sequence[Notice]:
+    unread = [total for total in tally.totals if total.readings is None]
+    if not unread:
         return ()
-    else:
-        rows = "1 row" if len(lines) == 1 else f"{len(lines):,} rows"
+    written = unread[0].written
+    if len(unread) == 1:
         message = (
-            f"{rows} without a recipient will not be sent, taken for the file's own total, which cannot be compared"
-            " while amounts are unreadable; correct those, and add the recipient of what is an award"
+            f"row {unread[0].line} was taken for the file's total, its amount {written} cannot be read, so it was not"
+            " compared; write it as a plain number or remove the row"
         )
-    return (Notice("control-total", message, lines),)
+    else:
+        message = (
+            f"{len(unread):,} rows were taken for the file's totals, their amounts, such as {written}, cannot be read,"
+            " so they were not compared; write them as plain numbers or remove the rows"
+        )
+    return (Notice("control-total", message, tuple(total.line for total in unread)),)
+
+
+def _about_matching(tally: Tally, matching: Sequence[int], unit: Unit) -> Sequence[Notice]:
+    lines = tuple(sorted((*tally.subtotals, *matching)))
+    if not lines:
+        return ()
+    total = f"total of {display(tally.readable, unit)} matches its rows and is"
+    said = "totals match their rows and are" if tally.subtotals else total
+    return (Notice("control-total", f"the file's own {said} not sent; add a recipient if it is an award", lines),)
