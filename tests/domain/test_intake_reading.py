@@ -173,6 +173,22 @@ def test_totals_that_cannot_be_read_say_so_and_not_that_the_amounts_of_others_ca
     ]
 
 
+@pytest.mark.parametrize(("content", "chosen", "message"), [
+    (table.PLAIN, {"amount_column": "discord_id"},
+     "The column “discord_id” says who and cannot also say how much."
+     " Choose “amount”, or give one amount for all rows."),
+    ("discord_id\n", {"amount_column": "discord_id"}, "The column “discord_id” says who and cannot also say how much."
+     " Add a column with the amounts, or give one amount for all rows."),
+    ("who,amount,x\n1,5,\n", {"recipient_column": "amount"},
+     "The column “amount” says how much and cannot also say who. Choose one of “who” and “x”."),
+    ("amount\n5\n", {"recipient_column": "amount"},
+     "The column “amount” says how much and cannot also say who. Add a column with the recipients."),
+])  # fmt: skip
+def test_a_column_chosen_for_what_it_cannot_say_is_told_for_what_it_says(content, chosen, message):
+    refusal = read(content.encode(), table.options(**chosen)).refusal
+    assert refusal is not None and refusal.message == message
+
+
 def test_a_name_that_is_taken_is_not_advised_for_the_column_that_has_the_ids():
     taken = read(f"discord_id,member id,amount\nada,{A},5\n".encode(), table.DEFAULT).refusal
     free = read(f"user,member id,amount\nada,{A},5\n".encode(), table.DEFAULT).refusal

@@ -137,8 +137,10 @@ def _column(header: Sequence[str], name: str) -> Column | None:
 def _amounts(header: Sequence[str], options: ReadingOptions, taken: set[int]) -> tuple[Column, ...] | Refusal:
     if options.amount_column is not None:
         index = _index_of(header, options.amount_column)
-        if index is None or index in taken:
+        if index is None:
             return _not_there("no-amount-column", options.amount_column, header)
+        if index in taken:
+            return _says_who(header[index], tuple(name for at, name in enumerate(header) if name and at not in taken))
         return (Column(index, header[index]),)
     found = tuple(
         Column(index, name)
@@ -155,6 +157,9 @@ def _amounts(header: Sequence[str], options: ReadingOptions, taken: set[int]) ->
         )
     if found or options.amount is not None:
         return found
+    says_how_much = next((index for index in taken if names.known(header[index]) in names.AMOUNTS), None)
+    if says_how_much is not None:
+        return _says_how_much(says_how_much, header)
     choices = tuple(name for name in _unknown(header) if _index_of(header, name) not in taken)
     return Refusal(
         "no-amount-column",
@@ -174,6 +179,27 @@ def _index_of(header: Sequence[str], wanted: str) -> int | None:
 def _not_there(kind: str, wanted: str, header: Sequence[str]) -> Refusal:
     there = tuple(name for name in header if name)
     return Refusal(kind, f"There is no such column as {quoted(wanted)}. Choose one of {listed(there)}.", there)
+
+
+def _says_who(name: str, others: tuple[str, ...]) -> Refusal:
+    """The column that was chosen for the amounts is the one of the recipients."""
+    step = f"Choose {_one_of(others)}" if others else "Add a column with the amounts"
+    message = (
+        f"The column {quoted(name)} says who and cannot also say how much. {step}, or give one amount for all rows."
+    )
+    return Refusal("no-amount-column", message, others)
+
+
+def _says_how_much(index: int, header: Sequence[str]) -> Refusal:
+    """The column that was chosen for the recipients is the only one of the amounts."""
+    others = tuple(name for at, name in enumerate(header) if name and at != index)
+    step = f"Choose {_one_of(others)}" if others else "Add a column with the recipients"
+    message = f"The column {quoted(header[index])} says how much and cannot also say who. {step}."
+    return Refusal("no-recipient-column", message, others)
+
+
+def _one_of(columns: tuple[str, ...]) -> str:
+    return quoted(columns[0]) if len(columns) == 1 else f"one of {listed(columns)}"
 
 
 def _unknown(header: Sequence[str]) -> tuple[str, ...]:
