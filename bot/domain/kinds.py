@@ -31,7 +31,8 @@ PROBLEM_KINDS: Final[Mapping[str, str]] = {
     "written-off": "the award_id names an award in doubt that was given up, so that it may have been paid",
     "taken-back": "the award_id names an award that an undo took back",
     "reversal": "the award_id names an award that took another one back, which only an undo sends again",
-    "other-award": "the award_id names an award that is paid, under way or in doubt, of another recipient or amount",
+    "other-award": "the award_id names an award that is paid, under way or in doubt, of another recipient or amount,"
+    " or one that was sent again without this row",
     "self-award": "the person who sends may not award themselves",
     "nothing-to-pay": "an amount of zero in a list of members (in a file it is a notice)",
 }
