@@ -61,7 +61,7 @@ _any = _suggest(lambda batch, counts: True)
 _running = _suggest(lambda batch, counts: batch.state is BatchState.OPEN)
 _paused = _suggest(lambda batch, counts: batch.state is BatchState.PAUSED)
 _stoppable = _suggest(may_be_stopped)
-_with_refused = _suggest(lambda batch, counts: counts.rejected > 0)
+_to_retry = _suggest(lambda batch, counts: counts.rejected > 0 or (batch.source == "retry" and counts.cancelled > 0))
 _landed = _suggest(lambda batch, counts: counts.applied > 0 and batch.source not in ("undo", TAKEN_IN))
 _in_doubt = _suggest(lambda batch, counts: counts.unknown > 0)
 
@@ -104,7 +104,7 @@ class BatchCommands(app_commands.Group):
 
     @app_commands.command(name="retry", description="Send the refused rows of a batch again, as a batch of their own")
     @app_commands.describe(batch="Which batch")
-    @app_commands.autocomplete(batch=_with_refused)
+    @app_commands.autocomplete(batch=_to_retry)
     async def retry(self, interaction: Interaction, batch: str) -> None:
         await batch_buttons.retry(interaction, _batch_id(interaction, batch))
 

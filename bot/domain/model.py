@@ -320,6 +320,13 @@ class Batch:
     awards: int
     total: int
 
+    @property
+    def sent_again(self) -> tuple[AwardState, ...]:
+        """What of it a retry takes up: what was refused and, of a batch that is a retry itself, what was stopped before
+        it was sent, since the refused row behind that is continued already and is not taken up a second time."""
+        stopped = (AwardState.CANCELLED,) if self.source == "retry" else ()
+        return (AwardState.REJECTED, *stopped)
+
 
 @dataclass(frozen=True, slots=True)
 class Award:

@@ -215,9 +215,9 @@ class Queries:
         """Batches that retry or continue this one."""
         return await self._batches("b.parent_id = ? ORDER BY b.id", (batch_id,))
 
-    async def retryable(self, batch_id: int) -> int:
-        """Rejected awards of the batch that no later award continues."""
-        return await self._database.read(partial(_queries.retryable, batch_id))
+    async def retryable(self, batch: Batch) -> int:
+        """Awards of the batch that a retry takes up and that no later award continues."""
+        return await self._database.read(partial(_queries.retryable, batch.id, batch.sent_again))
 
     async def _batches(self, where: str, values: tuple[object, ...] = ()) -> list[Batch]:
         return await self._database.read(partial(_batches, where, values))

@@ -296,8 +296,8 @@ class Batches:
             calls_left=calls,
             seconds_left=seconds,
             children=children,
-            retryable=await self._ledger.queries.retryable(batch.id)
-            if counts.rejected and batch.source != "undo"
+            retryable=await self._ledger.queries.retryable(batch)
+            if (counts.rejected or counts.cancelled) and batch.source != "undo"
             else 0,
             undone=await self._ledger.queries.counts_many(undos) if undos else {},
             held_back=await self._ledger.queries.held_back(batch.id) if waits else NOTHING_HELD_BACK,

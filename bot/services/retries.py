@@ -1,9 +1,8 @@
-"""The draft of a retry: what was definitely rejected, once more and judged as new rows are."""
+"""The draft of a retry: what was definitely rejected, or stopped in an earlier retry of it, judged as new rows are."""
 
 from __future__ import annotations
 
 from bot.domain.model import Batch, Programme, Row
-from bot.domain.states import AwardState
 from bot.errors import DestinationChanged, Refused
 from bot.ledger.ledger import Ledger
 from bot.services.staging import Stager, within_limit
@@ -23,13 +22,26 @@ async def check_retry(ledger: Ledger, batch: Batch, programme: Programme) -> Non
             " nothing was sent",
             hint="Restore them and retry, or upload its result file to send the rows with the settings of now.",
         )
-    if not await ledger.queries.retryable(batch.id):
-        raise Refused(f"batch {batch.id} has no rejected award that was not already sent again")
+    if not await ledger.queries.retryable(batch):
+        raise Refused(
+            f"batch {batch.id} has no rejected award that was not already taken up by a later batch",
+            hint=await _where_instead(ledger, batch),
+        )
+
+
+async def _where_instead(ledger: Ledger, batch: Batch) -> str | None:
+    """Who takes rows up is not the same as who pays them: they may have been refused once more, or stopped."""
+    retries = [child.id for child in await ledger.queries.children(batch.id) if child.source == "retry"]
+    if retries:
+        return f"/batch retry of batch {retries[-1]} takes up what was refused or stopped there."
+    if (await ledger.queries.counts(batch.id)).cancelled:
+        return "Its result file, sent with /bulk, sends the rows that were stopped."
+    return None
 
 
 async def stage_retry(ledger: Ledger, stager: Stager, batch: Batch) -> None:
-    """Fill the draft with the rejected awards that no later batch has taken up."""
-    async for awards in ledger.queries.awards(batch.id, states=(AwardState.REJECTED,)):
+    """Fill the draft with the awards that no later batch has taken up."""
+    async for awards in ledger.queries.awards(batch.id, states=batch.sent_again):
         newest = await ledger.queries.continued([award.id for award in awards], stager.actor.server_id)
         again = [award for award in awards if newest[award.id].id == award.id]
         stager.again = {award.line: award for award in again if len(award.lines) > 1}

@@ -128,7 +128,8 @@ class Submitting:
         return await self._saved(draft_id, actor, limits)
 
     async def draft_retry(self, batch_id: int, programme: Programme, actor: Actor, limits: Limits) -> Preview:
-        """A linked draft with the definitely rejected awards of a batch that no later batch has taken up.
+        """A linked draft with the definitely rejected awards of a batch that no later batch has taken up; of a batch
+        that is a retry itself also with those that were stopped.
 
         Judged as new rows are (limits, own awards, what the programme takes). Raises ``Refused`` when there is none,
         ``DestinationChanged`` when the settings point elsewhere now.

@@ -56,7 +56,8 @@ def steering_buttons(view: BatchView, *, board: bool) -> Buttons:
     if counts.unknown:
         row.append(_button(f"Settle {counts.unknown:,} in doubt", "doubts", batch.id, discord.ButtonStyle.primary))
     if view.retryable and batch_text.is_over(view):
-        row.append(_button(f"Send {count(view.retryable, 'refused row')} again", "retry", batch.id))
+        rows = "row" if batch.source == "retry" and counts.cancelled else "refused row"
+        row.append(_button(f"Send {count(view.retryable, rows)} again", "retry", batch.id))
     if board:
         row.append(_button("Details", "show", batch.id))
     elif _may_be_undone(view):

@@ -45,7 +45,7 @@ def _named(draft: Draft) -> str:
     if draft.parent_id is not None and draft.source == "undo":
         return f"takes batch {draft.parent_id} back · {named}"
     if draft.parent_id is not None and draft.source == "retry":
-        return f"refused rows of batch {draft.parent_id} again · {named}"
+        return f"rows of batch {draft.parent_id} again · {named}"
     return named
 
 

@@ -147,7 +147,7 @@ def card_title(preview: Preview) -> str:
     if draft.source == "award":
         return members_title(preview)
     if draft.source == "retry":
-        return f"Send refused rows of batch {draft.parent_id} again"
+        return f"Send rows of batch {draft.parent_id} again"
     if draft.source == "undo":
         return f"Take batch {draft.parent_id} back"
     return f"Preview · {escape(draft.file_name or 'pasted rows', 80)}"

@@ -359,6 +359,26 @@ async def test_retry_drafts_the_refused_rows_as_a_linked_batch(tmp_path: Path) -
         assert "no rejected award" in late.text
 
 
+async def test_a_retry_that_was_stopped_can_be_sent_again(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        first, board = await with_refused(world)
+        await world.setting("start_delay_seconds", 300)
+        preview = await world.press(world.mod, board, AGAIN)
+        receipt = await world.press(world.mod, preview, preview.buttons[0])
+        await world.press(world.mod, receipt, "Stop")
+        told = await batch(world, world.mod, "retry", batch=str(first))
+        assert f"/batch retry of batch {first + 1} takes up what was refused or stopped there" in told.text
+        await world.setting("start_delay_seconds", 0)
+        stopped = await board_says(world, first + 1, "Stopped")
+        preview = await world.press(world.mod, stopped, "Send 1 row again")
+        await world.press(world.mod, preview, preview.buttons[0])
+        await world.quiet()
+        assert sorted((await world.paid()).values()) == [20, 50]
+        assert (await view(world, first + 1)).retryable == 0
+        late = await batch(world, world.mod, "retry", batch=str(first + 1))
+        assert "no rejected award" in late.text
+
+
 async def test_a_batch_that_is_paused_half_way_does_not_say_that_nothing_was_sent(tmp_path: Path) -> None:
     async with discord_world(tmp_path, DRIP_CREDENTIALS_BATCH_SIZE="2") as world:
         await world.sandbox.faults({"match": {"path": "/credentials/transaction", "nth": 2}, "kind": "401"})

@@ -249,17 +249,31 @@ async def test_a_line_that_was_paid_before_is_told_by_the_award_it_was_paid_with
     assert dict(await ledger.queries.line_statuses(recorded.batch_id)) == lines
 
 
+async def retryable(ledger: Ledger, batch_id: int) -> int:
+    return await ledger.queries.retryable(await ledger.queries.batch(batch_id, None))
+
+
 async def test_retryable_are_the_rejected_that_nobody_took_up(ledger: Ledger):
     batch_id = await batch_of(ledger, 4)
     await call(ledger, batch_id, OutcomeKind.REJECTED, limit=3)
-    assert await ledger.queries.retryable(batch_id) == 3
+    assert await retryable(ledger, batch_id) == 3
     retry = await record(ledger, [row(2, 1, continues=1)], parent_id=batch_id, source="retry")
-    assert await ledger.queries.retryable(batch_id) == 2
+    assert await retryable(ledger, batch_id) == 2
     await call(ledger, retry.batch_id, OutcomeKind.REJECTED)
-    assert await ledger.queries.retryable(batch_id) == 2
-    assert await ledger.queries.retryable(retry.batch_id) == 1
-    assert await ledger.queries.retryable(99) == 0
+    assert await retryable(ledger, batch_id) == 2
+    assert await retryable(ledger, retry.batch_id) == 1
     assert [one.id for one in await ledger.queries.children(batch_id)] == [retry.batch_id]
+
+
+async def test_of_a_retry_also_what_was_stopped_is_retryable_and_of_no_other_batch(ledger: Ledger):
+    batch_id = await batch_of(ledger, 3)
+    await call(ledger, batch_id, OutcomeKind.REJECTED, limit=2)
+    await ledger.steering.stop(batch_id, ADA)
+    assert await retryable(ledger, batch_id) == 2
+    retry = await record(ledger, [row(2, 1, continues=1), row(3, 2, continues=2)], parent_id=batch_id, source="retry")
+    assert await retryable(ledger, retry.batch_id) == 0
+    await ledger.steering.stop(retry.batch_id, ADA)
+    assert (await retryable(ledger, batch_id), await retryable(ledger, retry.batch_id)) == (0, 2)
 
 
 async def test_rows_that_wait_for_a_doubt_are_counted_and_the_doubts_named(ledger: Ledger):

@@ -174,7 +174,7 @@ async def test_a_retry_sends_the_refused_rows_as_a_linked_batch_and_only_once(do
         assert await office.states(recorded.batch_id) == "AR"
         view = await office.app.services.batches.view(first, MOD)
         assert ([child.id for child in view.children], view.retryable) == ([recorded.batch_id], 0)
-        with pytest.raises(Refused, match="not already sent again"):
+        with pytest.raises(Refused, match="not already taken up"):
             await retry(office, first)
         assert (await retry(office, recorded.batch_id)).totals.rows == 1
         await office.check_books()

@@ -65,7 +65,7 @@ async def test_who_presses_in_vain_reads_why_and_the_button_goes(tmp_path: Path)
         world.app.watchers.add(later)
         async with running(later):
             told = await world.press(world.mod, board, AGAIN)
-            assert f"Batch {batch_id} has no rejected award that was not already sent again." in told.text
+            assert "has no rejected award that was not already taken up by a later batch." in told.text
             board = await board_says(world, batch_id, f"Continued by batch {batch_id + 1}")
         assert board.buttons == ["Details"]
 
