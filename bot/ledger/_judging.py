@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 
 from bot.domain.amounts import display
 from bot.domain.drafting import Matches
@@ -14,7 +13,7 @@ from bot.errors import DraftGone, LimitExceeded, Refused
 from bot.ledger import _drafts, _recording, _rows, _staging, budgets, difference, halts, matching, server_settings, undo
 from bot.ledger._draft_values import Draft, DraftState
 from bot.ledger._recording import Sums
-from bot.ledger.comparing import Comparison, compare
+from bot.ledger.comparing import Comparison, compare, left_out_mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Confirmation:
     good_rows: bool = False
     """Send although some rows are bad. Without it a draft with problems is ``Refused``."""
     skip_matched: bool = False
-    """Leave out the rows that were paid lately."""
+    """Leave out the rows that were paid lately, namely those of ``matches_seen``."""
     again: bool = False
     """Pay matched rows again, namely those of ``matches_seen``."""
     matches_are_harmless: bool = False
@@ -38,6 +37,8 @@ class Confirmation:
     difference: bool = False
     """Pay only who was not yet paid for this campaign: leave out every recipient with an award under the same label,
     whatever its amount. What was paid lately under another label is then no question."""
+    left_out_seen: str = ""
+    """``CampaignPaid.mark`` of what was shown: whom ``difference`` leaves out. Others by now are ``StaleMatches``."""
     start_delay_seconds: float = 0.0
     roles: frozenset[str] = frozenset()
     """Discord roles of the actor: budgets may be theirs."""
@@ -62,7 +63,8 @@ class Confirmation:
 
 
 class StaleMatches(Exception):  # named for what it carries
-    """The rows matched earlier awards in a way the confirmation does not cover. Carries the matches found now."""
+    """The rows matched earlier awards in a way the confirmation does not cover, or do so no more. Carries the matches
+    found now."""
 
     def __init__(self, matches: Matches) -> None:
         super().__init__("rows were paid lately")
@@ -144,10 +146,18 @@ def _check_draft(connection: sqlite3.Connection, draft: Draft, confirmation: Con
 def _skipped(
     connection: sqlite3.Connection, draft: Draft, confirmation: Confirmation, lately: Comparison
 ) -> dict[int, str]:
-    """The rows to leave out because they were paid before: by line, the reason."""
-    if confirmation.difference or confirmation.skip_matched:
-        return left_out(connection, draft, lately, difference_only=confirmation.difference)
+    """The rows to leave out because they were paid before: by line, the reason. They are those that were shown: who is
+    no longer left out, since what had paid them was stopped or taken back, was promised to get nothing."""
+    if confirmation.difference:
+        skipped = left_out(connection, draft, lately, difference_only=True)
+        if left_out_mark(skipped) != confirmation.left_out_seen:
+            raise StaleMatches(lately.matches())
+        return skipped
     matches = lately.matches()
+    if confirmation.skip_matched:
+        if matches.mark != confirmation.matches_seen:
+            raise StaleMatches(matches)
+        return left_out(connection, draft, lately, difference_only=False)
     decided = confirmation.again or confirmation.matches_are_harmless
     if matches.rows and not (decided and matches.mark == confirmation.matches_seen):
         raise StaleMatches(matches)
@@ -162,12 +172,6 @@ def left_out(
     if difference_only:
         return difference.skipped(connection, draft, lately)
     return {line: matching.LEFT_OUT.format(batch=by) for line, by in lately.lines().items()}
-
-
-def left_out_mark(lines: Iterable[int]) -> str:
-    """Other rows left out are another mark; none at all have none."""
-    ordered = sorted(lines)
-    return f"out-{len(ordered)}-{sha256(_rows.as_json(ordered).encode()).hexdigest()[:20]}" if ordered else ""
 
 
 def _check_sums(sums: Sums, draft: Draft, confirmation: Confirmation, skipped: int) -> None:

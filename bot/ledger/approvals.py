@@ -13,9 +13,9 @@ from bot.domain.model import Actor
 from bot.errors import ApprovalNeeded, DraftGone, NotAllowed, NotFound, Refused
 from bot.ledger import _drafts, _names, _recording, _rows, events, matching, undo
 from bot.ledger._draft_values import Draft, DraftState
-from bot.ledger._judging import Confirmation, Judged, judge, left_out, left_out_mark
+from bot.ledger._judging import Confirmation, Judged, judge, left_out
 from bot.ledger._recording import Sums
-from bot.ledger.comparing import compare
+from bot.ledger.comparing import compare, left_out_mark
 from bot.ledger.database import Database
 from bot.ledger.events import EventKind
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from typing import Final
 
 from bot.domain.drafting import NO_MATCHES, EarlierBatch, Matches, StagedRow
@@ -144,6 +145,12 @@ class Comparison:
         ).fetchone()
         others = [award.award_id for awards in self._several.paid.values() for award in awards]
         return f"{pairs + len(others)}-{max(newest or 0, *others, 0)}"
+
+
+def left_out_mark(lines: Iterable[int]) -> str:
+    """Other rows left out are another mark; none at all have none."""
+    ordered = sorted(lines)
+    return f"out-{len(ordered)}-{sha256(_rows.as_json(ordered).encode()).hexdigest()[:20]}" if ordered else ""
 
 
 def earlier(

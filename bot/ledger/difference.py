@@ -10,7 +10,7 @@ from bot.domain.planning import same_label
 from bot.errors import Refused
 from bot.ledger import _rows, _staging, matching
 from bot.ledger._draft_values import Draft
-from bot.ledger.comparing import Comparison
+from bot.ledger.comparing import Comparison, left_out_mark
 
 LEFT_OUT: Final = "not sent: batch {batch} has an award for this campaign already"
 
@@ -22,16 +22,15 @@ _PAID: Final = (
 )
 
 
-def paid(connection: sqlite3.Connection, draft: Draft) -> CampaignPaid:
-    """How many rows of the draft are for somebody who was paid for its campaign."""
-    batches = _campaign(connection, draft)
-    if not batches:
+def paid(connection: sqlite3.Connection, draft: Draft, lately: Comparison) -> CampaignPaid:
+    """How many rows of the draft are for somebody who was paid for its campaign, and which are left out for that."""
+    if not draft.label:
         return NOBODY_PAID
-    where = f"draft_id = ?1 AND EXISTS (SELECT 1 FROM {_paid(draft).replace('d.', 'draft_rows.')})"  # noqa: S608 # our words
-    values = (draft.id, _rows.as_json(batches))
-    (rows,) = connection.execute(f"SELECT count(*) FROM draft_rows WHERE {where}", values).fetchone()  # noqa: S608 # our words
-    total, _ = _staging.sums(connection, where, values)
-    return CampaignPaid(rows, total)
+    for_campaign = _paid_for_campaign(connection, draft)
+    where = "draft_id = ? AND line IN (SELECT value FROM json_each(?))"
+    total, _ = _staging.sums(connection, where, (draft.id, _rows.as_json(list(for_campaign))))
+    out = lately.lines(unlabelled=True).keys() | for_campaign.keys()
+    return CampaignPaid(len(for_campaign), total, len(out), left_out_mark(out))
 
 
 def skipped(connection: sqlite3.Connection, draft: Draft, lately: Comparison) -> dict[int, str]:
@@ -43,12 +42,20 @@ def skipped(connection: sqlite3.Connection, draft: Draft, lately: Comparison) ->
             hint="Give it one with Change…",
         )
     found = {line: matching.LEFT_OUT.format(batch=by) for line, by in lately.lines(unlabelled=True).items()}
+    return found | {line: LEFT_OUT.format(batch=by) for line, by in _paid_for_campaign(connection, draft).items()}
+
+
+def _paid_for_campaign(connection: sqlite3.Connection, draft: Draft) -> dict[int, int]:
+    """By line of a row for somebody who was paid for the draft's campaign, the newest batch of it that did so."""
+    batches = _campaign(connection, draft)
+    if not batches:
+        return {}
     rows = connection.execute(
         f"SELECT d.line, max(a.batch_id) FROM draft_rows d CROSS JOIN {_paid(draft)}"  # noqa: S608 # our words
         " AND d.draft_id = ?1 GROUP BY d.line",
-        (draft.id, _rows.as_json(_campaign(connection, draft))),
+        (draft.id, _rows.as_json(batches)),
     )
-    return found | {line: LEFT_OUT.format(batch=by) for line, by in rows}
+    return dict(rows.fetchall())
 
 
 def _paid(draft: Draft) -> str:

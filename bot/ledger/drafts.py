@@ -306,7 +306,9 @@ class Drafts:
     async def campaign_paid(self, draft_id: int, server_id: str | None) -> CampaignPaid:
         """Rows for recipients who were paid under the draft's label before, whatever the amount."""
         now = self._now()
-        return await self._database.read(lambda c: difference.paid(c, _drafts.get(c, draft_id, server_id, now)))
+        return await self._database.read(
+            lambda c: difference.paid(c, _drafts.get(c, draft_id, server_id, now), compare(c, draft_id, now))
+        )
 
     async def open_drafts(self, server_id: str | None) -> Sequence[Draft]:
         """READY drafts that are still alive, newest first."""

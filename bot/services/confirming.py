@@ -66,7 +66,7 @@ class Confirmer:
             try:
                 recorded = await self._ledger.recording.record_batch(draft.id, confirmation)
             except StaleMatches as stale:
-                raise _matched(stale) from stale
+                raise _matched(stale, choice) from stale
         checkpoints.reached("recorded")
         return recorded
 
@@ -77,7 +77,7 @@ class Confirmer:
             try:
                 return await self._ledger.approvals.ask(draft.id, confirmation)
             except StaleMatches as stale:
-                raise _matched(stale) from stale
+                raise _matched(stale, choice) from stale
 
     async def _confirmation(self, draft: Draft, choice: Choice, actor: Actor, limits: Limits) -> Confirmation:
         matches = await self._ledger.drafts.matches(draft.id)
@@ -95,7 +95,9 @@ class Confirmer:
             again=choice.again,
             difference=choice.difference,
             matches_are_harmless=harmless,
-            matches_seen=matches.mark if harmless else choice.matches_seen,
+            # Whoever leaves rows out leaves out those of the card, also where they need no question by now.
+            matches_seen=matches.mark if harmless and not choice.skip_matched else choice.matches_seen,
+            left_out_seen=choice.left_out_seen,
             start_delay_seconds=limits.start_delay_seconds,
             roles=limits.roles,
             deciding=limits.deciding,
@@ -131,7 +133,12 @@ def _beyond(groups: Sequence[Sequence[StagedRow]], paid: Collection[int], most: 
     return None
 
 
-def _matched(stale: StaleMatches) -> MatchedEarlier:
+def _matched(stale: StaleMatches, choice: Choice) -> MatchedEarlier:
+    if choice.difference or choice.skip_matched:
+        return MatchedEarlier(
+            "other rows than were shown count as paid before by now, so nothing was sent",
+            hint="Look at what would be left out now, then confirm that.",
+        )
     return MatchedEarlier(
         describe_matches(stale.matches),
         hint="Send only the rows that were not yet paid, or say that they are to be paid again.",

@@ -42,10 +42,12 @@ class Choice:
     good_rows: bool = False
     """Send although some rows are bad."""
     skip_matched: bool = False
-    """Leave out the rows that were paid lately."""
+    """Leave out the rows that were paid lately, namely those of ``matches_seen``."""
     again: bool = False
     """Pay rows again that were paid lately, namely those of ``matches_seen``."""
     matches_seen: str = ""
     """``Preview.matches.mark`` of the card on which that was decided."""
     difference: bool = False
     """Pay only who was not yet paid for this campaign: nobody with an award under the same label."""
+    left_out_seen: str = ""
+    """``Preview.campaign.mark`` of the card on which that was decided."""

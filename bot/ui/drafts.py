@@ -110,6 +110,7 @@ def _choice(flags: str, preview: Preview) -> Choice:
         again="a" in flags,
         difference="d" in flags,
         matches_seen=preview.matches.mark,
+        left_out_seen=preview.campaign.mark,
     )
 
 

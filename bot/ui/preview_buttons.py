@@ -5,7 +5,9 @@ A custom id carries what the card showed, so that a press on an older card chang
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any, Final
 
 import discord
@@ -21,6 +23,9 @@ from bot.ui.text import count, plain, points
 HASH_PREFIX: Final = 10
 """Characters of the content hash in a custom id: enough to notice that a card shows something older."""
 
+BESIDES: Final = 12
+"""Characters of the hash of what else the card said."""
+
 FLAGS: Final = ("", *(f"-{flags}" for flags in ("g", "s", "a", "d", "gs", "ga", "ag", "dg")))
 """What may stand behind ``send`` and ``ask`` in a custom id: the decisions about rows, as letters."""
 
@@ -29,14 +34,16 @@ ASK_AGAIN_LABEL: Final = "Ask again"
 
 
 def custom_id(verb: str, preview: Preview) -> str:
-    """``draft:send:7:1a2b3c4d5e``: what a button does, to which draft, as it was shown."""
+    """``draft:send:7:1a2b3c4d5e.0f9e8d7c6b5a``: what a button does, to which draft, as it was shown."""
     return f"draft:{verb}:{preview.draft.id}:{as_shown(preview)}"
 
 
 def as_shown(preview: Preview) -> str:
-    """The beginning of the content's hash, and which rows were paid lately; ``-`` before there is any content."""
+    """The beginning of the content's hash (``-`` before there is any content), and a hash of what else the buttons go
+    by: which rows were paid lately, and which for this campaign."""
     content = (preview.draft.content_hash or "-")[:HASH_PREFIX]
-    return f"{content}.{preview.matches.mark}" if preview.matches.mark else content
+    besides = json.dumps([preview.matches.mark, preview.campaign.mark])
+    return f"{content}.{sha256(besides.encode()).hexdigest()[:BESIDES]}"
 
 
 def to_send(preview: Preview) -> int:
@@ -122,7 +129,7 @@ def _is_the_same_without(preview: Preview) -> bool:
 
 def _difference_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
     """Difference mode, where it leaves somebody out and somebody in."""
-    left = preview.good_rows - preview.campaign.rows
+    left = preview.good_rows - preview.campaign.left_out
     if not preview.campaign.rows or left <= 0 or _is_the_same_without(preview):
         return []
     flags = "dg" if preview.totals.problems else "d"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from tests.support.batches import batch
-from tests.support.discord import csv_of, discord_world, rows
+from tests.support.discord import World, csv_of, discord_world, rows
 
 
 async def test_a_corrected_list_pays_only_who_was_not_yet_paid_for_the_week(tmp_path: Path) -> None:
@@ -43,3 +46,55 @@ async def test_a_double_click_pays_the_difference_once(tmp_path: Path) -> None:
         await world.press_at_once(world.mod, second, label, 3)
         await world.quiet()
         assert sorted((await world.paid()).values()) == [50] * 5 + [70] * 3
+
+
+async def recorded(world: World) -> int:
+    """How many batches there are."""
+    return await world.app.ledger.queries.how_many(str(world.guild.id), most=9)
+
+
+async def take_first_back(world: World) -> None:
+    """The administrator undoes batch 1."""
+    undo = await batch(world, world.admin, "undo", batch="1")
+    await world.press(world.admin, undo, undo.buttons[0])
+    await world.quiet()
+
+
+async def stop_first(world: World) -> None:
+    """The moderator stops batch 1 before its first call."""
+    shown = await batch(world, world.mod, "show", batch="1")
+    await world.press(world.mod, shown, "Stop")
+
+
+async def pay_two_more(world: World) -> None:
+    """Two of those who were not yet paid get something for the same week."""
+    card = await world.bulk(world.mod, file=("week-31.csv", csv_of(world, rows(world, 20)[6:])))
+    await world.press(world.mod, card, "Send 2 awards")
+
+
+@pytest.mark.parametrize(
+    ("change", "delay", "said", "then"),
+    [
+        (take_first_back, 0, None, "Send 8 awards"),
+        (stop_first, 300, None, "Send 8 awards"),
+        (pay_two_more, 300, "7 rows are for recipients already paid", "Send only 1 not yet paid for “Week 31”"),
+    ],
+)
+async def test_others_left_out_than_the_button_said_bring_the_card_back(
+    tmp_path: Path, change: Callable[[World], Awaitable[None]], delay: int, said: str | None, then: str
+) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("start_delay_seconds", delay)
+        name = "rewards_week-31.csv"
+        first = await world.bulk(world.mod, file=(name, csv_of(world, rows(world, 50, 5))))
+        await world.press(world.mod, first, "Send 5 awards")
+        if not delay:
+            await world.quiet()
+        second = await world.bulk(world.mod, file=(name, csv_of(world, rows(world, 70))))
+        await change(world)
+        before = await recorded(world)
+        now = await world.press(world.mod, world.again(second), "Send only 3 not yet paid for “Week 31”")
+        assert "nothing sent" in now.text
+        assert (said in now.text) if said else ("already paid for" not in now.text)
+        assert then in now.buttons
+        assert await recorded(world) == before

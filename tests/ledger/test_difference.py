@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.calls import OutcomeKind
-from bot.domain.drafting import CampaignPaid
 from bot.domain.model import Recipient, RecipientType
 from bot.errors import DraftGone, Refused
+from bot.ledger.drafts import Draft
 from bot.ledger.ledger import Ledger
-from bot.ledger.recording import Recorded
+from bot.ledger.recording import Confirmation, Recorded, StaleMatches
 from tests.ledger.making import (
     ADA,
     BOB,
@@ -35,15 +35,22 @@ MONTHS = 90 * 24 * 3600
 
 async def pay_rest(ledger: Ledger, staged: list, label: str | None = LABEL, **more: object) -> Recorded:  # type: ignore[type-arg]  # staged rows
     ready = await draft(ledger, staged, label=label, **more)
-    return await ledger.recording.record_batch(ready.id, confirmation(ready, difference=True))
+    return await ledger.recording.record_batch(ready.id, await only_the_rest(ledger, ready))
+
+
+async def only_the_rest(ledger: Ledger, ready: Draft) -> Confirmation:
+    """A confirmation in difference mode by who sees how it is."""
+    seen = (await ledger.drafts.campaign_paid(ready.id, "900")).mark
+    return confirmation(ready, difference=True, left_out_seen=seen)
 
 
 async def test_whoever_was_paid_under_the_label_is_left_out_whatever_the_amount(ledger: Ledger, clock: HandClock):
     await record(ledger, [row(2, 1, 10), row(3, 2, 99)], label=LABEL)
     clock.at += MONTHS
     ready = await draft(ledger, rows(4), label="week-31")
-    assert await ledger.drafts.campaign_paid(ready.id, "900") == CampaignPaid(rows=2, total=20)
-    recorded = await ledger.recording.record_batch(ready.id, confirmation(ready, difference=True))
+    paid = await ledger.drafts.campaign_paid(ready.id, "900")
+    assert (paid.rows, paid.total, paid.left_out) == (2, 20, 2)
+    recorded = await ledger.recording.record_batch(ready.id, await only_the_rest(ledger, ready))
     assert (recorded.awards, recorded.skipped) == (2, 2)
     assert [one.recipient for one in await awards(ledger, recorded.batch_id)] == [member(3), member(4)]
     told = await ledger.queries.line_statuses(recorded.batch_id)
@@ -60,7 +67,7 @@ async def test_of_two_at_once_nobody_is_paid_twice(ledger: Ledger):
         return_exceptions=True,
     )
     assert sum(isinstance(one, Recorded) for one in results) == 1
-    assert sum(isinstance(one, Refused) for one in results) == 1
+    assert sum(isinstance(one, StaleMatches) for one in results) == 1
     assert len(await awards(ledger)) == 5
 
 
@@ -69,7 +76,10 @@ async def test_what_was_paid_lately_under_another_label_is_no_question_but_witho
 ):
     await record(ledger, [row(2, 1)], label="Week 30")
     await record(ledger, [row(2, 2)])
-    recorded = await pay_rest(ledger, rows(3))
+    ready = await draft(ledger, rows(3), label=LABEL)
+    paid = await ledger.drafts.campaign_paid(ready.id, "900")
+    assert (paid.rows, paid.left_out) == (0, 1)
+    recorded = await ledger.recording.record_batch(ready.id, await only_the_rest(ledger, ready))
     assert [one.recipient for one in await awards(ledger, recorded.batch_id)] == [member(1), member(3)]
 
 
@@ -97,7 +107,7 @@ async def test_one_person_under_two_names_is_paid_once(ledger: Ledger, swapped: 
     staged = [second, row(3, 2, 25, target="d2")]
     ready = await draft(ledger, staged, label=LABEL, destination=MEMBERS)
     assert (await ledger.drafts.campaign_paid(ready.id, "900")).rows == 1
-    recorded = await ledger.recording.record_batch(ready.id, confirmation(ready, difference=True))
+    recorded = await ledger.recording.record_batch(ready.id, await only_the_rest(ledger, ready))
     assert [one.recipient for one in await awards(ledger, recorded.batch_id)] == [member(2)]
 
 
@@ -127,6 +137,25 @@ async def test_a_row_without_anybody_to_send_to_was_not_paid_for_the_campaign(le
     await record(ledger, rows(2), label=LABEL)
     gone = row(2, 1, 30, target=None, unresolved="no member has this id")
     ready = await draft(ledger, [gone, row(3, 2, 40), row(4, 3)], label=LABEL)
-    assert await ledger.drafts.campaign_paid(ready.id, "900") == CampaignPaid(rows=1, total=40)
-    recorded = await ledger.recording.record_batch(ready.id, confirmation(ready, difference=True))
+    paid = await ledger.drafts.campaign_paid(ready.id, "900")
+    assert (paid.rows, paid.total, paid.left_out) == (1, 40, 1)
+    recorded = await ledger.recording.record_batch(ready.id, await only_the_rest(ledger, ready))
     assert (recorded.awards, recorded.rejected, recorded.skipped) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("change", ["stopped", "paid"])
+async def test_others_left_out_than_were_shown_are_looked_at_first(ledger: Ledger, change: str):
+    """In the transaction that records, whatever was read before it: neither more nor fewer than the card told of."""
+    first = await record(ledger, rows(2, amount=7), label=LABEL)
+    ready = await draft(ledger, rows(4), label=LABEL)
+    seen = await only_the_rest(ledger, ready)
+    if change == "stopped":
+        await ledger.steering.stop(first.batch_id, ADA)
+    else:
+        await record(ledger, [row(2, 4, 8)], label=LABEL)
+    before = len(await awards(ledger))
+    with pytest.raises(StaleMatches):
+        await ledger.recording.record_batch(ready.id, seen)
+    assert len(await awards(ledger)) == before
+    recorded = await ledger.recording.record_batch(ready.id, await only_the_rest(ledger, ready))
+    assert recorded.awards == (4 if change == "stopped" else 1)

@@ -70,8 +70,23 @@ async def test_the_person_decides_what_becomes_of_matched_rows(
 async def test_nothing_is_recorded_when_every_row_was_paid_lately(ledger: Ledger):
     await record(ledger, rows(3))
     ready = await draft(ledger, rows(3))
+    seen = (await ledger.drafts.matches(ready.id)).mark
     with pytest.raises(Refused, match="an earlier batch has every row of it"):
-        await ledger.recording.record_batch(ready.id, confirmation(ready, skip_matched=True))
+        await ledger.recording.record_batch(ready.id, confirmation(ready, skip_matched=True, matches_seen=seen))
+
+
+@pytest.mark.parametrize("change", ["stopped", "paid"])
+async def test_other_rows_left_out_than_were_shown_are_looked_at_first(ledger: Ledger, change: str):
+    first = await record(ledger, rows(2))
+    ready = await draft(ledger, rows(4))
+    seen = (await ledger.drafts.matches(ready.id)).mark
+    if change == "stopped":
+        await ledger.steering.stop(first.batch_id, ADA)
+    else:
+        await record(ledger, [row(2, 4)])
+    with pytest.raises(StaleMatches) as stale:
+        await ledger.recording.record_batch(ready.id, confirmation(ready, skip_matched=True, matches_seen=seen))
+    assert stale.value.matches.rows == (0 if change == "stopped" else 3)
 
 
 async def test_leaving_matched_rows_out_of_a_first_batch_leaves_out_nothing(ledger: Ledger):
@@ -353,5 +368,6 @@ async def test_a_row_without_anybody_to_send_to_is_no_second_payment(ledger: Led
     assert (recorded.awards, recorded.rejected, recorded.skipped) == (2, 1, 0)
     some = await draft(ledger, [gone, row(3, 2), row(4, 4)])
     assert (await ledger.drafts.matches(some.id)).rows == 1
-    recorded = await ledger.recording.record_batch(some.id, confirmation(some, skip_matched=True))
+    seen = (await ledger.drafts.matches(some.id)).mark
+    recorded = await ledger.recording.record_batch(some.id, confirmation(some, skip_matched=True, matches_seen=seen))
     assert (recorded.awards, recorded.rejected, recorded.skipped) == (2, 1, 1)

@@ -90,7 +90,8 @@ class Office:
     ) -> Recorded:
         """Press the button of a preview."""
         assert preview.draft.content_hash is not None
-        wanted = Choice(preview.draft.content_hash, matches_seen=preview.matches.mark, **choice)
+        seen = {"matches_seen": preview.matches.mark, "left_out_seen": preview.campaign.mark}
+        wanted = Choice(preview.draft.content_hash, **seen, **choice)
         return await self.app.services.submitting.confirm(preview.draft.id, wanted, actor, limits)
 
     async def quiet(self) -> None:

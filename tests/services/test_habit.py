@@ -474,6 +474,20 @@ async def test_what_was_paid_at_gameball_is_known_by_a_new_key_too(door: Door) -
         assert (await office.draft(paying(IDS), "gameball-shop")).blocking_matches == 0
 
 
+@pytest.mark.parametrize("choice", ["difference", "skip_matched"])
+async def test_what_was_left_out_on_the_card_is_not_paid_once_the_first_batch_was_stopped(
+    choice: str, door: Door
+) -> None:
+    async with door.open(dispatching=False) as office:
+        first = await office.confirm(await office.draft(paying(IDS[:2]), label="Week 31"))
+        shown = await office.draft(paying(IDS), label="Week 31")
+        assert (shown.blocking_matches, shown.campaign.left_out) == (2, 2)
+        await office.app.services.batches.stop(first.batch_id, MOD)
+        with pytest.raises(MatchedEarlier, match="other rows than were shown count as paid before"):
+            await office.confirm(shown, **{choice: True})
+        assert len(await office.awards()) == 2
+
+
 @pytest.mark.parametrize(
     ("policy", "amounts", "matched"),
     [
