@@ -81,6 +81,11 @@ class ResolutionFailed(Refused):
 class DestinationChanged(Refused):
     """The settings no longer point to the account, currency or unit that the batch was recorded for."""
 
+    def __init__(self, message: str, *, hint: str | None = None, draft_id: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.draft_id = draft_id
+        """The draft of which nothing can be sent any more."""
+
 
 class NoRoom(BursarError):
     """A file cannot be kept for as long as it is needed."""

@@ -181,9 +181,7 @@ class Batches:
 
     async def resume(self, batch_id: int, actor: Actor) -> Steered:
         """Go on. Raises ``DestinationChanged`` when the settings point elsewhere now."""
-        batch = await self._batch(batch_id, actor)
-        rules = await rules_of(self._ledger, batch.actor.server_id)
-        self._programmes.for_batch(batch, currency=rules.currencies.get(batch.programme))
+        await self._refuse_elsewhere(await self._batch(batch_id, actor))
         steered = await self._ledger.steering.resume(batch_id, actor)
         self._dispatcher.wake(batch_id)
         return steered
@@ -275,10 +273,22 @@ class Batches:
         header = [*(one.replace("-", "_") for one in types), "source", "amount", "reason"]
         return header, tuple(_lines(awards, types, batch))
 
+    async def why_not_read(self, batch: Batch) -> str | None:
+        """Why nothing can be read back about the batch's doubts now, where the settings do not lead there any more."""
+        try:
+            await self._refuse_elsewhere(batch)
+        except DestinationChanged as error:
+            return error.message
+        return None
+
     # --- inner parts --------------------------------------------------------------------------------------------
 
     async def _batch(self, batch_id: int, actor: Actor) -> Batch:
         return await self._ledger.queries.batch(batch_id, actor.server_id)
+
+    async def _refuse_elsewhere(self, batch: Batch) -> None:
+        rules = await rules_of(self._ledger, batch.actor.server_id)
+        self._programmes.for_batch(batch, currency=rules.currencies.get(batch.programme))
 
     async def _view(self, batch: Batch) -> BatchView:
         tally = await self._ledger.queries.tally(batch.id)

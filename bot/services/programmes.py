@@ -43,6 +43,19 @@ class Programmes:
             raise SettingsError(f"{name} cannot be used: {programme.unusable}")
         return programme
 
+    def still(self, name: str, *, currency: str | None, what: str) -> Programme:
+        """``get`` for something that was made earlier. ``what`` ends the words "which this …".
+
+        Raises ``DestinationChanged`` when the settings do not have it any more.
+        """
+        try:
+            return self.get(name, currency=currency)
+        except (UsageError, SettingsError) as error:
+            raise DestinationChanged(
+                f"the settings no longer allow {name}, which this {what}: {error.message}",
+                hint="Ask the operator to put its settings back.",
+            ) from error
+
     def of_destination(self, destination: Destination) -> Programme | None:
         """The programme of an account, paying where ``destination`` says; ``None``: the settings no longer have it."""
         for programme in self._programmes.values():
@@ -73,12 +86,7 @@ class Programmes:
         or customer template differ from what the batch was recorded for. Base URLs may change.
         """
         frozen = batch.destination
-        try:
-            programme = self.get(batch.programme, currency=currency)
-        except (UsageError, SettingsError) as error:
-            raise DestinationChanged(
-                f"the settings no longer allow {batch.programme}, which this batch was recorded for: {error.message}"
-            ) from error
+        programme = self.still(batch.programme, currency=currency, what="batch was recorded for")
         now = programme.destination
         for what, before, after in (
             ("kind", frozen.kind, now.kind),

@@ -33,6 +33,9 @@ from bot.services.staging import Stager, member_rows, stage_file, within_limit
 from bot.services.undoing import label_of, stage_undo
 from bot.services.wishes import Choice, Upload, Wish
 
+_ANEW: Final = {"file": "upload the file again", "paste": "paste the cells again"}
+"""How a draft of which nothing can be sent is made anew; every other one comes of a command."""
+
 FIRST_MEMBERS: Final = 2
 """Members of a draft who are named where several drafts are listed."""
 
@@ -99,7 +102,7 @@ class Submitting:
         draft = await self._ledger.drafts.get(draft_id, actor.server_id)
         if draft.file_sha256 is None:
             raise UsageError("this draft has no file to read again", hint="Start over with the command.")
-        wish = replace(wish, programme=await self._programme_of(draft))
+        wish = replace(wish, programme=await self.programme_of(draft))
         options = self._options(wish, limits)
         content = await self._ledger.drafts.file(draft.file_sha256)
         async with self._change_of(draft_id):
@@ -172,7 +175,7 @@ class Submitting:
     async def preview(self, draft_id: int, actor: Actor, limits: Limits) -> Preview:
         """What the draft looks like now (matches and limits judged afresh)."""
         draft = await self._ledger.drafts.get(draft_id, actor.server_id)
-        programme = await self._programme_of(draft)
+        programme = await self.programme_of(draft)
         provider = self._programmes.provider(programme)
         now = milliseconds(self._clock.now())
         return await make_preview(self._ledger, provider, self._oneself, draft, actor, limits, now)
@@ -192,9 +195,26 @@ class Submitting:
         first = await self._ledger.drafts.sample(draft.id, FIRST_MEMBERS)
         return MembersDrafted(await self._ledger.drafts.totals(draft.id), tuple(first))
 
+    async def programme_of(self, draft: Draft) -> Programme:
+        """The draft's programme as the settings have it now; raises ``DestinationChanged`` if that is another place."""
+        rules = await rules_of(self._ledger, draft.actor.server_id)
+        currency = rules.currencies.get(draft.programme)
+        try:
+            programme = self._programmes.still(draft.programme, currency=currency, what="draft was made for")
+        except DestinationChanged as error:
+            error.draft_id, error.hint = draft.id, "Ask the operator to put its settings back, or cancel the draft."
+            raise
+        if programme.destination != draft.destination:
+            raise DestinationChanged(
+                f"the settings of {draft.programme} changed after this draft was made",
+                hint=f"Cancel it and {_ANEW.get(draft.source, 'give the command once more')}.",
+                draft_id=draft.id,
+            )
+        return programme
+
     async def wish_of(self, draft: Draft) -> Wish:
         """What the draft was asked for, to change a part of it and ``reread``."""
-        return records.wish_from(draft, await self._programme_of(draft))
+        return records.wish_from(draft, await self.programme_of(draft))
 
     def asks_amount(self, draft: Draft) -> bool:
         """Whether the draft's file has no amounts of its own."""
@@ -224,7 +244,7 @@ class Submitting:
         Can be called again after a failure: what was found is kept. Raises ``ResolutionFailed``.
         """
         draft = await self._ledger.drafts.get(draft_id, actor.server_id)
-        provider = self._programmes.provider(await self._programme_of(draft))
+        provider = self._programmes.provider(await self.programme_of(draft))
         async with self._change_of(draft_id):
             await resolve_pending(self._ledger, provider, self._clock, draft_id, progress)
             await merge_resolved(self._ledger, draft, limits)
@@ -243,7 +263,7 @@ class Submitting:
         draft = await self._ledger.drafts.get(draft_id, actor.server_id)
         once_up_to = 0
         if draft.state is DraftState.READY:
-            provider = self._programmes.provider(await self._programme_of(draft))
+            provider = self._programmes.provider(await self.programme_of(draft))
             once_up_to = provider.programme.once_up_to
             if provider.needs_lookup:
                 if await self._ledger.drafts.hides_paid_rows(draft_id):
@@ -264,7 +284,7 @@ class Submitting:
         """
         draft = await self._ledger.drafts.get(draft_id, actor.server_id)
         if draft.state is DraftState.READY:
-            provider = self._programmes.provider(await self._programme_of(draft))
+            provider = self._programmes.provider(await self.programme_of(draft))
             await self._confirmer.check(draft, provider, actor, limits)
         try:
             return await self._confirmer.ask(draft, choice, actor, limits)
@@ -278,9 +298,7 @@ class Submitting:
         """
         draft = await self._ledger.drafts.get(draft_id, actor.server_id)
         if draft.state is DraftState.READY:
-            await self._confirmer.check(
-                draft, self._programmes.provider(await self._programme_of(draft)), actor, limits
-            )
+            await self._confirmer.check(draft, self._programmes.provider(await self.programme_of(draft)), actor, limits)
 
     async def _merge_if_missed(self, draft: Draft, limits: Limits) -> None:
         """A crash right after the last look-up leaves rows of one recipient unmerged. What is merged here has another
@@ -367,17 +385,6 @@ class Submitting:
             recipient_column=wish.recipient_column,
             amount_column=wish.amount_column,
         )
-
-    async def _programme_of(self, draft: Draft) -> Programme:
-        """The draft's programme as the settings have it now; raises ``DestinationChanged`` if that is another place."""
-        rules = await rules_of(self._ledger, draft.actor.server_id)
-        programme = self._programmes.get(draft.programme, currency=rules.currencies.get(draft.programme))
-        if programme.destination != draft.destination:
-            raise DestinationChanged(
-                f"the settings of {draft.programme} changed after this draft was made",
-                hint="Upload the file again.",
-            )
-        return programme
 
 
 def template_file() -> bytes:

@@ -106,7 +106,7 @@ async def _decide(interaction: Interaction, approval_id: int, *, approve: bool) 
     try:
         if approve and asked.state is ApprovalState.ASKED:
             draft = await services.submitting.draft(asked.draft_id, actor)
-            programme = services.programmes.get(draft.programme, currency=rules.currencies.get(draft.programme))
+            programme = await services.submitting.programme_of(draft)
             await services.submitting.check_second(draft.id, actor, limits_for(interaction, rules, programme))
         decided = await services.approving.decide(approval_id, actor, approve=approve)
     except DraftGone as gone:

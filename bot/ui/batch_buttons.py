@@ -223,7 +223,8 @@ async def retry(interaction: Interaction, batch_id: int) -> None:
     rules = await require(interaction, Capability.MANAGE)
     services, actor = services_of(interaction), actor_of(interaction)
     batch = (await services.batches.view(batch_id, actor)).batch
-    programme = services.programmes.get(batch.programme, currency=rules.currencies.get(batch.programme))
+    currency = rules.currencies.get(batch.programme)
+    programme = services.programmes.still(batch.programme, currency=currency, what="batch was recorded for")
     limits = limits_for(interaction, rules, programme)
     try:
         preview = await services.submitting.draft_retry(batch_id, programme, actor, limits)
@@ -239,7 +240,8 @@ async def undo(interaction: Interaction, batch_id: int) -> None:
     rules = await require(interaction, Capability.MANAGE)
     services, actor = services_of(interaction), actor_of(interaction)
     batch = (await services.batches.view(batch_id, actor)).batch
-    programme = services.programmes.get(batch.programme, currency=rules.currencies.get(batch.programme))
+    currency = rules.currencies.get(batch.programme)
+    programme = services.programmes.still(batch.programme, currency=currency, what="batch was recorded for")
     limits = limits_for(interaction, rules, programme)
     preview = await services.submitting.draft_undo(batch_id, actor, limits)
     await show_draft(interaction, preview.draft.id)

@@ -40,7 +40,8 @@ async def show_doubts(
     at = min(at, max(0, len(calls) - 1))
     members = [award.recipient.value for call in calls[at : at + 1] for award in call.awards[:PICKED]]
     names = parts_of(interaction).people.named(interaction, members)
-    shown = doubts_card(view, calls, at, only=only, done=done, practice=services.practice, names=names)
+    unread = await services.batches.why_not_read(view.batch)
+    shown = doubts_card(view, calls, at, only=only, done=done, practice=services.practice, names=names, unread=unread)
     await answers.show(interaction, shown)
 
 

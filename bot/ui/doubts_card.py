@@ -93,9 +93,10 @@ def doubts_card(
     done: str | None,
     practice: bool,
     names: Mapping[str, str] = NOBODY_NAMED,
+    unread: str | None = None,
 ) -> discord.ui.LayoutView:
     """The rows in doubt of one call, or one of them alone (``only`` = its id). ``done``: what was just recorded.
-    ``names`` of members by Discord id, as far as they are known."""
+    ``names`` of members by Discord id, as far as they are known. ``unread``: why nothing can be read back now."""
     batch = view.batch
     title = f"Batch {batch.id} · rows in doubt"
     if not calls:
@@ -105,7 +106,7 @@ def doubts_card(
     lines: list[Line] = [f"✓ {done}", RULE] if done else []
     numbers = {award.id: call.numbers.get(award.id, Numbers()) for award in awards}
     said = {one.said for one in numbers.values() if one.said}
-    lines += _evidence(call, len(awards), said)
+    lines += _evidence(call, len(awards), said, unread)
     lines += [_row(award, batch, numbers[award.id], apart=len(said) > 1) for award in awards[:NAMED]]
     if len(awards) > NAMED:
         lines.append(f"- … and {len(awards) - NAMED:,} more, all in the result file")
@@ -147,7 +148,7 @@ def _settled_card(view: BatchView, title: str, done: str | None, *, practice: bo
     return card(title, tone=tone, word=word, practice=practice, lines=lines, rows=rows)
 
 
-def _evidence(call: Call, rows: int, said: Collection[str]) -> list[Line]:
+def _evidence(call: Call, rows: int, said: Collection[str], unread: str | None) -> list[Line]:
     """``said``: everything that was found, of whichever row."""
     attempt = call.attempt
     status = f"the service answered HTTP {attempt.http_status}" if attempt.http_status else "there was no clear answer"
@@ -161,6 +162,11 @@ def _evidence(call: Call, rows: int, said: Collection[str]) -> list[Line]:
         lines.append(f"Read back {when(looked, 'R')}{found}")
     elif _is_given_up(call):
         lines.append("Reading back cannot tell what became of it, and Bursar does not look any more.")
+    elif unread is not None:
+        lines.append(
+            f"Not read back, and it cannot be: {escape(unread, 300)}. The operator can put the settings back; Bursar"
+            " then looks by itself."
+        )
     else:
         lines.append(
             "Not read back yet: Bursar does that by itself when the call is old enough, and may settle it then."

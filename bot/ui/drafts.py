@@ -17,7 +17,7 @@ import discord
 
 from bot.domain.model import Duplicates, ProviderKind
 from bot.errors import ApprovalNeeded, DraftGone, MatchedEarlier
-from bot.services.submitting import Choice, Preview
+from bot.services.submitting import Choice, Draft, Preview
 from bot.ui import answers, approvals, staff
 from bot.ui.answers import Interaction
 from bot.ui.cards import Tone, card
@@ -26,8 +26,8 @@ from bot.ui.draft_showing import edit, show_draft, show_look
 from bot.ui.errors import Guarded, error_card
 from bot.ui.looking import Look, allowed, look, settled
 from bot.ui.lookups import EDIT_EVERY_SECONDS
-from bot.ui.permissions import services_of
-from bot.ui.preview_buttons import ASK_AGAIN_LABEL, FLAGS, as_shown, open_choices
+from bot.ui.permissions import actor_of, services_of
+from bot.ui.preview_buttons import ASK_AGAIN_LABEL, FLAGS, as_shown, content_of, open_choices
 from bot.ui.preview_card import Step, card_title
 from bot.ui.receipts import give_receipt
 from bot.ui.staff_note import staff_note
@@ -84,21 +84,21 @@ async def _again(interaction: Interaction, draft_id: int, shown: str) -> None:
 
 
 async def _cancel(interaction: Interaction, draft_id: int, shown: str) -> None:
+    """Without a look at the draft: also what can be neither shown nor sent any more can be cancelled."""
     await _begin(interaction)
-    seen = await look(interaction, draft_id)
-    if _shows_other_content(seen.preview, shown):
-        return await _changed_meanwhile(interaction, seen)
+    draft, _ = await allowed(interaction, draft_id)
+    if _shows_other_content(draft, shown):
+        return await _changed_meanwhile(interaction, await look(interaction, draft_id))
     services = services_of(interaction)
-    await services.submitting.cancel(draft_id, seen.actor)
+    await services.submitting.cancel(draft_id, actor_of(interaction))
     view = card("Cancelled", tone=Tone.PLAIN, word="Nothing was sent", practice=services.practice, lines=[])
     return await answers.show(interaction, view, files=[])
 
 
-def _shows_other_content(preview: Preview, shown: str) -> bool:
+def _shows_other_content(draft: Draft, shown: str) -> bool:
     """Whether a card showed rows that the draft does not have: it was changed since, or is of a ledger that was
     replaced. A card without any (``-``) is about whatever the draft has."""
-    content = shown.partition(".")[0]
-    return content not in ("-", as_shown(preview).partition(".")[0])
+    return shown.partition(".")[0] not in ("-", content_of(draft))
 
 
 def _choice(flags: str, preview: Preview) -> Choice:
@@ -121,7 +121,7 @@ def _with_choice(act: Callable[[Interaction, Look, Choice], Awaitable[None]], fl
         await _begin(interaction)
         with _pressed(interaction):
             seen = await look(interaction, draft_id)
-            if _shows_other_content(seen.preview, shown):
+            if _shows_other_content(seen.preview.draft, shown):
                 await _changed_meanwhile(interaction, seen)
                 return
             if as_shown(seen.preview) != shown:
@@ -300,7 +300,7 @@ async def _reread(
 ) -> None:
     await _begin(interaction)
     seen = await look(interaction, draft_id)
-    if _shows_other_content(seen.preview, shown):
+    if _shows_other_content(seen.preview.draft, shown):
         return await _changed_meanwhile(interaction, seen)
     submitting = services_of(interaction).submitting
     wish = replace(await submitting.wish_of(seen.preview.draft), **change(seen))

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Final, Generic, Protocol, Self, TypeVar, cast
 
 import discord
 from discord import app_commands
 
 from bot.domain.model import Batch
-from bot.errors import BursarError, DraftGone, NotAllowed, Refused, ResolutionFailed
+from bot.errors import BursarError, DestinationChanged, DraftGone, NotAllowed, Refused, ResolutionFailed
 from bot.ui.answers import Interaction, alert, has_expired
-from bot.ui.cards import PRACTICE, Tone, card
+from bot.ui.cards import PRACTICE, Tone, button, card
 from bot.ui.permissions import actor_of, services_of
 from bot.ui.staff import texts_of
 from bot.ui.text import escape, local_times, quoting, sentence, when
@@ -87,6 +87,9 @@ async def error_card(interaction: Interaction, error: BaseException) -> discord.
     if isinstance(error, ResolutionFailed):
         hint = error.hint or "Try again later: what was found so far is kept."
         return _lines_card("Nothing was sent.", error.message, hint, practice)
+    if isinstance(error, DestinationChanged) and error.draft_id is not None:
+        cancel = button("Cancel", f"draft:cancel:{error.draft_id}:-")
+        return _lines_card(first, error.message, error.hint, practice, rows=[[cancel]])
     if isinstance(error, BursarError):
         return _lines_card(first, error.message, error.hint, practice)
     return card(
@@ -103,10 +106,16 @@ async def error_card(interaction: Interaction, error: BaseException) -> discord.
 
 
 def _lines_card(
-    first: str, cause: str, hint: str | None, practice: bool, *, word: str = "Refused"
+    first: str,
+    cause: str,
+    hint: str | None,
+    practice: bool,
+    *,
+    word: str = "Refused",
+    rows: Sequence[Sequence[Any]] = (),
 ) -> discord.ui.LayoutView:
     lines = [local_times(quoting(sentence(said))) for said in (cause, hint) if said]
-    return card(first, tone=Tone.ATTENTION, word=word, practice=practice, lines=lines)
+    return card(first, tone=Tone.ATTENTION, word=word, practice=practice, lines=lines, rows=rows)
 
 
 async def _gone_card(interaction: Interaction, error: DraftGone) -> discord.ui.LayoutView:

@@ -95,7 +95,7 @@ async def look(interaction: Interaction, draft_id: int) -> Look:
     """Read a draft and everything that its card says, for who asks. Raises as ``allowed`` does."""
     draft, rules = await allowed(interaction, draft_id)
     services, actor = services_of(interaction), actor_of(interaction)
-    programme = services.programmes.get(draft.programme, currency=rules.currencies.get(draft.programme))
+    programme = await services.submitting.programme_of(draft)
     limits = limits_for(interaction, rules, programme)
     preview = await services.submitting.preview(draft_id, actor, limits)
     # Sent while all of that was read, its own awards would stand on the card as those of an earlier batch.

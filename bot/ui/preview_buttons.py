@@ -15,7 +15,7 @@ import discord
 from bot.domain.model import Duplicates
 from bot.domain.planning import same_label
 from bot.services.approving import ApprovalState
-from bot.services.submitting import Preview
+from bot.services.submitting import Draft, Preview
 from bot.ui.cards import button
 from bot.ui.preview_facts import DUPLICATE_WORDS, counted, parted_lines
 from bot.ui.text import count, plain, points
@@ -41,9 +41,14 @@ def custom_id(verb: str, preview: Preview) -> str:
 def as_shown(preview: Preview) -> str:
     """The beginning of the content's hash (``-`` before there is any content), and a hash of what else the buttons go
     by: which rows were paid lately, and which for this campaign."""
-    content = (preview.draft.content_hash or "-")[:HASH_PREFIX]
+    content = content_of(preview.draft)
     besides = json.dumps([preview.matches.mark, preview.campaign.mark])
     return f"{content}.{sha256(besides.encode()).hexdigest()[:BESIDES]}"
+
+
+def content_of(draft: Draft) -> str:
+    """The beginning of the content's hash; ``-`` before there is any content."""
+    return (draft.content_hash or "-")[:HASH_PREFIX]
 
 
 def to_send(preview: Preview) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.batches import AGAIN, batch, with_refused
+from tests.support.batches import AGAIN, LOST, batch, record, with_refused
 from tests.support.discord import Shown, World, csv_of, discord_world, rows
 
 
-async def uploaded(world: World, name: str = "week.csv", amount: int = 50) -> Shown:
+async def uploaded(world: World, name: str = "week.csv", amount: int = 50, **options: str) -> Shown:
     """The moderator's draft of a file for everybody."""
-    return await world.bulk(world.mod, file=(name, csv_of(world, rows(world, amount))))
+    return await world.bulk(world.mod, file=(name, csv_of(world, rows(world, amount))), **options)
 
 
 def changes(reason: str) -> dict[str, object]:
@@ -29,6 +29,37 @@ async def test_two_people_with_the_form_of_one_draft_open_are_both_answered(tmp_
         assert "quest" in changed.text
         changed = world.answer(await mia.submit_modal(second, changes("party")), hers)
         assert "party" in changed.text
+
+
+async def test_what_can_no_longer_be_sent_can_be_cancelled_and_says_how_it_is_made_anew(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        cards = [await world.award(world.mod, members=f"<@{world.members[0].id}>", amount="50"), await uploaded(world)]
+        await world.setting("currencies", {"drip-members": "a" * 24})
+        for card, anew in zip(cards, ("give the command once more", "upload the file again"), strict=True):
+            told = await world.press(world.mod, card, card.buttons[0])
+            assert f"changed after this draft was made.\nCancel it and {anew}." in told.text
+            assert told.buttons == ["Cancel"]
+        for pressed in (cards[0], told):
+            assert "### Cancelled" in (await world.press(world.mod, pressed, "Cancel")).text
+        assert "open draft" not in (await batch(world, world.mod, "list")).text
+
+
+async def test_what_is_left_of_a_programme_without_settings_says_how_to_go_on(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.sandbox.faults({**LOST, "service": "gameball", "path": "/balance-adjustment"})
+        doubtful = await record(world, [50, 30], programme="gameball")
+        await world.quiet()
+        await uploaded(world, programme="gameball")
+    async with discord_world(tmp_path, GAMEBALL_API_KEY="", GAMEBALL_SECRET_KEY="") as world:
+        for command in ("undo", "retry"):
+            told = await batch(world, world.mod, command, batch=str(doubtful))
+            assert "Ask the operator to put its settings back." in told.text
+        card = await batch(world, world.mod, "resolve", batch=str(doubtful))
+        assert "there is no programme called gameball" in card.text
+        assert "Waiting costs nothing" not in card.text
+        stuck = await world.pick(world.mod, await batch(world, world.mod, "list"), "2")
+        assert "Ask the operator to put its settings back, or cancel the draft." in stuck.text
+        assert "### Cancelled" in (await world.press(world.mod, stuck, "Cancel")).text
 
 
 async def test_a_form_that_is_open_twice_is_answered_twice(tmp_path: Path) -> None:
