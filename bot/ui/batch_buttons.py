@@ -203,14 +203,17 @@ async def list_batches(interaction: Interaction, page: int = 0) -> None:
     seen = await sight(interaction)
     services, actor = services_of(interaction), actor_of(interaction)
     found = await services.batches.page(actor, number=page, size=batch_cards.PAGE_SIZE, only_of=seen.only_of)
-    drafts = await services.submitting.open_drafts(actor) if found.number == 0 else ()
+    drafts = await services.submitting.open_drafts(actor)
     own = [draft for draft in drafts if seen.only_of in (None, draft.actor.id)]
-    listed = [ListedDraft(draft, await services.submitting.members_of(draft)) for draft in own]
+    number = min(page, batch_cards.pages_of(found.total, len(own)) - 1)
+    here = [own[at] for at in batch_cards.drafts_of(number, len(own))]
+    listed = [ListedDraft(draft, await services.submitting.members_of(draft)) for draft in here]
     members = [row.recipient.value for one in listed if one.members is not None for row in one.members.first]
     view = batch_cards.list_card(
-        *(found.views, listed),
-        page=found.number,
+        *(found.views if found.number == number else (), listed),
+        page=number,
         total=found.total,
+        open_drafts=len(own),
         practice=services.practice,
         names=parts_of(interaction).people.named(interaction, members),
     )

@@ -23,8 +23,10 @@ SHOWN_EVENTS: Final = 10
 SHOWN_ATTEMPTS: Final = 6
 PAGE_SIZE: Final = 8
 """Batches on a page of ``/batch list``."""
+DRAFTS_PAGE: Final = 25
+"""Drafts in its menu, beside them: as many as Discord lets a menu have."""
 SHOWN_DRAFTS: Final = 5
-"""Drafts that it names in its text; its menu has up to 25."""
+"""Those of them that it names in its text."""
 PROMISE_SHOWN: Final = 800
 """Characters of what a programme can promise: the longest card has fewer, and its end says what goes to a person."""
 NOBODY_NAMED: Final[Mapping[str, str]] = {}
@@ -241,19 +243,22 @@ def list_card(
     *,
     page: int,
     total: int,
+    open_drafts: int,
     practice: bool,
     names: Mapping[str, str] = NOBODY_NAMED,
 ) -> discord.ui.LayoutView:
-    """A page of the server's batches, newest first, with the drafts that wait for somebody to confirm them. ``names``
-    of members by Discord id, as far as they are known."""
+    """A page of the server's batches, newest first, with the drafts that wait for somebody to confirm them, of which
+    each page has its own, too. ``names`` of members by Discord id, as far as they are known."""
     lines: list[Line] = []
     if drafts:
         lines.append(
-            f"**{count(len(drafts), 'open draft')}** · nothing of {'it' if len(drafts) == 1 else 'them'} was sent"
+            f"**{count(open_drafts, 'open draft')}** · nothing of {'it' if open_drafts == 1 else 'them'} was sent"
         )
         lines += [draft_line(listed) for listed in drafts[:SHOWN_DRAFTS]]
         if len(drafts) > SHOWN_DRAFTS:
-            lines.append(f"- … and {len(drafts) - SHOWN_DRAFTS:,} more")
+            lines.append(f"- … and {len(drafts) - SHOWN_DRAFTS:,} more in the menu")
+        if drafts_of(page, open_drafts).stop < open_drafts:
+            lines.append("-# *Older* has the drafts before these, too.")
         lines.append(RULE)
     lines += [_batch_line(view) for view in views]
     if not total:
@@ -263,10 +268,20 @@ def list_card(
         rows.append([_draft_menu(drafts, names)])
     if views:
         rows.append([_batch_menu(views)])
-    pages = max(1, -(-total // PAGE_SIZE))
+    pages = pages_of(total, open_drafts)
     if pages > 1:
         rows.append(_pager(page, pages))
     return card("Batches", tone=Tone.PLAIN, practice=practice, lines=lines, rows=rows)
+
+
+def pages_of(total: int, open_drafts: int) -> int:
+    """How many pages a list has with so many batches and drafts."""
+    return max(1, -(-total // PAGE_SIZE), -(-open_drafts // DRAFTS_PAGE))
+
+
+def drafts_of(page: int, open_drafts: int) -> range:
+    """Which of the drafts are on a page."""
+    return range(page * DRAFTS_PAGE, min(open_drafts, (page + 1) * DRAFTS_PAGE))
 
 
 def _pager(page: int, pages: int) -> Buttons:
@@ -281,7 +296,7 @@ def _pager(page: int, pages: int) -> Buttons:
 
 def _draft_menu(drafts: Sequence[ListedDraft], names: Mapping[str, str]) -> discord.ui.Select[Any]:
     options = []
-    for listed in drafts[:25]:
+    for listed in drafts:
         label, description = draft_choice(listed, names)
         options.append(discord.SelectOption(label=label, description=description, value=str(listed.draft.id)))
     return discord.ui.Select(custom_id="batches:draft", placeholder="Open a draft", options=options)

@@ -340,6 +340,21 @@ async def test_buttons_still_work_after_a_restart_of_the_bot(tmp_path: Path) -> 
         assert "Paused by mod" in details.text
 
 
+async def test_more_drafts_than_a_menu_has_are_on_the_next_page(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await record(world, [5], delay=600)
+        for amount in range(27):
+            await world.award(world.mod, members=f"<@{world.members[0].id}>", amount=str(1 + amount))
+        first = await batch(world, world.mod, "list")
+        assert "**27 open drafts**" in first.text
+        assert "… and 20 more in the menu" in first.text
+        second = await world.press(world.mod, first, "Older")
+        assert "**27 open drafts**" in second.text
+        assert [one["value"] for one in second.menus[0]["options"]] == ["3", "2"]
+        assert second.buttons == ["First", "Newer"]
+        assert "**1 point**" in (await world.pick(world.mod, second, "2")).text
+
+
 # --- retry ----------------------------------------------------------------------------------------------------------
 
 
