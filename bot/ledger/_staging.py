@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -18,6 +18,9 @@ HASH_ROWS: Final = 2000
 
 ALIKE_LINES: Final = 5
 """Lines that are named beside the first one with a problem of their kind."""
+
+NOT_AMONG: Final = "line NOT IN (SELECT value FROM json_each(?))"
+"""SQL of the rows that stay when some lines are left out."""
 
 _INSERT_ROW: Final = f"INSERT INTO draft_rows VALUES ({', '.join('?' * 14)})"  # noqa: S608 # our words
 _TOGETHER: Final = 100
@@ -135,19 +138,20 @@ def _who(connection: sqlite3.Connection, draft_id: int) -> str:
     return "coalesce(target, key)" if row is not None and ProviderKind(row[0]).traits.names_people else "key"
 
 
-def totals(connection: sqlite3.Connection, draft_id: int) -> DraftTotals:
-    """Sums over the staged rows."""
+def totals(connection: sqlite3.Connection, draft_id: int, without: Collection[int] = ()) -> DraftTotals:
+    """``Drafts.totals``."""
+    counted, values = f"draft_id = ? AND {NOT_AMONG}", (draft_id, _rows.as_json(list(without)))
     rows, unresolved, pending, deductions, lines, high, low, high_absolute, low_absolute = connection.execute(
         "SELECT count(*), count(unresolved),"  # noqa: S608 # our words
         " count(*) FILTER (WHERE target IS NULL AND unresolved IS NULL), count(*) FILTER (WHERE amount < 0),"
         f" coalesce(sum(CASE WHEN lines IS NULL THEN 1 ELSE json_array_length(lines) END), 0), {SUMS}"
-        " FROM draft_rows WHERE draft_id = ?",
-        (draft_id,),
+        f" FROM draft_rows WHERE {counted}",
+        values,
     ).fetchone()
     # Sorted and counted, which is quicker than count(DISTINCT …), for which SQLite fills an index.
     (recipients,) = connection.execute(
-        f"SELECT count(*) FROM (SELECT 1 FROM draft_rows WHERE draft_id = ? GROUP BY {_who(connection, draft_id)})",  # noqa: S608 # our words
-        (draft_id,),
+        f"SELECT count(*) FROM (SELECT 1 FROM draft_rows WHERE {counted} GROUP BY {_who(connection, draft_id)})",  # noqa: S608 # our words
+        values,
     ).fetchone()
     (problems,) = connection.execute(
         "SELECT count(DISTINCT line) FROM draft_problems WHERE draft_id = ?", (draft_id,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -112,6 +113,11 @@ class Approvals:
         if found is None:
             raise NotFound("there is no such request here")
         return found
+
+    async def left_out(self, approval: Approval, draft: Draft) -> Collection[int]:
+        """The lines of the draft that the decisions of this request for it leave out now, as paid before."""
+        now = self._now()
+        return await self._database.read(lambda connection: _left_out(connection, approval, draft, now))
 
     async def of_batch(self, batch_id: int) -> Approval | None:
         """The leave that a batch was recorded with, if it still is about what the batch is."""
@@ -257,11 +263,17 @@ def _means_the_same(connection: sqlite3.Connection, approval: Approval, draft: D
     """Whether its decisions still mean the same: those rows are left out, or paid again, for which leave was asked."""
     _, earlier = _bound_to(connection, approval)
     if {"s", "d"} & set(approval.flags):
-        lately = compare(connection, draft.id, now)
-        return left_out_mark(left_out(connection, draft, lately, difference_only="d" in approval.flags)) == earlier
+        return left_out_mark(_left_out(connection, approval, draft, now)) == earlier
     if not earlier:
         return True
     return compare(connection, approval.draft_id, now).matches().mark == earlier
+
+
+def _left_out(connection: sqlite3.Connection, approval: Approval, draft: Draft, now: int) -> Collection[int]:
+    if not {"s", "d"} & set(approval.flags):
+        return ()
+    lately = compare(connection, draft.id, now)
+    return left_out(connection, draft, lately, difference_only="d" in approval.flags)
 
 
 def _bound_to(connection: sqlite3.Connection, approval: Approval) -> tuple[str | None, str]:

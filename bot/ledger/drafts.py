@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -215,21 +215,21 @@ class Drafts:
             raise NotFound("this file is not kept any more", hint="Upload it again.")
         return content
 
-    async def totals(self, draft_id: int) -> DraftTotals:
-        """Sums over the staged rows."""
-        return await self._database.read(lambda c: _staging.totals(c, draft_id))
+    async def totals(self, draft_id: int, *, without: Collection[int] = ()) -> DraftTotals:
+        """Sums over the staged rows, ``without`` those of some lines."""
+        return await self._database.read(lambda c: _staging.totals(c, draft_id, without))
 
     async def types_paid(self, draft_id: int) -> frozenset[RecipientType]:
         """How the rows that would be paid something name their recipients."""
         return await self._database.read(lambda c: _staging.types_paid(c, draft_id))
 
-    async def largest(self, draft_id: int, limit: int) -> Sequence[StagedRow]:
+    async def largest(self, draft_id: int, limit: int, *, without: Collection[int] = ()) -> Sequence[StagedRow]:
         """Rows with the largest absolute amounts."""
-        return await self._database.read(_staging.fetch(draft_id, "abs(d.amount) DESC, d.line", limit))
+        return await self._database.read(self._first("abs(d.amount) DESC, d.line", draft_id, limit, without))
 
-    async def sample(self, draft_id: int, limit: int) -> Sequence[StagedRow]:
+    async def sample(self, draft_id: int, limit: int, *, without: Collection[int] = ()) -> Sequence[StagedRow]:
         """The first rows by line."""
-        return await self._database.read(_staging.fetch(draft_id, "d.line", limit))
+        return await self._database.read(self._first("d.line", draft_id, limit, without))
 
     async def problems(self, draft_id: int, limit: int | None = None) -> Sequence[Problem]:
         """Problems by line; all of them without a limit."""
@@ -359,6 +359,12 @@ class Drafts:
         return await self._database.read(
             _staging.fetch(draft_id, "d.line", -1, "(d.key = ? OR d.target = ?)", (key, target))
         )
+
+    def _first(
+        self, order: str, draft_id: int, limit: int, without: Collection[int]
+    ) -> Callable[[sqlite3.Connection], list[StagedRow]]:
+        values = (_rows.as_json(list(without)),)
+        return _staging.fetch(draft_id, order, limit, _staging.NOT_AMONG, values)
 
     def _now(self) -> int:
         return milliseconds(self._clock.now())

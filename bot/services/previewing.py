@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.domain.amounts import display
@@ -33,6 +33,10 @@ _SPOKEN: Final[Mapping[RecipientType, str]] = {
     RecipientType.CUSTOM: "custom credentials",
 }
 
+
+LARGEST: Final = 3
+SAMPLE: Final = 5
+"""Rows that a preview names."""
 
 ELSEWHERE: Final = "a batch of another server"
 
@@ -108,7 +112,7 @@ async def make_preview(
     totals = await drafts.totals(draft.id)
     asked = draft.state is DraftState.READY and totals.rows > 0
     found = await _before_confirming(ledger, draft, totals, actor, limits, now_ms) if asked else _Found()
-    largest = tuple(await drafts.largest(draft.id, 3))
+    largest = tuple(await drafts.largest(draft.id, LARGEST))
     over = None if draft.source == "undo" else _over_limit(totals, largest, programme, limits)
     plan = await _schedule(ledger, provider, draft, totals)
     likeness = Likeness.TOLD
@@ -132,7 +136,7 @@ async def make_preview(
         totals=totals,
         warnings=warnings,
         largest=largest,
-        sample=tuple(await drafts.sample(draft.id, 5)),
+        sample=tuple(await drafts.sample(draft.id, SAMPLE)),
         problems=tuple(alike),
         kinds_of_problems=kinds,
         unresolved=tuple(await drafts.unresolved(draft.id, 10)),
@@ -146,6 +150,20 @@ async def make_preview(
         approval=found.standing.approval,
         campaign=found.campaign,
         asks_who=likeness is Likeness.UNASKED,
+    )
+
+
+async def as_asked(ledger: Ledger, provider: Provider, preview: Preview, approval: Approval) -> Preview:
+    """The preview with nothing in its numbers, names and plan but what a request for its draft is to send."""
+    draft, drafts = preview.draft, ledger.drafts
+    without = await ledger.approvals.left_out(approval, draft)
+    totals = await drafts.totals(draft.id, without=without)
+    return replace(
+        preview,
+        totals=totals,
+        largest=tuple(await drafts.largest(draft.id, LARGEST, without=without)),
+        sample=tuple(await drafts.sample(draft.id, SAMPLE, without=without)),
+        schedule=await _schedule(ledger, provider, draft, totals),
     )
 
 

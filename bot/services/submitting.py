@@ -23,7 +23,7 @@ from bot.services import records
 from bot.services.confirming import Confirmer
 from bot.services.merging import Choosing, merge_resolved, merge_staged
 from bot.services.oneself import Oneself
-from bot.services.previewing import MembersDrafted, Preview, make_preview
+from bot.services.previewing import MembersDrafted, Preview, as_asked, make_preview
 from bot.services.problem_files import problems_file
 from bot.services.programmes import Programmes
 from bot.services.resolving import resolve_pending
@@ -290,6 +290,10 @@ class Submitting:
             return await self._confirmer.ask(draft, choice, actor, limits)
         except StaleSums:
             raise await self._part(draft, actor, limits) from None
+
+    async def as_asked(self, preview: Preview, approval: Approval) -> Preview:
+        """The preview of what a request for its draft is to send."""
+        return await as_asked(self._ledger, self._programmes.provider(preview.programme), preview, approval)
 
     async def check_second(self, draft_id: int, actor: Actor, limits: Limits) -> None:
         """Whether this person may be the second one: leave for an award to oneself is no leave.

@@ -12,6 +12,7 @@ from bot.clock import milliseconds
 from bot.errors import DraftGone, Refused
 from bot.services.approving import Approval, ApprovalState
 from bot.services.rules import Capability, ServerRules
+from bot.services.submitting import Preview
 from bot.ui import answers, staff
 from bot.ui.answers import Interaction
 from bot.ui.cards import RULE, Line, Tone, button, card
@@ -22,15 +23,15 @@ from bot.ui.permissions import actor_of, require, server_of, services_of
 from bot.ui.preview_buttons import HASH_PREFIX, custom_id
 from bot.ui.preview_card import card_title
 from bot.ui.preview_facts import match_lines, parted_lines, people_lines, plan_line, totals_line, wish_lines
-from bot.ui.text import count, escape, sentence, when
+from bot.ui.text import count, escape, points, sentence, when
 
 _log = logging.getLogger(__name__)
 
 _CHOSEN: Final = {
     "g": "Bad rows are left out.",
-    "s": "Rows that an earlier batch has are left out.",
+    "s": "Rows that an earlier batch has are left out{}.",
     "a": "**Rows that an earlier batch has are paid a second time.**",
-    "d": "Who was paid for this campaign already is left out.",
+    "d": "Who was paid for this campaign already is left out{}.",
 }
 _DECIDED: Final = {
     ApprovalState.APPROVED: "approved",
@@ -51,13 +52,16 @@ def channel_for(interaction: Interaction, seen: Look) -> discord.TextChannel:
 
 async def post_request(interaction: Interaction, channel: discord.TextChannel, seen: Look, approval: Approval) -> None:
     """Ask in the staff channel. The same request asked for again is posted again: the first may be far up."""
-    view = request_card(seen, approval, practice=services_of(interaction).practice)
+    services = services_of(interaction)
+    asked = await services.submitting.as_asked(seen.preview, approval)
+    view = request_card(seen, asked, approval, practice=services.practice)
     nonce = staff.nonce_of("approval", approval.id, interaction.id)
     parts_of(interaction).requests.note(approval.id, await staff.post(channel, view, seen.rules, nonce=nonce))
 
 
-def request_card(seen: Look, approval: Approval, *, practice: bool) -> discord.ui.LayoutView:
-    """Everything that somebody has to see before saying yes for another."""
+def request_card(seen: Look, asked: Preview, approval: Approval, *, practice: bool) -> discord.ui.LayoutView:
+    """Everything that somebody has to see before saying yes for another. ``asked``: what is to be sent with that, which
+    may be a part of the draft."""
     preview = seen.preview
     lines: list[Line] = [
         f"**{escape(approval.asked_by, 60)}** asks for approval: {escape(approval.why, 200)}.",
@@ -65,20 +69,20 @@ def request_card(seen: Look, approval: Approval, *, practice: bool) -> discord.u
         f"-# Draft {approval.draft_id} · prepared by {escape(preview.draft.actor.name, 40)} · content "
         f"`{approval.content_hash[:HASH_PREFIX]}`. Once the draft is changed, approval has to be asked for again.",
         RULE,
-        totals_line(preview),
+        totals_line(asked),
         *wish_lines(preview, seen.title),
-        *people_lines(preview),
+        *people_lines(asked),
         *parted_lines(preview),
         *match_lines(preview),
-        *(words for letter, words in _CHOSEN.items() if letter in approval.flags),
+        *(words.format(_left_out(preview, asked)) for letter, words in _CHOSEN.items() if letter in approval.flags),
     ]
     if preview.totals.problems:
         lines.append(f"⚠ {count(preview.totals.problems, 'bad row')}")
     if preview.totals.unresolved:
         lines.append(f"⚠ {count(preview.totals.unresolved, 'recipient')} without an account to send to")
-    lines += [RULE, plan_line(preview)]
+    lines += [RULE, plan_line(asked)]
     return card(
-        card_title(preview),
+        card_title(asked),
         tone=Tone.ATTENTION,
         word=f"Nothing sent · a second person can approve it until {when(approval.expires_at)}",
         practice=practice,
@@ -91,6 +95,13 @@ def request_card(seen: Look, approval: Approval, *, practice: bool) -> discord.u
             ]
         ],
     )
+
+
+def _left_out(preview: Preview, asked: Preview) -> str:
+    """``: 5 awards, 350 points``: what of the draft is not asked for."""
+    moved = preview.totals.total_absolute - asked.totals.total_absolute
+    awards = count(preview.totals.rows - asked.totals.rows, "award")
+    return f": {awards}, {points(moved, preview.programme.unit)}"
 
 
 async def _decide(interaction: Interaction, approval_id: int, *, approve: bool) -> None:

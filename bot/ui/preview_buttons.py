@@ -119,7 +119,8 @@ def approval_buttons(preview: Preview, label: str) -> list[discord.ui.Item[Any]]
         return [waiting, button(ASK_AGAIN_LABEL, custom_id(_verb("ask", approval.flags), preview))]
     if approval.state is not ApprovalState.APPROVED:
         return None
-    named = {"a": "Send as approved, some a second time", "d": "Send as approved, only who was not yet paid"}
+    rest = preview.good_rows - preview.campaign.left_out
+    named = {"a": "Send as approved, some a second time", "d": f"Send as approved, only {rest:,} not yet paid"}
     said = next((words for letter, words in named.items() if letter in approval.flags), label)
     verb = _verb("send", approval.flags)
     return [button(said, custom_id(verb, preview), style=discord.ButtonStyle.danger)]
@@ -139,7 +140,7 @@ def _difference_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
         return []
     flags = "dg" if preview.totals.problems else "d"
     if preview.approval_why is not None:
-        return [button("Ask for approval: only who was not yet paid", custom_id(_verb("ask", flags), preview))]
+        return [button(f"Ask for approval: only {left:,} not yet paid", custom_id(_verb("ask", flags), preview))]
     label = f"Send only {left:,} not yet paid for “{plain(preview.draft.label or '', 30)}”"
     return [button(label, custom_id(_verb("send", flags), preview))]
 

@@ -194,8 +194,11 @@ def approval_lines(preview: Preview) -> list[str]:
     """Why a second person is needed, and how far that is."""
     if preview.approval_why is None:
         return []
-    lines = [f"**Needs a second person**: {escape(preview.approval_why, 200)}"]
     approval = preview.approval
+    why = preview.approval_why
+    if approval is not None and approval.state in (ApprovalState.ASKED, ApprovalState.APPROVED):
+        why = approval.why  # may be about less than the draft has
+    lines = [f"**Needs a second person**: {escape(why, 200)}"]
     if approval is None:
         return lines
     by = escape(approval.decided_by or "", 60)

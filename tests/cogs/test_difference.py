@@ -98,3 +98,45 @@ async def test_others_left_out_than_the_button_said_bring_the_card_back(
         assert (said in now.text) if said else ("already paid for" not in now.text)
         assert then in now.buttons
         assert await recorded(world) == before
+
+
+async def test_who_approves_the_rest_reads_what_the_rest_is(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("start_delay_seconds", 0)
+        mia = world.guild.add_member(world.env.create_user("mia"), roles=[world.role])
+        name = "rewards_week-31.csv"
+        first = await world.bulk(world.mod, file=(name, csv_of(world, rows(world, 50, 5))))
+        await world.press(world.mod, first, "Send 5 awards")
+        await world.quiet()
+        await world.setting("approve_rows", 2)
+        card = await world.bulk(world.mod, file=(name, csv_of(world, [*rows(world, 900, 5), *rows(world, 70)[5:]])))
+        card = await world.press(world.mod, card, "Ask for approval: only 3 not yet paid")
+        assert "**Needs a second person**: it has 3 awards" in card.text
+        (request,) = [one for one in world.staff_messages() if "Approve" in one.buttons]
+        assert "**mod** asks for approval: it has 3 awards" in request.text
+        assert "**3 awards** to 3 recipients · **210 points** in total" in request.text
+        assert "Who was paid for this campaign already is left out: 5 awards, 4,500 points." in request.text
+        assert "900" not in request.text
+        paid, unpaid = (f"<@{world.members[index].id}>" for index in (0, 7))
+        assert paid not in request.text and unpaid in request.text
+        await world.press(mia, request, "Approve")
+        card = await world.pick(world.mod, await batch(world, world.mod, "list"), "2")
+        assert "**Needs a second person**: it has 3 awards" in card.text
+        await world.press(world.mod, card, "Send as approved, only 3 not yet paid")
+        await world.quiet()
+        assert sorted((await world.paid()).values()) == [50] * 5 + [70] * 3
+
+
+async def test_who_approves_the_unpaid_rows_reads_how_much_these_are(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        first = await world.bulk(world.mod, file=("week.csv", csv_of(world, rows(world, 50, 5))))
+        await world.press(world.mod, first, "Send 5 awards")
+        await world.setting("approve_rows", 2)
+        content = csv_of(world, [*rows(world, 50), (17, 50)])
+        card = await world.bulk(world.mod, file=("week.csv", content))
+        await world.press(world.mod, card, "Ask for approval")
+        (request,) = [one for one in world.staff_messages() if "Approve" in one.buttons]
+        assert "**3 awards** to 3 recipients · **150 points** in total" in request.text
+        assert "Rows that an earlier batch has are left out: 5 awards, 250 points." in request.text
+        assert "Bad rows are left out." in request.text
+        assert f"<@{world.members[0].id}>" not in request.text

@@ -334,7 +334,7 @@ def test_who_approves_reads_that_amounts_may_be_parted() -> None:
     approval = Approval(
         1, 7, ApprovalState.ASKED, "0" * 64, "", "it has many awards", 0, 1, "Ada", None, None, None, None
     )
-    assert "parts of the amounts" in text_of(request_card(seen, approval, practice=False))
+    assert "parts of the amounts" in text_of(request_card(seen, shown, approval, practice=False))
 
 
 def test_a_request_names_the_content_that_is_approved_however_much_it_says() -> None:
@@ -352,6 +352,6 @@ def test_a_request_names_the_content_that_is_approved_however_much_it_says() -> 
     )
     seen = Look(shown, ServerRules(), Actor("1", "_" * 32, "2"), Limits())
     approval = Approval(1, 7, ApprovalState.ASKED, HASH, "gsad", "_" * 200, 0, 1, "_" * 32, None, None, None, None)
-    view = request_card(seen, approval, practice=True)
+    view = request_card(seen, shown, approval, practice=True)
     assert refusable_card(view) == []
     assert f"content `{HASH[:HASH_PREFIX]}`" in text_of(view)
