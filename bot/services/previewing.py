@@ -76,6 +76,8 @@ class Preview:
     """What was asked of a second person for it as it is."""
     campaign: CampaignPaid = NOBODY_PAID
     """Rows for recipients who were paid under the same label before."""
+    told_in: str | None = None
+    """Id of the channel that the server has set for progress and result."""
     asks_who: bool = False
     """The service has to be asked who the person who looks at it is there."""
 

@@ -125,7 +125,8 @@ def _with_choice(act: Callable[[Interaction, Look, Choice], Awaitable[None]], fl
                 await _changed_meanwhile(interaction, seen)
                 return
             if as_shown(seen.preview) != shown:
-                # The rows are as they were shown; others of them were paid meanwhile. The card says which.
+                # The rows are as they were shown, but others of them were paid meanwhile, or a setting was changed
+                # that the card tells of. It says what is so now.
                 await show_look(interaction, seen)
                 return
             await act(interaction, seen, _choice(flags, seen.preview))

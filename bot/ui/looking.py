@@ -104,10 +104,11 @@ async def look(interaction: Interaction, draft_id: int) -> Look:
 
 
 def settled(interaction: Interaction, preview: Preview, rules: ServerRules) -> Look:
-    """The view of a preview that was just made, with the limits that go with its source and size."""
+    """The view of a preview that was just made, with the limits that go with its source and size, and the place where
+    it is told how it went."""
     members = preview.totals.rows if preview.draft.source == "award" else 0
     limits = limits_for(interaction, rules, preview.programme, members=members)
-    preview = replace(preview, start_delay_seconds=limits.start_delay_seconds)
+    preview = replace(preview, start_delay_seconds=limits.start_delay_seconds, told_in=rules.staff_channel_id)
     return Look(preview, rules, actor_of(interaction), limits)
 
 

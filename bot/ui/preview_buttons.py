@@ -39,11 +39,12 @@ def custom_id(verb: str, preview: Preview) -> str:
 
 
 def as_shown(preview: Preview) -> str:
-    """The beginning of the content's hash (``-`` before there is any content), and a hash of what else the buttons go
-    by: which rows were paid lately, and which for this campaign."""
+    """The beginning of the content's hash (``-`` before there is any content), and a hash of what else the card
+    promised: which rows were paid lately and which for this campaign, how long the first call waits, and where the
+    result is told."""
     content = content_of(preview.draft)
-    besides = json.dumps([preview.matches.mark, preview.campaign.mark])
-    return f"{content}.{sha256(besides.encode()).hexdigest()[:BESIDES]}"
+    promised = (preview.matches.mark, preview.campaign.mark, preview.start_delay_seconds, preview.told_in)
+    return f"{content}.{sha256(json.dumps(promised).encode()).hexdigest()[:BESIDES]}"
 
 
 def content_of(draft: Draft) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.batches import AGAIN, LOST, batch, record, with_refused
-from tests.support.discord import Shown, World, csv_of, discord_world, rows
+from tests.support.discord import Shown, World, csv_of, discord_world, private_channel, rows
 
 
 async def uploaded(world: World, name: str = "week.csv", amount: int = 50, **options: str) -> Shown:
@@ -137,3 +139,21 @@ async def test_of_two_cards_that_send_the_same_refused_row_again_one_does(tmp_pa
         assert "or continued by another row; nothing was sent." in told.text
         assert "Read the file, or give /batch retry, once more" in told.text
         assert sorted((await world.paid()).values()) == [20, 50]
+
+
+@pytest.mark.parametrize("changed", ["start_delay_seconds", "staff_channel_id"])
+async def test_a_press_keeps_what_its_card_promised(tmp_path: Path, changed: str) -> None:
+    """How long stopping costs nothing, and where the result is posted, may be set anew while the card is looked at."""
+    async with discord_world(tmp_path) as world:
+        other = private_channel(world.client, world.guild, world.role, "other-staff")
+        card = await world.bulk(world.mod, file=("week.csv", csv_of(world, rows(world, 50, 3))))
+        assert "The first call waits 10 s" in card.text and f"<#{world.staff.id}>" in card.text
+        await world.setting(changed, 0 if changed == "start_delay_seconds" else str(other.id))
+        now = await world.press(world.mod, card, "Send 3 awards")
+        assert "nothing sent" in now.text
+        if changed == "start_delay_seconds":
+            assert "The first call waits" not in now.text
+        else:
+            assert f"<#{other.id}>" in now.text
+        receipt = await world.press(world.mod, now, "Send 3 awards")
+        assert "Batch 1" in receipt.text
