@@ -19,6 +19,7 @@ def staff_card(world: World, heading: str) -> Shown:
 async def test_everything_stops_and_only_an_administrator_releases_it(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         running = await record(world, [50, 50], delay=600)
+        await world.setting("start_delay_seconds", 0)
         data = csv_of(world, rows(world, 5))
         draft = await world.bulk(world.mod, file=("more.csv", data))
         receipt = await batch(world, world.mod, "stop-all", reason="wrong amounts")
@@ -41,7 +42,6 @@ async def test_everything_stops_and_only_an_administrator_releases_it(tmp_path: 
         assert f"1 batch stays paused until somebody resumes them one by one: batch {running}." in done.text
         assert "file corrected" in staff_card(world, "The emergency stop is released").text
         assert await world.calls() == 0
-        await world.setting("start_delay_seconds", 0)
         await batch(world, world.mod, "resume", batch=str(running))
         late = await world.press(world.mod, draft, send)
         assert "Batch 2" in late.text
