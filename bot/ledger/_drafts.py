@@ -19,6 +19,7 @@ _COLUMNS: Final = (
     "id, state, created_at, expires_at, source, server_id, actor_id, actor_name, programme, kind, account, currency,"
     " unit, template, reason, label, file_name, file_sha256, parent_id, request, summary, content_hash, batch_id"
 )
+_ANEW: Final = "Upload the file, or give the command, once more."
 _OVER: Final = "(state IN ('cancelled', 'recorded') OR expires_at <= ?)"
 
 
@@ -55,11 +56,11 @@ def get(connection: sqlite3.Connection, draft_id: int, server_id: str | None, no
     if server_id not in (None, draft.actor.server_id):
         raise _not_here(draft_id)
     if draft.state is DraftState.CANCELLED:
-        raise DraftGone("this draft was cancelled; nothing of it was sent", hint="Start again.")
+        raise DraftGone("this draft was cancelled; nothing of it was sent", hint=_ANEW)
     if draft.state is not DraftState.RECORDED and draft.expires_at <= now:
         raise DraftGone(
             "this draft's time is over, since drafts are kept for a day; nothing of it was sent",
-            hint="Upload the file, or give the command, once more.",
+            hint=_ANEW,
         )
     return draft
 

@@ -244,6 +244,9 @@ async def _change(interaction: Interaction, draft_id: int, shown: str) -> None:
     form = ChangeForm(interaction, await submitting.wish_of(draft), asks_amount=submitting.asks_amount(draft))
 
     async def submitted(answer: Interaction) -> None:
+        await _or_gone(answer, draft_id, changed(answer))
+
+    async def changed(answer: Interaction) -> None:
         await _begin(answer)
         fresh = await look(answer, draft_id)
         old = await services_of(answer).submitting.wish_of(fresh.preview.draft)
@@ -260,6 +263,7 @@ async def _change(interaction: Interaction, draft_id: int, shown: str) -> None:
 
 
 async def _show_to_staff(interaction: Interaction, draft_id: int, shown: str) -> None:
+    await allowed(interaction, draft_id)  # as long as the card itself can still be the answer
     await answers.think(interaction)
     seen = await look(interaction, draft_id)
     services = services_of(interaction)
@@ -311,11 +315,36 @@ async def _reread(
 
 async def _begin(interaction: Interaction) -> None:
     """Answer Discord at once: a private card changes in place, anything public is answered privately."""
-    message = interaction.message
-    if message is not None and message.flags.ephemeral:
+    if _is_private(interaction):
         await answers.keep(interaction)
     else:
         await answers.think(interaction)
+
+
+async def _or_gone(interaction: Interaction, draft_id: int, work: Awaitable[None]) -> None:
+    """Do it. A private card of a draft that was cancelled, or whose time is over, then says that instead: nothing on it
+    can be pressed any more."""
+    try:
+        await work
+    except DraftGone as error:
+        if not _is_private(interaction) or not await _is_over(interaction, draft_id):
+            raise
+        if not interaction.response.is_done():
+            await answers.keep(interaction)
+        await edit(interaction, await error_card(interaction, error), [])
+
+
+async def _is_over(interaction: Interaction, draft_id: int) -> bool:
+    """Whether the draft is gone without having been sent; whoever was overtaken by a receipt is told beside it."""
+    try:
+        await services_of(interaction).submitting.draft(draft_id, actor_of(interaction))
+    except DraftGone as error:
+        return error.batch_id is None
+    return False
+
+
+def _is_private(interaction: Interaction) -> bool:
+    return interaction.message is not None and interaction.message.flags.ephemeral
 
 
 # --- dispatch by custom id ------------------------------------------------------------------------------------------
@@ -350,8 +379,8 @@ class DraftButton(
     """Every button that is about one draft."""
 
     async def act(self, interaction: Interaction) -> None:
-        match = self.match
-        await _PRESSES[match["verb"]](interaction, int(match["draft"]), match["shown"])
+        match, draft_id = self.match, int(self.match["draft"])
+        await _or_gone(interaction, draft_id, _PRESSES[match["verb"]](interaction, draft_id, match["shown"]))
 
 
 class DraftMenu(
@@ -362,8 +391,9 @@ class DraftMenu(
     """Every menu that is about one draft."""
 
     async def act(self, interaction: Interaction) -> None:
-        match = self.match
-        await _PICKS[match["verb"]](interaction, int(match["draft"]), match["shown"], self.item.values[0])
+        match, draft_id = self.match, int(self.match["draft"])
+        picked = _PICKS[match["verb"]](interaction, draft_id, match["shown"], self.item.values[0])
+        await _or_gone(interaction, draft_id, picked)
 
 
 ITEMS: Final = (DraftButton, DraftMenu)

@@ -102,6 +102,24 @@ async def test_a_press_on_an_older_card_cancels_nothing_and_shows_the_draft_as_i
         assert "### Cancelled" in (await world.press(world.mod, now, "Cancel")).text
 
 
+async def test_a_card_whose_draft_was_cancelled_says_so_itself_whatever_is_pressed(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        twice = csv_of(world, [*rows(world, 50), *rows(world, 50)])
+        cards = [await world.bulk(world.mod, file=("week.csv", twice)) for _ in range(6)]
+        form = await world.mod.click(cards[0].message, label="Change…")
+        for number in range(1, 7):
+            await world.press(
+                world.mod, await world.pick(world.mod, await batch(world, world.mod, "list"), str(number)), "Cancel"
+            )
+        await world.mod.submit_modal(form, changes("party"))
+        for card, label in zip(cards[1:5], ("Send 8 awards", "Cancel", "Change…", "Show to staff"), strict=True):
+            await world.press(world.mod, card, label)
+        await world.pick(world.mod, cards[5], "apart")
+        for now in map(world.again, cards):
+            assert "This draft was cancelled; nothing of it was sent.\nUpload the file, or give the command" in now.text
+            assert (now.buttons, now.menus, now.files) == ([], [], [])
+
+
 async def test_a_choice_on_an_older_card_changes_nothing_and_shows_the_draft_as_it_is(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         mia = world.guild.add_member(world.env.create_user("mia"), roles=[world.role])
