@@ -44,6 +44,10 @@ class Kept:
         while len(self._values) > KEPT_FORMS:
             self._values.popitem(last=False)
 
+    def has(self, key: str) -> bool:
+        """Whether it is still remembered."""
+        return key in self._values
+
     def get(self, key: str) -> Typed:
         """What was typed, or nothing after a restart."""
         return self._values.get(key, Typed())

@@ -91,26 +91,33 @@ async def offer_template(interaction: Interaction, rules: ServerRules, typed: Ty
         word="Nothing sent · no file yet",
         practice=services.practice,
         lines=lines,
-        rows=[[_form_button("Upload or paste…", str(interaction.id))]],
+        rows=[[_form_button("Upload or paste…", str(interaction.id), remembers=typed != Typed())]],
     )
     await answers.show(interaction, view, files=[discord.File(io.BytesIO(template_file()), TEMPLATE_NAME)])
 
 
-def _form_button(label: str, key: str) -> discord.ui.Button[Any]:
-    return button(label, f"bulk:form:{key}", style=discord.ButtonStyle.primary)
+def _form_button(label: str, key: str, *, remembers: bool) -> discord.ui.Button[Any]:
+    """``remembers``: the form is to open with what was typed already."""
+    return button(label, f"bulk:form:{key}{':typed' if remembers else ''}", style=discord.ButtonStyle.primary)
 
 
 class FormButton(
     Guarded[discord.ui.Button[Any]],
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"bulk:form:(?P<key>[0-9]{1,20})",
+    template=r"bulk:form:(?P<key>[0-9]{1,20})(?P<typed>:typed)?",
 ):
     """Opens the form, with what was typed before."""
 
     async def act(self, interaction: Interaction) -> None:
         rules = await require(interaction, Capability.BULK)
-        key = self.match["key"]
-        typed = parts_of(interaction).kept.get(key)
+        key, kept = self.match["key"], parts_of(interaction).kept
+        if self.match["typed"] and not kept.has(key):
+            # An empty form with the server's own programme would look as if it were the one that was asked for.
+            raise UsageError(
+                "what was typed for this form is not known any more, as after a restart of Bursar",
+                hint="Give the command once more.",
+            )
+        typed = kept.get(key)
         names = services_of(interaction).programmes.names()
         chosen = typed.programme or rules.default_programme
         options = [
@@ -206,7 +213,7 @@ class UploadForm(Form):
             word="The form cannot be used like this",
             practice=services_of(interaction).practice,
             lines=[*lines, "What you typed is kept; a file has to be chosen again."],
-            rows=[[_form_button("Edit and try again", self._key)]],
+            rows=[[_form_button("Edit and try again", self._key, remembers=True)]],
         )
 
 

@@ -160,3 +160,14 @@ async def test_a_form_that_was_open_for_too_long_is_answered(tmp_path: Path) -> 
         answer = world.answer(await world.mod.submit_modal(form, {"label": "Week 32", "duplicates": ["sum"]}))
         assert "Nothing was sent, nothing was changed." in answer.text
         assert "This form was open for more than an hour" in answer.text
+
+
+async def test_what_was_typed_before_a_restart_is_not_silently_replaced_by_an_empty_form(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        typed = await world.bulk(world.mod, programme="gameball", reason="Movie night", amount="25")
+        bare = await world.bulk(world.mod)
+        await world.restart()
+        told = await world.press(world.mod, typed, "Upload or paste…")
+        assert "What was typed for this form is not known any more" in told.text
+        assert "Give the command once more." in told.text
+        assert (await world.mod.click(bare.message, label="Upload or paste…")).modal is not None
