@@ -21,6 +21,7 @@ from bot.ui.batch_cards import LISTED_AWARDS, BoardFacts, alert_card, alert_over
 from bot.ui.permissions import programme_title
 from bot.ui.results import ResultFile, result_file, untaken
 from bot.ui.staff import NO_MENTIONS, StaffChannelError, find_channel, fit, is_refused_for_good, nonce_of, post
+from bot.ui.start_rule import HAS_LEFT
 from bot.ui.text import escape
 
 EVERYWHERE: Final = Actor("bursar", "Bursar", None)
@@ -43,6 +44,7 @@ NEXT_STEPS: Final = {
     PauseKind.RESTORED: "the operator compares with the services and signs it off (`bursar restore`), then *Resume*.",
     PauseKind.UNCLEAR: "see whether the service is well and settle the rows in doubt, then *Resume*.",
 }
+SEND_ANEW: Final = "*Stop* and send the rows anew, as nobody can confirm or approve from outside the server."
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ class BoardMessage:
     async def _post_alert(self, pause: Pause, paused: Event) -> None:
         batch, planned = self._batch, self._view.counts.planned
         channel = await self._where_staff_reads()
-        reason, next_step, practice = escape(pause.cause, 400), NEXT_STEPS[pause.kind], self._services.practice
+        reason, practice = escape(pause.cause, 400), self._services.practice
+        next_step = SEND_ANEW if pause.message.endswith(HAS_LEFT) else NEXT_STEPS[pause.kind]
         card = alert_card(batch, reason, next_step, planned, code=self._view.code, practice=practice)
         card.stop()
         nonce = nonce_of(ALERTED, batch.id, batch.recorded_at, paused.seq)

@@ -20,6 +20,9 @@ READY_POLLS: Final = 120
 READY_POLL_SECONDS: Final = 0.25
 """How long a start waits for Discord before it holds a batch back: the ledger is open before the gateway is."""
 
+HAS_LEFT: Final = "has left the server"
+"""How the reason of a pause ends that no setting can end."""
+
 _NEEDED: Final = {"award": Capability.AWARD, "retry": Capability.MANAGE, "undo": Capability.MANAGE}
 
 
@@ -57,7 +60,7 @@ async def _refusal(services: Services, client: Callable[[], discord.Client | Non
     try:
         member = await guild.fetch_member(int(batch.actor.id))
     except discord.NotFound:
-        return f"{batch.actor.name}, who confirmed this batch, has left the server"
+        return f"{batch.actor.name}, who confirmed this batch, {HAS_LEFT}"
     rules = await services.servers.rules(server)
     if may_start(guild, member, rules, capability):
         return await _approver_refusal(services, guild, rules, batch)
@@ -72,7 +75,7 @@ async def _approver_refusal(services: Services, guild: discord.Guild, rules: Ser
     try:
         member = await guild.fetch_member(int(approval.decided_by_id or "0"))
     except discord.NotFound:
-        return f"{approval.decided_by}, who approved this batch, has left the server"
+        return f"{approval.decided_by}, who approved this batch, {HAS_LEFT}"
     if may_start(guild, member, rules, Capability.APPROVE):
         return None
     return f"{approval.decided_by}, who approved this batch, may not {WORDS[Capability.APPROVE]} any more"

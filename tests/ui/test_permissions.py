@@ -11,7 +11,7 @@ import simcord
 
 from bot.services.rules import Capability, Limits
 from bot.services.submitting import Choice, Wish
-from tests.support.batches import actor, record, view
+from tests.support.batches import actor, alerts, record, view
 from tests.support.discord import DELAY, World, discord_world
 
 
@@ -184,6 +184,9 @@ async def test_a_batch_of_somebody_who_left_does_not_begin(tmp_path: Path) -> No
         batch = (await view(world, batch_id)).batch
         assert batch.pause is not None
         assert "has left the server" in batch.pause.message
+        await world.until(lambda: bool(alerts(world)))
+        assert "Next: *Stop* and send the rows anew" in alerts(world)[0].text
+        assert "setting" not in alerts(world)[0].text
         assert await world.paid() == {}
 
 
