@@ -146,13 +146,20 @@ def _difference_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
     return [button(label, custom_id(_verb("send", flags), preview))]
 
 
+def _moved_back(preview: Preview) -> str:
+    """What an undo moves: of awards that took points away it is a gift."""
+    taken, given = (points(amount, preview.programme.unit) for amount in (preview.totals.taken, preview.totals.given))
+    if not preview.totals.given:
+        return taken
+    return f"takes {taken}, gives {given}" if preview.totals.taken else f"gives {given}"
+
+
 def _send_label(preview: Preview, sending: int) -> str:
     """What the main button says. It counts rows where it leaves some out, unless several of them became one award.
     Deductions are named: nobody takes points by a button that says "send"."""
     totals = preview.totals
     if preview.draft.source == "undo":
-        moved = points(totals.total_absolute, preview.programme.unit)
-        return f"Take back {count(sending, 'award')} ({moved})"
+        return f"Take back {count(sending, 'award')} ({_moved_back(preview)})"
     bad, matched, noun = totals.problems > 0, preview.blocking_matches, counted(preview)
     some, only = count(sending, noun), "the good rows only: " if bad else ""
     if bad and matched:

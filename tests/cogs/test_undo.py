@@ -22,6 +22,16 @@ async def finished(world: World, amounts: list[int], **more: object) -> int:
     return batch_id
 
 
+async def test_an_undo_says_what_it_takes_and_what_it_gives(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        for amounts in ([60, 90], [70, -50], [-10]):
+            await record(world, amounts)
+            await world.quiet()
+        cards = [await batch(world, world.mod, "undo", batch=number) for number in "123"]
+        moved = ["2 awards (150 points)", "2 awards (takes 70 points, gives 50 points)", "1 award (gives 10 points)"]
+        assert [label(card) for card in cards] == [f"Take back {one}" for one in moved]
+
+
 async def test_an_undo_takes_back_what_landed_and_says_what_it_cannot(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         batch_id = await finished(world, [50, 30])
