@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import math
@@ -15,6 +16,7 @@ from typing import Final
 from bot.clock import Gain
 from bot.errors import LedgerError, LedgerLocked
 
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 """Another one after every start of the machine (docs.kernel.org/admin-guide/sysctl/kernel.html, "random")."""
 
@@ -33,7 +35,7 @@ class DriverLock:
     @classmethod
     def take(cls, ledger: Path) -> DriverLock:
         """Take the lock for ``ledger``. Raises ``LedgerLocked`` naming the process that has it, ``LedgerError`` for a
-        file with a second name, whose lock would be another one."""
+        file with a second name, whose lock would be another one, and where the disk does not let it be taken."""
         _refuse_second_name(ledger)
         path = lock_path(ledger)
         try:
@@ -46,7 +48,9 @@ class DriverLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            pid, _ = _lines(descriptor)
+            pid = ""
+            with contextlib.suppress(OSError):  # a disk that reports errors: who it is stays untold
+                pid, _ = _lines(descriptor)
             os.close(descriptor)
             raise _locked(ledger, pid) from None
         except OSError as error:
@@ -54,9 +58,13 @@ class DriverLock:
             raise LedgerError(
                 f"the ledger {ledger} cannot be locked: {error.strerror}", hint="Keep the ledger on a local disk."
             ) from error
-        _, remembered = _lines(descriptor)
-        lock = cls(descriptor, remembered)
-        lock._write(str(os.getpid()))
+        try:
+            _, remembered = _lines(descriptor)
+            lock = cls(descriptor, remembered)
+            lock._write(str(os.getpid()))
+        except OSError as error:
+            os.close(descriptor)
+            raise _unusable(path, error) from error
         return lock
 
     @property
@@ -132,6 +140,15 @@ def _refuse_second_name(ledger: Path) -> None:
 def lock_path(ledger: Path) -> Path:
     """Where the lock of a ledger lies."""
     return ledger.with_name(ledger.name + ".lock")
+
+
+def _unusable(path: Path, error: OSError) -> LedgerError:
+    if error.errno in _FULL:
+        return LedgerError(
+            f"the lock file {path} cannot be used: the disk that holds it is full",
+            hint="Free some space, then start Bursar again.",
+        )
+    return LedgerError(f"the lock file {path} cannot be used: {error.strerror}", hint="Check the disk.")
 
 
 def _locked(ledger: Path, pid: str) -> LedgerLocked:

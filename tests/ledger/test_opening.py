@@ -220,6 +220,40 @@ def test_a_full_disk_keeps_nobody_from_going_on_who_notes_what_the_clocks_gained
     DriverLock.take(path).release()
 
 
+async def test_a_disk_that_is_too_full_for_the_lock_is_told(path: Path, clock: HandClock):
+    await (await Ledger.open(path, clock)).close()
+    copying.copy(path, path.with_name("copy.db"))
+    lock_path(path).unlink()
+    before = content(path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(LedgerError, match=r"bursar\.db\.lock cannot be used: the disk .* is full") as opened:
+            await Ledger.open(path, clock)
+        with pytest.raises(LedgerError, match="is full"):
+            copying.restore(path.with_name("copy.db"), path, clock.ms)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert opened.value.hint == "Free some space, then start Bursar again."
+    assert content(path) == before
+    await (await Ledger.open(path, clock)).close()  # nobody has kept the lock
+
+
+def test_a_disk_that_reports_errors_is_told_as_such(path: Path, monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    lock = DriverLock.take(path)
+    monkeypatch.setattr(os, "pread", broken)
+    with pytest.raises(LedgerLocked, match="another process drives"):
+        DriverLock.take(path)
+    lock.release()
+    with pytest.raises(LedgerError, match="cannot be used: Input/output error"):
+        DriverLock.take(path)
+    monkeypatch.undo()
+    DriverLock.take(path).release()
+
+
 async def test_reading_beside_the_driver_sees_every_commit_and_never_writes(
     ledger: Ledger, path: Path, clock: HandClock
 ):
