@@ -82,7 +82,7 @@ def restore(file: Path, ledger: Path, now: int) -> Restored:
     try:
         with _part_of(ledger) as part:
             _copy_pages(file, part)
-            restored = _mark(part, now)
+            restored = _mark(part, ledger, now)
             _sync(part)
             return Restored(found, restored, _put_in_place(part, ledger, now))
     finally:
@@ -173,13 +173,16 @@ def _proved(file: Path, called: Path) -> Verified:
     return found
 
 
-def _mark(part: Path, now: int) -> Restoration:
-    with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as writer:
-        writer.execute("PRAGMA foreign_keys = ON")
-        writer.execute("PRAGMA synchronous = FULL")
-        writer.execute("BEGIN IMMEDIATE")
-        restored = restorations.mark(writer, now)
-        writer.execute("COMMIT")
+def _mark(part: Path, called: Path, now: int) -> Restoration:
+    try:
+        with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as writer:
+            writer.execute("PRAGMA foreign_keys = ON")
+            writer.execute("PRAGMA synchronous = FULL")
+            writer.execute("BEGIN IMMEDIATE")
+            restored = restorations.mark(writer, now)
+            writer.execute("COMMIT")
+    except UNREADABLE as error:  # what was left of the disk ended with the copy
+        raise explained(error, called) from error
     return restored
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 from pathlib import Path
 
@@ -242,6 +243,25 @@ async def test_a_lost_ledger_is_restored_from_a_copy(old_copy: Path, path: Path,
     drop(path)
     assert copying.restore(old_copy, path, clock.ms).kept is None
     assert query(path, "SELECT count(*) FROM awards") == [(4,)]
+
+
+async def test_a_disk_that_is_full_once_the_copy_is_on_it_restores_nothing(path: Path, clock: HandClock):
+    ledger = await Ledger.open(path, clock)
+    for number in range(20):  # each is paused when the copy is marked, which takes room
+        await batch_of(ledger, 1, label=f"batch {number}")
+    await ledger.close()
+    copy = path.with_name("copy.db")
+    copying.copy(path, copy)
+    before, limits = content(path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (copy.stat().st_size, limits[1]))
+    try:
+        with pytest.raises(LedgerError, match=r"bursar\.db cannot be used: the disk"):
+            copying.restore(copy, path, clock.ms)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert content(path) == before
+    assert names(path, "*.part*") == []
+    await (await Ledger.open(path, clock)).close()
 
 
 STEPS = ["rename", "unlink"]
