@@ -7,7 +7,8 @@ what left the process:
 - the request's headers were never handed to a connection, or
 - the last byte of its body was held back (the gate below), so nobody can hold the whole request.
 
-Either proves that nothing happened. Everything else may have happened.
+Either proves that nothing happened. Everything else may have happened. An answer belongs to the request because both
+have a connection of their own.
 """
 
 from __future__ import annotations
@@ -30,13 +31,9 @@ from bot.providers.failures import trouble_of
 MAX_ANSWER: Final = 8 * 1024 * 1024
 """Bytes of an answer's body that are read. The largest documented answer, 1,000 results, is far below it."""
 CONNECT_TIMEOUT: Final = 15.0
-KEEP_ALIVE: Final = 2.0
-"""Seconds an idle connection is used again. Short, because a request written into a connection that the service is
-just closing (Node.js does so after 5 s) ends in doubt, and a new one costs little at the pace of these limits."""
 _TURNS: Final = 4
 """Turns of the event loop that the last byte of a body waits for. A hang-up that has reached this machine by then is
-noticed, under TLS after three of them: so a connection that died in the pool, or was closed as soon as it was accepted,
-leaves no doubt."""
+noticed, under TLS after three of them: so a connection that was closed as soon as it was accepted leaves no doubt."""
 
 
 class Proof(StrEnum):
@@ -196,7 +193,10 @@ class Client:
             tracing = aiohttp.TraceConfig()
             tracing.on_request_headers_sent.append(_note_headers_sent)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=16, keepalive_timeout=KEEP_ALIVE),
+                # One connection for each request. On one that is used again, whatever came twice or unasked after the
+                # answer before (a gateway that repeats, say) would be read as the answer to a call that it knows
+                # nothing of: paid, or refused. A new one costs little at the pace of these limits.
+                connector=aiohttp.TCPConnector(limit=16, force_close=True),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={
                     "Accept": "application/json",

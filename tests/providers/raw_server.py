@@ -27,6 +27,7 @@ class Peer:
     def __init__(self, server: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.server = server
         server.peers.append(self)
+        server.accepted.set()
         self.reader = reader
         self.writer = writer
         self.length = 0
@@ -108,6 +109,8 @@ class RawServer(Scene):
         if self._tls is not None and certificate is not None:
             self._tls.load_cert_chain(certificate)
         self.peers: list[Peer] = []
+        self.accepted = asyncio.Event()
+        """There is a connection."""
         self.connections = 0
         self.arrivals: asyncio.Queue[bytes] = asyncio.Queue()
         """The heads once more, for who waits for them."""

@@ -28,7 +28,6 @@ from bot.app import App, opened
 from bot.client import BursarClient
 from bot.domain.model import Actor
 from bot.errors import BursarError
-from bot.providers import http
 from bot.services.rules import Capability
 from bot.settings import Settings
 from bot.ui import receipts
@@ -339,11 +338,8 @@ async def discord_world(
 
     Fails at the end when the client raised anything but a refusal, or sent what Discord would not take.
     """
-    # SimCord waits for timers that are due within its patience: every idle connection of a provider has one, and every
-    # receipt of a batch that is not over.
-    idle = mock.patch.object(http, "KEEP_ALIVE", 3600.0)
-    following = mock.patch.multiple(receipts, STEP_SECONDS=600.0, START_SECONDS=600.0)
-    with idle, following:
+    # SimCord waits for timers that are due within its patience: every receipt of a batch that is not over has one.
+    with mock.patch.multiple(receipts, STEP_SECONDS=600.0, START_SECONDS=600.0):
         async with running_sandbox("--drip-plan", plan) as sandbox:
             values = {**sandbox.environ(), "DRIP_RATE_PLAN": plan, "BURSAR_SERVER_IDS": str(SERVER_ID), **environ}
             settings = Settings.load(values, directory)
