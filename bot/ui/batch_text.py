@@ -252,8 +252,12 @@ def origin(batch: Batch, programme: str) -> list[str]:
 
 def children(view: BatchView) -> list[str]:
     """The batches that came of this one, and how."""
-    continued = [child.id for child in view.children if child.source != "undo"]
-    lines = [f"Continued by {_named_batches(continued)}"] if continued else []
+    continued = [
+        f"batch {child.id}" + (" (stopped)" if child.state is BatchState.STOPPED else "")
+        for child in view.children
+        if child.source != "undo"
+    ]
+    lines = [f"Continued by {', '.join(continued)}"] if continued else []
     if back := taken_back(view):
         lines.append(back[0].upper() + back[1:])
     lines += [f"Batch {undo} took nothing back" for undo, counts in view.undone.items() if not _in_force(counts)]

@@ -296,4 +296,5 @@ class StaffBoard:
 
 def _said_at_the_end(view: BatchView) -> tuple[object, ...]:
     """What decides how the message of a batch that is over looks."""
-    return view.counts, view.batch.state, view.activity, view.retryable, view.undone
+    children = [child.state for child in view.children]
+    return view.counts, view.batch.state, view.activity, view.retryable, view.undone, children

@@ -381,6 +381,7 @@ async def test_a_retry_that_was_stopped_can_be_sent_again(tmp_path: Path) -> Non
         preview = await world.press(world.mod, board, AGAIN)
         receipt = await world.press(world.mod, preview, preview.buttons[0])
         await world.press(world.mod, receipt, "Stop")
+        await board_says(world, first, f"Continued by batch {first + 1} (stopped)")
         told = await batch(world, world.mod, "retry", batch=str(first))
         assert f"/batch retry of batch {first + 1} takes up what was refused or stopped there" in told.text
         await world.setting("start_delay_seconds", 0)
