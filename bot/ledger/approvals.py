@@ -106,6 +106,17 @@ class Approvals:
 
         return await self._database.read(work)
 
+    async def why_of_rest(self, draft: Draft, actor: Actor) -> str | None:
+        """Why paying only who was not yet paid for the draft's campaign needs a second person; ``None``: it does
+        not."""
+        now = self._now()
+
+        def work(connection: sqlite3.Connection) -> str | None:
+            out = left_out(connection, draft, compare(connection, draft.id, now), difference_only=True)
+            return _why(connection, draft, _recording.sums(connection, draft.id, _rows.as_json(list(out))), actor, now)
+
+        return await self._database.read(work)
+
     async def get(self, approval_id: int, server_id: str | None) -> Approval:
         """A request. Raises ``NotFound``, also for another server's."""
         where = "id = ? AND server_id IS ?"

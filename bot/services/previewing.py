@@ -76,6 +76,8 @@ class Preview:
     """What was asked of a second person for it as it is."""
     campaign: CampaignPaid = NOBODY_PAID
     """Rows for recipients who were paid under the same label before."""
+    rest_why: str | None = None
+    """Why the others alone need the leave of a second person."""
     told_in: str | None = None
     """Id of the channel that the server has set for progress and result."""
     asks_who: bool = False
@@ -151,6 +153,7 @@ async def make_preview(
         approval_why=found.standing.why,
         approval=found.standing.approval,
         campaign=found.campaign,
+        rest_why=found.rest_why,
         asks_who=likeness is Likeness.UNASKED,
     )
 
@@ -182,6 +185,7 @@ class _Found:
     over_budget: str | None = None
     standing: Standing = _NOT_ASKED
     campaign: CampaignPaid = NOBODY_PAID
+    rest_why: str | None = None
 
 
 async def _before_confirming(
@@ -195,12 +199,14 @@ async def _before_confirming(
     if matches.rows and not harmless and not _decides_about_matches(standing.approval):
         standing = Standing(standing.why, None)
     campaign = NOBODY_PAID if draft.source == "undo" else await drafts.campaign_paid(draft.id, actor.server_id)
+    asks_for_rest = standing.why is not None and campaign.rows > 0
+    rest_why = await ledger.approvals.why_of_rest(draft, actor) if asks_for_rest else None
     try:
         uses = tuple(await drafts.budget_uses(draft.id, actor, limits.roles, skip_matched=skip))
     except LimitExceeded as unreadable:
-        return _Found(matches, harmless, (), unreadable.message, standing, campaign)
+        return _Found(matches, harmless, (), unreadable.message, standing, campaign, rest_why)
     over = next((_over_budget(use, draft) for use in uses if use.exceeded), None)
-    return _Found(matches, harmless, uses, over, standing, campaign)
+    return _Found(matches, harmless, uses, over, standing, campaign, rest_why)
 
 
 def _decides_about_matches(approval: Approval | None) -> bool:

@@ -140,7 +140,7 @@ def _difference_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
     if not preview.campaign.rows or left <= 0 or _is_the_same_without(preview):
         return []
     flags = "dg" if preview.totals.problems else "d"
-    if preview.approval_why is not None:
+    if preview.rest_why is not None:
         return [button(f"Ask for approval: only {left:,} not yet paid", custom_id(_verb("ask", flags), preview))]
     label = f"Send only {left:,} not yet paid for “{plain(preview.draft.label or '', 30)}”"
     return [button(label, custom_id(_verb("send", flags), preview))]

@@ -140,3 +140,19 @@ async def test_who_approves_the_unpaid_rows_reads_how_much_these_are(tmp_path: P
         assert "Rows that an earlier batch has are left out: 5 awards, 250 points." in request.text
         assert "Bad rows are left out." in request.text
         assert f"<@{world.members[0].id}>" not in request.text
+
+
+async def test_a_rest_that_one_person_may_send_needs_no_second_one(tmp_path: Path) -> None:
+    """However large the whole list is."""
+    async with discord_world(tmp_path) as world:
+        await world.setting("start_delay_seconds", 0)
+        first = await world.bulk(world.mod, file=("week-31.csv", csv_of(world, rows(world, 50, 5))))
+        await world.press(world.mod, first, "Send 5 awards")
+        await world.quiet()
+        await world.setting("approve_amount", "300")
+        card = await world.bulk(world.admin, file=("week-31.csv", csv_of(world, rows(world, 70))))
+        assert "**Needs a second person**: it moves 560" in card.text
+        assert "Ask for approval" in card.buttons
+        await world.press(world.admin, card, "Send only 3 not yet paid for “Week 31”")
+        await world.quiet()
+        assert sorted((await world.paid()).values()) == [50] * 5 + [70] * 3
