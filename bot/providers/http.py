@@ -36,6 +36,10 @@ _TURNS: Final = 4
 noticed, under TLS after three of them: so a connection that was closed as soon as it was accepted leaves no doubt."""
 
 
+EARLY: Final = "EarlyAnswer"
+"""What ended an exchange in which a success was told before the last byte of the request had left."""
+
+
 class Proof(StrEnum):
     """What a failed exchange says about its request."""
 
@@ -57,7 +61,7 @@ class Exchange:
     """Names in lower case."""
     body: bytes = field(repr=False)
     error: str | None
-    """Class of the exception that ended it; the answer is then missing or incomplete."""
+    """Class of the exception that ended it, or ``EARLY``; the answer is then missing, incomplete, or no answer."""
     trouble: str | None
     """The same in words for people."""
     headers_sent: bool
@@ -73,11 +77,11 @@ class Exchange:
     def proof(self) -> Proof:
         """Whether it is certain that the request was never held whole by anybody.
 
-        A 2xx is never such a proof: a service that says "done" is not contradicted, its answer is judged.
+        A 2xx is never such a proof: a service that says "done" is not contradicted. But before it has the whole request
+        it cannot know, so that is no answer either (``EARLY``).
         """
-        done = self.status is not None and 200 <= self.status < 300
         held_back = not self.headers_sent or not self.body_complete
-        return Proof.NOTHING_HAPPENED if held_back and not done else Proof.MAY_HAVE
+        return Proof.NOTHING_HAPPENED if held_back and not _is_success(self.status) else Proof.MAY_HAVE
 
     @property
     def whole(self) -> bool:
@@ -146,6 +150,9 @@ class Client:
             await self._run(method, path, gate, flags, answer)
         except Exception as error:  # which one it is proves nothing; see the module's text
             answer.error, answer.trouble = type(error).__name__, trouble_of(error)
+        else:
+            if gate is not None and not gate.opened and _is_success(answer.status):
+                answer.error, answer.trouble = EARLY, "it said that it is done before it had the whole request"
         finally:
             if gate is not None:
                 gate.shut()
@@ -221,6 +228,10 @@ class _Answer:
         self.body = b""
         self.error: str | None = None
         self.trouble: str | None = None
+
+
+def _is_success(status: int | None) -> bool:
+    return status is not None and 200 <= status < 300
 
 
 async def _note_headers_sent(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:

@@ -340,7 +340,7 @@ class Kind:
     status: int | str | None = None
     """``"any"`` where a RST may overtake the answer."""
     cut: bool = False
-    """Of the answer the status arrived, and not all of the body."""
+    """Of the answer the status arrived, and not all of the body; or it came too early to be one."""
     way: Way = undisturbed
     body: bytes = SMALL
     gives_up: float = LATE
@@ -463,7 +463,7 @@ FURTHER = [
     # --- an answer before the request was complete
     Kind("413 without reading", early("413 Too Large"), NOTHING, HELD, status=413, body=LARGE),
     Kind("503 without reading", early("503 Busy"), NOTHING, HELD, status=503, body=LARGE),
-    Kind("200 without reading", early("200 OK"), NOTHING, DOUBT, status=200, body=LARGE),
+    Kind("200 without reading", early("200 OK"), NOTHING, DOUBT, status=200, cut=True, body=LARGE),
     # --- refusals that look otherwise
     Kind("401 asking for a password", refuses("401 No", "WWW-Authenticate: Basic"), NOTHING, REFUSED, status=401),
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from aiohttp.abc import AbstractStreamWriter
 
 from bot.errors import SettingsError
-from bot.providers.http import Client, Exchange, _Gate, checked_base
+from bot.providers.http import Client, Exchange, Proof, _Gate, checked_base
 
 from .failure_kinds import LARGE, LATE, SMALL, a_part_of_the_body, answers, then
 from .raw_server import Peer, RawServer
@@ -50,6 +50,21 @@ async def test_an_answer_that_nobody_asked_for_is_not_read_as_that_to_the_next_r
         told = await client.exchange("PATCH", "/2", b"second")
         await client.close()
         assert (told.status, told.body) == (200, b"second")
+
+
+@pytest.mark.parametrize(("status", "is_answer"), [("200 OK", False), ("202 Accepted", False), ("413 Too Large", True)])
+async def test_a_success_before_the_whole_request_has_left_is_no_answer(status: str, is_answer: bool) -> None:
+    async def early(peer: Peer) -> None:
+        await peer.head()
+        await peer.answer(status, b'{"success":true}')
+        await peer.stall()
+
+    async with RawServer(early) as server:
+        client = Client(server.url, {}, timeout=LATE)
+        told = await client.exchange("PATCH", "/write", LARGE)
+        await client.close()
+        assert (told.status, told.whole, told.body_complete) == (int(status[:3]), is_answer, False)
+        assert told.proof is (Proof.NOTHING_HAPPENED if is_answer else Proof.MAY_HAVE)
 
 
 async def test_cancelling_a_call_is_passed_on_and_lets_no_last_byte_through() -> None:
