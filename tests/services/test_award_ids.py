@@ -237,6 +237,29 @@ async def test_a_retry_and_the_result_file_cannot_both_pay(door: Door) -> None:
         await office.check_books()
 
 
+async def test_rows_of_a_retry_that_was_stopped_are_paid_once_however_they_are_sent_again(door: Door) -> None:
+    async with door.open() as office:
+        batches = office.app.services.batches
+        first = await office.send(paying(STRANGERS[:2]))
+        await door.sandbox.seed(credentials=[{"type": "discord-id", "value": one} for one in STRANGERS])
+        waiting = Limits(start_delay_seconds=600.0)
+        stopped = (await office.confirm(await retry(office, first, limits=waiting), limits=waiting)).batch_id
+        await batches.stop(stopped, MOD)
+        assert await office.states(stopped) == "CC"
+        assert [(await batches.view(one, MOD)).retryable for one in (first, stopped)] == [0, 2]
+        files = [await office.draft(await office.result_bytes(one)) for one in (first, stopped)]
+        drafts = [*files, await retry(office, stopped), await retry(office, stopped, actor=OTHER)]
+        sent = (
+            office.confirm(one, actor=who, again=True) for one, who in zip(drafts, (MOD, MOD, MOD, OTHER), strict=True)
+        )
+        answers = await asyncio.gather(*sent, return_exceptions=True)
+        assert sum(isinstance(answer, Refused) for answer in answers) == 3
+        await office.quiet()
+        await office.check_books()
+        assert [award.state.value for award in await office.awards()].count("applied") == 2
+        assert (await batches.view(stopped, MOD)).retryable == 0
+
+
 async def test_the_result_file_has_one_line_for_every_original_row(door: Door) -> None:
     rows = [
         (IDS[0], 10, "a", "kept"),
