@@ -55,6 +55,8 @@ class Standing:
     """Why it needs one; ``None``: it does not."""
     approval: Approval | None
     """What was asked for it as it is now."""
+    why_all: str | None = None
+    """Why sending all of it, also what was paid lately, needs one. Where that does not, no part of it does."""
 
 
 class Approvals:
@@ -91,9 +93,11 @@ class Approvals:
             draft = _drafts.get(connection, draft_id, actor.server_id, now)
             if draft.actor.server_id is None:
                 return Standing(None, None)  # it is a server that asks for a second person
-            paid = compare(connection, draft_id, now).lines() if skip_matched else ()
-            skipped = _rows.as_json(list(paid))
-            why = _why(connection, draft, _recording.sums(connection, draft_id, skipped), actor, now)
+            everything = _recording.sums(connection, draft_id, _rows.as_json([]))
+            why = why_all = _why(connection, draft, everything, actor, now)
+            if skip_matched and why_all is not None:
+                paid = _rows.as_json(list(compare(connection, draft_id, now).lines()))
+                why = _why(connection, draft, _recording.sums(connection, draft_id, paid), actor, now)
             latest = _find(
                 connection,
                 "draft_id = ? AND content_hash IS ? AND label IS ? AND state <> 'replaced' ORDER BY id DESC LIMIT 1",
@@ -101,8 +105,8 @@ class Approvals:
             )
             alive = latest is not None and (latest.expires_at > now or latest.state is ApprovalState.REFUSED)
             if latest is None or not alive or not _means_the_same(connection, latest, draft, now):
-                return Standing(why, None)
-            return Standing(why, latest)
+                return Standing(why, None, why_all)
+            return Standing(why, latest, why_all)
 
         return await self._database.read(work)
 

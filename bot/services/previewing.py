@@ -71,7 +71,9 @@ class Preview:
     budgets: tuple[BudgetUse, ...] = ()
     """What it would take of the budgets of who looks at it."""
     approval_why: str | None = None
-    """Why it needs the leave of a second person."""
+    """Why it needs the leave of a second person, without what was paid lately where that is a part of it."""
+    again_why: str | None = None
+    """Why paying that again, with all the others, needs it."""
     approval: Approval | None = None
     """What was asked of a second person for it as it is."""
     campaign: CampaignPaid = NOBODY_PAID
@@ -97,6 +99,12 @@ class Preview:
     def blocking_matches(self) -> int:
         """Rows that would be paid again."""
         return 0 if self.matches_harmless else self.matches.rows
+
+    def why_with(self, decisions: str) -> str | None:
+        """Why it needs the leave of a second person when sent with these decisions, letters as an approval has them."""
+        if "d" in decisions:
+            return self.rest_why
+        return self.again_why if "a" in decisions else self.approval_why
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +159,7 @@ async def make_preview(
         start_delay_seconds=limits.start_delay_seconds,
         budgets=found.budgets,
         approval_why=found.standing.why,
+        again_why=found.standing.why_all,
         approval=found.standing.approval,
         campaign=found.campaign,
         rest_why=found.rest_why,
@@ -197,9 +206,9 @@ async def _before_confirming(
     skip = not harmless and 0 < matches.rows < totals.rows
     standing = await ledger.approvals.standing(draft.id, actor, skip_matched=skip)
     if matches.rows and not harmless and not _decides_about_matches(standing.approval):
-        standing = Standing(standing.why, None)
+        standing = replace(standing, approval=None)
     campaign = NOBODY_PAID if draft.source == "undo" else await drafts.campaign_paid(draft.id, actor.server_id)
-    asks_for_rest = standing.why is not None and campaign.rows > 0
+    asks_for_rest = standing.why_all is not None and campaign.left_out > 0
     rest_why = await ledger.approvals.why_of_rest(draft, actor) if asks_for_rest else None
     try:
         uses = tuple(await drafts.budget_uses(draft.id, actor, limits.roles, skip_matched=skip))

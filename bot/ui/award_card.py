@@ -75,7 +75,8 @@ def award_card(preview: Preview, frame: Frame, faces: Faces, step: Step = Step.M
         lines.append(totals_line(preview))
     lines.extend(wish_lines(preview, frame.title))
     warnings = partial(warning_lines, strangers=frame.strangers)
-    for facts in (limit_lines, approval_lines, match_lines, problem_lines, warnings):
+    leave = partial(approval_lines, again=step is Step.AGAIN)
+    for facts in (limit_lines, leave, match_lines, problem_lines, warnings):
         if group := facts(preview):
             lines.extend([RULE, *group])
     if preview.schedule.lookups or preview.totals.rows > FEW:

@@ -149,11 +149,12 @@ async def confirm(interaction: Interaction, seen: Look, choice: Choice) -> None:
 
 
 async def _brought_back(interaction: Interaction, seen: Look, error: MatchedEarlier | ApprovalNeeded) -> None:
-    """The card as it is now says which rows were paid lately. Where none is any more, since what had paid them was
-    taken back or refused in between, nothing on it says why nothing was sent."""
+    """The card as it is now says which rows were paid lately, and why it needs a second person. Where none was any
+    more, or only to pay some again takes a second person, nothing on it says why nothing was sent."""
     now = await look(interaction, seen.preview.draft.id)
     await show_look(interaction, now)
-    if isinstance(error, MatchedEarlier) and not now.preview.blocking_matches:
+    says_why = now.preview.blocking_matches if isinstance(error, MatchedEarlier) else now.preview.approval_why
+    if not says_why:
         await answers.alert(interaction, await error_card(interaction, error))
 
 

@@ -113,7 +113,7 @@ def approval_buttons(preview: Preview, label: str) -> list[discord.ui.Item[Any]]
     """While a request is open: wait, with a way to post it anew (the first may be gone), or send exactly what was
     approved. ``None``: nothing is open."""
     approval = preview.approval
-    if preview.approval_why is None or approval is None:
+    if approval is None or preview.why_with(approval.flags) is None:
         return None
     if approval.state is ApprovalState.ASKED:
         waiting = button("Waiting for approval…", custom_id("wait", preview), disabled=True)
@@ -185,7 +185,7 @@ def _good(rows: str) -> str:
 def again_buttons(preview: Preview, label: str) -> list[discord.ui.Item[Any]]:
     """The second confirmation for rows that were paid lately."""
     flags = "ag" if preview.totals.problems else "a"
-    if preview.approval_why is None:
+    if preview.again_why is None:
         verb = _verb("send", flags)
     else:
         verb, label = _verb("ask", flags), "Ask for approval to pay a second time"

@@ -108,6 +108,7 @@ def _again_card(preview: Preview, frame: Frame) -> discord.ui.LayoutView:
         *match_lines(preview),
         *_left_out_lines(preview),
         f"**{_whose(preview)} the points a second time.**",
+        *approval_lines(preview, again=True),
     ]
     rows = [again_buttons(preview, _again_label(preview))]
     return card(card_title(preview), tone=tone, word=word, practice=frame.practice, lines=lines, rows=rows)

@@ -190,15 +190,16 @@ def limit_lines(preview: Preview) -> list[str]:
     return [] if preview.over_limit is None else [f"⛔ {sentence(escape(preview.over_limit, 240))}"]
 
 
-def approval_lines(preview: Preview) -> list[str]:
-    """Why a second person is needed, and how far that is."""
-    if preview.approval_why is None:
-        return []
+def approval_lines(preview: Preview, *, again: bool = False) -> list[str]:
+    """Why a second person is needed, and how far that is. ``again``: to pay rows a second time, while that is the
+    question."""
     approval = preview.approval
-    why = preview.approval_why
+    why = preview.again_why if again else preview.approval_why
+    if approval is not None and (preview.why_with(approval.flags) is None or (again and "a" not in approval.flags)):
+        approval = None  # one person may do that by now, or it is not what is asked here
     if approval is not None and approval.state in (ApprovalState.ASKED, ApprovalState.APPROVED):
-        why = approval.why  # may be about less than the draft has
-    lines = [f"**Needs a second person**: {escape(why, 200)}"]
+        why = approval.why  # may be about less than the draft has, or about more than the other buttons
+    lines = [] if why is None else [f"**Needs a second person**: {escape(why, 200)}"]
     if approval is None:
         return lines
     by = escape(approval.decided_by or "", 60)
@@ -207,7 +208,9 @@ def approval_lines(preview: Preview) -> list[str]:
     elif approval.state is ApprovalState.APPROVED:
         lines.append(f"✓ Approved by **{by}**, until {when(approval.expires_at)} and only as it is now.")
     elif approval.state is ApprovalState.REFUSED:
-        lines.append(f"⛔ **{by}** refused it.")
+        parts = {"a": "to have anybody paid a second time", "d": "to have only those paid who were not yet"}
+        what = next((words for letter, words in parts.items() if letter in approval.flags), "it")
+        lines.append(f"⛔ **{by}** refused {what}.")
     return lines
 
 
@@ -218,7 +221,10 @@ def campaign_lines(preview: Preview) -> list[str]:
         return []
     noun = counted(preview)
     what = f"1 {noun} is for a recipient" if rows == 1 else f"{rows:,} {noun}s are for recipients"
-    return [f"{what} already paid for “{escape(preview.draft.label or '', 60)}”, whatever the amount."]
+    lines = [f"{what} already paid for “{escape(preview.draft.label or '', 60)}”, whatever the amount."]
+    if preview.approval_why is None and preview.rest_why is not None:
+        lines.append(f"**Sending only to the others needs a second person**: {escape(preview.rest_why, 200)}")
+    return lines
 
 
 def budget_lines(preview: Preview) -> list[str]:
