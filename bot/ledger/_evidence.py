@@ -66,8 +66,7 @@ def expectation(
     if nothing and (nobody := _balances.absent(connection, batch_id, nothing)):
         known["absent"] = nobody
     if passage is not None:
-        legs = [[leg.purse.holder, leg.purse.currency, leg.amount] for leg in passage.legs]
-        known["lane"] = {"id": passage.lane.id, "kind": passage.lane.kind, "held": passage.lane.held, "rows": legs}
+        known["lane"] = _lanes.as_found(passage.lane)
     return json.dumps(known, separators=(",", ":")) if known else None
 
 

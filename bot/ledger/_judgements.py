@@ -42,6 +42,7 @@ def record(
 ) -> Settled:
     """``Evidence.record``."""
     batch_id, attempt_id = doubted.batch_id, doubted.attempt_id
+    found = _tempering.on_its_lane(connection, doubted, found)
     state, server_id, account, currency = connection.execute(
         "SELECT state, server_id, account, currency FROM batches WHERE id = ?", (batch_id,)
     ).fetchone()

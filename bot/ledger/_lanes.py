@@ -10,6 +10,7 @@ from typing import Any, Final
 from bot.domain.calls import NoLane
 from bot.domain.lanes import ENDS, Landing, Lane, LaneKind, Passage
 from bot.domain.probing import Purse
+from bot.ledger import _rows
 
 FreeAt = Callable[[float], float]
 """When a lane is free of requests that were given up, by the present clock, of when it was written down to be (both in
@@ -35,6 +36,17 @@ def passage(row: Sequence[Any]) -> Passage:
     """From ``COLUMNS`` and ``PASSAGE``."""
     *of_lane, lost, lost_until, refused = row
     return Passage(lane(of_lane), lost, lost_until / 1000, bool(refused))
+
+
+def as_found(lane: Lane) -> dict[str, object]:
+    """What a call finds when it takes the lane, for its expectation. Nothing of it changes while the call has it."""
+    legs = [[leg.purse.holder, leg.purse.currency, leg.amount] for leg in lane.legs]
+    return {"id": lane.id, "kind": lane.kind.value, "held": list(lane.held), "rows": legs}
+
+
+def is_as_found(lane: Lane, expectation: str | None) -> bool:
+    """Whether the lane of a call stands as that call's ``expectation`` says, which the history proves."""
+    return _rows.mapping(expectation or "{}").get("lane") == as_found(lane)
 
 
 def of_attempt(connection: sqlite3.Connection, attempt_id: int) -> Passage | None:

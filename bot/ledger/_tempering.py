@@ -12,7 +12,7 @@ from bot.domain.lanes import LaneKind
 from bot.domain.model import ProviderKind, Recipient, RecipientType
 from bot.domain.ring import Step
 from bot.domain.traits import Traits
-from bot.ledger import _other_names, restorations
+from bot.ledger import _lanes, _other_names, restorations
 from bot.ledger._other_names import Asked
 
 OLDER: Final = (
@@ -20,10 +20,33 @@ OLDER: Final = (
     " way, so it is not sent again by itself."
 )
 OTHER_CURRENCY: Final = "{detail} But Drip named it as done in another currency, so it is not sent again by itself."
+CHANGED: Final = (
+    "{detail} But what this ledger says of the operator's check accounts is not what the call found, so that proves"
+    " nothing: `bursar verify` names what was changed."
+)
 ANOTHER_NAME: Final = (
     "{detail} But what else was sent, to this person or to somebody who may be the same under another name, explains"
     " that as well."
 )
+
+
+def on_its_lane(connection: sqlite3.Connection, doubted: Doubted, found: Judgements) -> Judgements:
+    """``found``, if its lane stood in this ledger as the call found it. Where it did not, something else has changed
+    the ledger: what the places hold is no evidence, and a person looks at both."""
+    landing = found.landing
+    if landing is None:
+        return found
+    (expectation,) = connection.execute(
+        "SELECT expectation FROM attempts WHERE id = ?", (doubted.attempt_id,)
+    ).fetchone()
+    if _lanes.is_as_found(landing.passage.lane, expectation):
+        return found
+    trouble = f"what this ledger says of them was changed after attempt {doubted.attempt_id} began"
+    return replace(
+        found,
+        awards={one: replace(_doubtful(verdict, CHANGED), again=False) for one, verdict in found.awards.items()},
+        landing=replace(landing, step=Step.DISTURBED, trouble=landing.trouble or trouble),
+    )
 
 
 def tempered(

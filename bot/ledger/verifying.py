@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.ledger import _chain, _replay, _seals, migrations
+from bot.ledger import _chain, _lanes, _replay, _seals, migrations
 from bot.ledger._wrong import Bad, Wrong
 from bot.ledger.database import Database
 
@@ -21,6 +21,13 @@ __all__ = ["Bad", "Verified", "verify"]
 
 _STEP: Final = 1 << 20
 _NOT_OURS: Final = ("sqlite_", "ledger_migrations")
+_TAKEN: Final = (
+    f"SELECT {_lanes.COLUMNS}, attempt_id, (SELECT t.expectation FROM attempts t WHERE t.id = lanes.attempt_id),"  # noqa: S608 # our words
+    " account = (SELECT b.account FROM attempts t JOIN batches b ON b.id = t.batch_id WHERE t.id = lanes.attempt_id)"
+    " AND NOT EXISTS (SELECT 1 FROM attempts t WHERE t.id > lanes.attempt_id"
+    " AND t.expectation ->> '$.lane.id' = lanes.id) FROM lanes WHERE attempt_id IS NOT NULL ORDER BY id"
+)
+"""Each lane that a call has, what that call found there, and whether it is the last one on it, of the same account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,7 @@ def _examine(connection: sqlite3.Connection) -> Verified:
             raise Wrong(f"batch {batch_before + 1}", "it is missing")
         next_award, batch_before = _replay.batch(connection, batch_id, next_award), batch_id
     _strays(connection, next_award)
+    _lanes_taken(connection)
     _settings(connection, chain.settings)
     _rows(connection, dict(chain.rows))
     _files(connection)
@@ -124,6 +132,18 @@ def _strays(connection: sqlite3.Connection, next_award: int) -> None:
     ).fetchone()
     if row is not None:
         raise Wrong(f"draft {row[0]}", "it names a batch that was not made of it")
+
+
+def _lanes_taken(connection: sqlite3.Connection) -> None:
+    """What became of a call is read from where its lane stood when it was begun: a changed number would have it paid
+    twice. What a free lane holds, nothing tells but the service, which is asked before the first call."""
+    for *row, attempt_id, expectation, is_last in connection.execute(_TAKEN):
+        try:
+            as_found = is_last and _lanes.is_as_found(_lanes.lane(row), expectation)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # it is no lane at all
+            as_found = False
+        if not as_found:
+            raise Wrong(f"lane {row[0]}", f"it is not as attempt {attempt_id}, which has it, found it")
 
 
 def _settings(connection: sqlite3.Connection, told: dict[tuple[str, str], tuple[object, int, str]]) -> None:

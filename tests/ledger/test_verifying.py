@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from bot.domain.budgets import Period
-from bot.domain.calls import Outcome, OutcomeKind, Verdict
+from bot.domain.calls import Claim, Outcome, OutcomeKind, Verdict
 from bot.domain.intake import Held
+from bot.domain.lanes import Course, Landing, LaneKind, Plan
 from bot.domain.model import Actor, Decision, Pause, PauseKind, Problem
 from bot.domain.probing import Fate, Leg, Purse
+from bot.domain.ring import Step
 from bot.ledger import _seals, migrations
 from bot.ledger.blanking import blank
 from bot.ledger.events import GENESIS, entry_hash
@@ -24,7 +26,10 @@ from tests.ledger.making import (
     ADA,
     BOB,
     GAMEBALL,
+    MEMBERS,
     HandClock,
+    all_of,
+    build,
     call,
     claim,
     confirmation,
@@ -296,6 +301,98 @@ def test_the_bad_record_is_named_with_what_is_wrong(template: bytes, sql: str, r
     assert found.bad is not None
     assert re.match(record, found.bad.record), found.bad
     assert problem in found.bad.problem
+
+
+PLACES = {
+    LaneKind.RING: tuple(Purse(holder * 24, "gems") for holder in "abc"),
+    LaneKind.WITNESS: (Purse("d" * 24, "gems"),),
+    LaneKind.TWINS: (Purse("custom:first", "points"), Purse("custom:last", "points")),
+}
+HELD = {LaneKind.RING: [0, 1, 0], LaneKind.WITNESS: [5], LaneKind.TWINS: [3, 4]}
+
+
+async def on_a_lane(ledger: Ledger, kind: LaneKind, first: int = 1) -> Claim:
+    """A call that has the lane of this kind, the only one. ``first`` of its members."""
+    (standing,) = await ledger.lanes.standing(MEMBERS.account, [Course(kind, PLACES[kind])])
+    assert standing is not None
+    recorded = await record(ledger, rows(2, first=first), destination=MEMBERS)
+    claimed = await ledger.claims.claim(recorded.batch_id, Plan(100, kind, (standing.lane.id,)), build)
+    assert isinstance(claimed, Claim)
+    return claimed
+
+
+async def set_up(ledger: Ledger, kind: LaneKind) -> None:
+    await ledger.lanes.set_up(MEMBERS.account, Course(kind, PLACES[kind]), HELD[kind], 0.0)
+
+
+@pytest.mark.parametrize("kind", LaneKind)
+async def test_a_lane_that_a_call_has_is_proved_whatever_became_of_the_call(ledger: Ledger, kind: LaneKind) -> None:
+    await set_up(ledger, kind)
+    for step in (Step.APPLIED, Step.WAIT):
+        claimed = await on_a_lane(ledger, kind)
+        assert (await verify(ledger.database)).bad is None
+        assert claimed.passage is not None
+        unclear = all_of(claimed, OutcomeKind.APPLIED if step is Step.APPLIED else OutcomeKind.UNKNOWN)
+        await ledger.claims.record_outcome(claimed, unclear, landing=Landing(step, claimed.passage))
+        assert (await verify(ledger.database)).bad is None
+    await ledger.lanes.mark(claimed.passage.lane.id, "somebody was there")
+    await ledger.steering.resolve([one.award_id for one in claimed.items], Decision.LANDED, ADA, reason="")
+    assert (await verify(ledger.database)).bad is None
+    await set_up(ledger, kind)
+    await on_a_lane(ledger, kind)
+    await ledger.claims.mark_interrupted()
+    assert (await verify(ledger.database)).bad is None
+
+
+@pytest.fixture(scope="module")
+def lanes_taken(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of a ledger in which a call has each of two lanes, 1 (a ring) and 2 (a witness, by attempt 3)."""
+    path = tmp_path_factory.mktemp("lanes") / "bursar.db"
+
+    async def make() -> None:
+        ledger = await Ledger.open(path, HandClock())
+        for kind in (LaneKind.RING, LaneKind.WITNESS):
+            await set_up(ledger, kind)
+        gone = await on_a_lane(ledger, LaneKind.WITNESS)
+        assert gone.passage is not None
+        await ledger.claims.record_outcome(
+            gone, all_of(gone, OutcomeKind.REJECTED), landing=Landing(Step.REFUSED, gone.passage)
+        )
+        await on_a_lane(ledger, LaneKind.RING, 20)
+        await on_a_lane(ledger, LaneKind.WITNESS, 30)
+        await ledger.claims.mark_interrupted()
+        assert (await verify(ledger.database)).bad is None
+        await ledger.close()
+
+    asyncio.run(make())
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "held = '[6]' WHERE id = 2",
+        "held = '[5, 0]' WHERE id = 2",
+        "held = 'five' WHERE id = 2",
+        "held = '5' WHERE id = 2",
+        "held = '[1, 0, 0]' WHERE id = 1",
+        "held = '[1, 1, 0]' WHERE id = 1",
+        "kind = 'twins' WHERE id = 2",
+        "places = replace(places, 'gems', 'gold') WHERE id = 2",
+        "places = '[1]' WHERE id = 2",
+        "places = '[]' WHERE id = 1",
+        "dead_at = '[]' WHERE id = 1",
+        "account = account || 'x' WHERE id = 2",
+        "attempt_id = 1 WHERE id = 2",
+        "id = 3 WHERE id = 2",
+    ],
+)
+def test_a_lane_that_is_not_as_its_call_found_it_is_named(lanes_taken: bytes, change: str):
+    found = tampered(lanes_taken, f"UPDATE lanes SET {change}")
+    assert found is not None
+    assert found.bad is not None
+    assert re.fullmatch(r"lane [1-3]", found.bad.record), found.bad
+    assert re.fullmatch(r"it is not as attempt [1-3], which has it, found it", found.bad.problem)
 
 
 @pytest.mark.parametrize("table", ["awards", "batches", "attempts", "left_out"])

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -165,6 +169,37 @@ async def test_a_doubt_of_a_restored_ledger_is_not_settled_by_where_the_ring_sta
         await office.app.services.batches.resume(another, MOD)
         await office.quiet()
         assert await office.states(another) == "AA"
+
+
+@pytest.mark.parametrize(("fault", "by"), [("reset-after-apply", 1), ("reset-before-apply", -1)])
+async def test_a_witness_whose_number_was_changed_in_the_ledger_proves_nothing(fault: str, by: int, door: Door) -> None:
+    """With the other number the places say of a call that landed that it did not, and the other way round."""
+    ids = members(3)
+    async with opened(door, LaneKind.WITNESS, ids) as office:
+        await office.send(paying(ids, 7), MEMBERS)
+        await office.sandbox.faults({"match": {"method": "PATCH", "path": PATHS[MEMBERS], "nth": 1}, "kind": fault})
+        batch_id = await office.send(paying(ids), MEMBERS, confirm={"again": True})
+        assert await office.states(batch_id) == "UUU"
+        await office.sandbox.faults()
+        sent = len(await office.writes())
+    change_held(door.directory / "bursar.db", by)
+    assert await resumed(door, LaneKind.WITNESS) == {"applied": 3, "unknown": 3}
+    async with door.open(**variables(LaneKind.WITNESS, door)) as office:
+        assert len(await office.writes()) == sent
+        awards = await office.awards(batch_id)
+        assert await office.app.ledger.evidence.waiting() == []  # left to a person
+        another = await office.send(paying(ids, 5), MEMBERS)
+        pause = (await office.batch(another)).pause
+        assert pause is not None
+        assert f"ledger says of them was changed after attempt {awards[0].attempt_id} began" in pause.message
+
+
+def change_held(ledger: Path, by: int) -> None:
+    """What somebody does to the file who thinks to know better."""
+    with closing(sqlite3.connect(ledger)) as connection:
+        ((held,),) = connection.execute("SELECT held FROM lanes").fetchall()
+        connection.execute("UPDATE lanes SET held = ?", (json.dumps([one + by for one in json.loads(held)]),))
+        connection.commit()
 
 
 async def test_refusals_of_a_call_that_moved_its_twins_twice_are_no_proof(door: Door) -> None:
