@@ -312,8 +312,8 @@ DEVICES = {
     "a ring only where overdrafts are refused": Device(without_overdraft_refused, "doubled|disturbed"),
     "one id for an award, whatever happens": Device(without_a_lasting_id, "doubled"),
     "unique evidence only": Device(without_unique_evidence, "doubled", first=200),
-    "the other names of one balance": Device(without_other_names, "doubled|phantom", first=250),
-    "the accounts of logins": Device(without_asking_for_accounts, "doubled|phantom", first=250),
+    "the other names of one balance": Device(without_other_names, "doubled|phantom", first=500),
+    "the accounts of logins": Device(without_asking_for_accounts, "doubled|phantom", first=500),
     "a probe of logins that seem to be nobody's": Device(
         without_a_probe_of_linked_logins, "doubled|phantom", first=400
     ),
