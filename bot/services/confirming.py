@@ -85,7 +85,7 @@ class Confirmer:
         if matches.rows:
             totals = await self._ledger.drafts.totals(draft.id)
             harmless = matches_are_harmless(matches, totals, draft.label, milliseconds(self._clock.now()))
-            if choice.again or harmless:
+            if (choice.again or harmless) and not (choice.skip_matched or choice.difference):
                 await self._check_sums(draft, limits)
         return Confirmation(
             actor=actor,

@@ -530,6 +530,22 @@ async def test_paying_again_is_held_to_the_limit_of_what_would_be_one_award(most
             assert (await office.confirm(preview, limits=limits, again=True)).total == 150
 
 
+async def test_who_is_left_out_of_a_campaign_is_not_held_to_the_limit_of_an_award(door: Door) -> None:
+    """Of everybody who was paid the same last week, one has had something for this week already."""
+    limits = replace(NO_LIMITS, max_award=100)
+    rows = file_of([(IDS[0], 60), (IDS[0], 90), (IDS[1], 10)])
+    async with door.open(dispatching=False) as office:
+        await office.confirm(await office.draft(rows, label="Week 30", duplicates=Duplicates.APART))
+        door.calendar.days = 7
+        await office.confirm(await office.draft(paying(IDS[:1], 5), label="Week 31"))
+        preview = await office.draft(rows, label="Week 31", limits=limits)
+        assert (preview.matches_harmless, preview.campaign.left_out) == (True, 2)
+        with pytest.raises(LimitExceeded, match="add up to 150"):
+            await office.confirm(preview, limits=limits)
+        recorded = await office.confirm(preview, limits=limits, difference=True)
+        assert (recorded.awards, recorded.total) == (1, 10)
+
+
 async def test_what_was_given_up_in_doubt_may_have_been_paid_and_is_asked_about(door: Door, sandbox: Sandbox) -> None:
     await sandbox.faults({"match": {"path": "/transaction", "nth": 1}, "kind": "reset-after-apply"})
     async with door.open() as office:
