@@ -34,8 +34,6 @@ CONNECT_TIMEOUT: Final = 15.0
 _TURNS: Final = 4
 """Turns of the event loop that the last byte of a body waits for. A hang-up that has reached this machine by then is
 noticed, under TLS after three of them: so a connection that was closed as soon as it was accepted leaves no doubt."""
-
-
 EARLY: Final = "EarlyAnswer"
 """What ended an exchange in which a success was told before the last byte of the request had left."""
 

@@ -112,6 +112,14 @@ async def test_a_gate_that_was_shut_holds_the_last_byte_back_whatever_still_runs
     assert not gate.opened
 
 
+async def test_a_body_is_never_handed_over_twice() -> None:
+    gate, wire = _Gate(SMALL), Wire()
+    await gate.write(cast(AbstractStreamWriter, wire))
+    with pytest.raises(OSError, match="never sent twice"):
+        await gate.write(cast(AbstractStreamWriter, wire))
+    assert wire.handed_over == SMALL
+
+
 async def test_a_connection_that_closes_meanwhile_never_gets_the_last_byte() -> None:
     gate, wire = _Gate(SMALL), Wire(closing=True)
     with pytest.raises(OSError, match="last byte"):
