@@ -12,7 +12,7 @@ from bot.domain.model import Notice
 from bot.errors import UsageError
 from bot.services.rules import Capability, ServerRules
 from bot.services.submitting import Choice, Upload, Wish
-from bot.ui import answers, approvals, draft_showing, drafts, suggestions, upload
+from bot.ui import answers, approvals, deciding, draft_showing, drafts, suggestions, upload
 from bot.ui.answers import Interaction
 from bot.ui.looking import Look, limits_for, settled
 from bot.ui.members_text import read_members
@@ -82,7 +82,7 @@ async def award(
     if _is_small(seen, rules) and seen.preview.totals.pending:
         seen = await draft_showing.looked_up_soon(interaction, seen)
     if _is_small(seen, rules) and _is_plain(seen):
-        await drafts.confirm(interaction, seen, Choice(seen.preview.draft.content_hash or ""))
+        await deciding.confirm(interaction, seen, Choice(seen.preview.draft.content_hash or ""))
     else:
         await draft_showing.show_look(interaction, seen)
 

@@ -183,7 +183,7 @@ async def test_a_card_says_what_is_waited_for_while_the_service_does_not_say_who
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a Drip id nobody can tell whose it is before Drip was asked for the account of whoever confirms."""
-    monkeypatch.setattr("bot.ui.drafts.EDIT_EVERY_SECONDS", 0.0)  # SimCord holds timers back while it answers
+    monkeypatch.setattr("bot.ui.deciding.EDIT_EVERY_SECONDS", 0.0)  # SimCord holds timers back while it answers
     somebody, search = "66deda49738dd61989126601", {"path": "/members/search"}
     async with discord_world(tmp_path) as world:
         await world.sandbox.seed(members=[{"drip_id": somebody, "balance": 0}])
@@ -234,7 +234,7 @@ async def test_twenty_presses_at_once_send_once_and_the_others_read_who_was_firs
 async def test_a_press_too_many_does_not_bring_back_the_card_over_the_receipt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.ui.drafts.EDIT_EVERY_SECONDS", 0.0)  # every press takes long enough to be told of
+    monkeypatch.setattr("bot.ui.deciding.EDIT_EVERY_SECONDS", 0.0)  # every press takes long enough to be told of
     async with discord_world(tmp_path) as world:
         await world.setting("start_delay_seconds", 0)
         card = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world))))

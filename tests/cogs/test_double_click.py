@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.services.submitting import Submitting
-from bot.ui import drafts, receipts
+from bot.ui import deciding, receipts
 from bot.ui.looking import look
 from tests.support.discord import csv_of, discord_world, rows
 
@@ -42,9 +42,9 @@ async def test_a_press_that_is_overtaken_does_not_cover_the_receipt_of_the_one_t
     confirm = Submitting.confirm
     async with discord_world(tmp_path) as world:
         card = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows(world))))
-        monkeypatch.setattr(drafts, "EDIT_EVERY_SECONDS", 0.0)  # every press takes long enough to be told of
-        monkeypatch.setattr(drafts, "give_receipt", give)
-        monkeypatch.setattr(drafts, "look", look_first)
+        monkeypatch.setattr(deciding, "EDIT_EVERY_SECONDS", 0.0)  # every press takes long enough to be told of
+        monkeypatch.setattr(deciding, "give_receipt", give)
+        monkeypatch.setattr(deciding, "look", look_first)
         monkeypatch.setattr(Submitting, "confirm", decide_first)
         answers = await world.press_at_once(world.mod, card, "Send 8 awards", 2)
         assert sum("You sent nothing with this." in answer.text for answer in answers) == 1
