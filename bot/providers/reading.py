@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -22,9 +23,24 @@ def parse(body: bytes) -> Any:
     An object that names a member twice is unreadable too: which of the two counts would be a guess.
     """
     try:
+        found = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+        if body.count(b":") == _members(found):
+            return found
         return json.loads(body, object_pairs_hook=_object, parse_float=Decimal, parse_constant=_no_constant)
     except (ValueError, RecursionError, ArithmeticError):
         return UNREADABLE
+
+
+def _members(found: Any) -> int:
+    """How many members a value has, in itself and in the entries of its lists; whatever is deeper is not counted.
+
+    Each was written with a colon. So with no more colons in the text than that, none was written twice and none is
+    deeper, and nothing has to be asked for every object: that takes half as long again as reading a long answer.
+    """
+    if type(found) is not dict:
+        return 0
+    entries = chain.from_iterable(value for value in found.values() if type(value) is list)
+    return len(found) + sum(len(entry) for entry in entries if type(entry) is dict)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

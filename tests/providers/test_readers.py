@@ -217,6 +217,39 @@ def test_what_is_not_strictly_json_is_unreadable(body: bytes) -> None:
     assert parse(body) is UNREADABLE
 
 
+# Objects as lists of pairs, so that they can name a member twice; colons also where they separate nothing.
+FEW = st.sampled_from(["a", "b", ":", 'a":', "\\:"])
+WRITTEN = st.recursive(
+    st.integers(0, 9) | FEW,
+    lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(FEW, inner), min_size=1, max_size=3).map(tuple),
+    max_leaves=12,
+)
+
+
+def written(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "{" + ",".join(f"{json.dumps(name)}:{written(one)}" for name, one in value) + "}"
+    return "[" + ",".join(map(written, value)) + "]" if isinstance(value, list) else json.dumps(value)
+
+
+def says_two_things(value: Any) -> bool:
+    inner = [one for _, one in value] if isinstance(value, tuple) else value if isinstance(value, list) else []
+    names = [name for name, _ in value] if isinstance(value, tuple) else []
+    return len(set(names)) < len(names) or any(map(says_two_things, inner))
+
+
+@given(WRITTEN, st.sampled_from(["utf-8", "utf-16", "utf-32"]))
+@example(((("a"), 1), ("b", [(("a", 1), ("a", 1)), (("a", ":"),)])), "utf-8")
+@example((("a", [[(("a", 1), ("a", 2))]]),), "utf-8")
+def test_an_object_that_names_a_member_twice_is_unreadable_wherever_it_stands(value: Any, encoding: str) -> None:
+    text = written(value)
+    read = parse(text.encode(encoding))
+    if says_two_things(value):
+        assert read is UNREADABLE
+    else:
+        assert read == json.loads(text)
+
+
 def test_values_of_the_wrong_type_read_as_nothing() -> None:
     assert as_object([1]) == {}
     assert list(as_list({"a": 1})) == []
