@@ -7,6 +7,7 @@ not cut off together with their rows: for that the head of the chain is kept som
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
 import zlib
@@ -92,7 +93,7 @@ def _file(connection: sqlite3.Connection) -> None:
     (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if said != "ok":
         raise Wrong("the file", f"SQLite finds it damaged: {said}")
-    ours, theirs = _schema(_as_packaged()), _schema(connection)
+    ours, theirs = _schema_as_packaged(), _schema(connection)
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):
             word = "missing" if name not in theirs else "foreign" if name not in ours else "altered"
@@ -102,11 +103,11 @@ def _file(connection: sqlite3.Connection) -> None:
         raise Wrong(f"row {broken[1]} of {broken[0]}", f"it refers to a row of {broken[2]} that does not exist")
 
 
-def _as_packaged() -> sqlite3.Connection:
-    fresh = sqlite3.connect(":memory:")
-    for migration in migrations.packaged():
-        fresh.executescript(migration.sql)
-    return fresh
+def _schema_as_packaged() -> dict[str, str]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as fresh:
+        for migration in migrations.packaged():
+            fresh.executescript(migration.sql)
+        return _schema(fresh)
 
 
 def _schema(connection: sqlite3.Connection) -> dict[str, str]:
