@@ -392,7 +392,7 @@ class Submitting:
 
 
 def template_file() -> bytes:
-    """The CSV template that ``/bulk`` offers: the columns, and one line of example that is no real member."""
+    """The CSV template that ``/bulk`` offers: the line of its columns, and no row that could be sent by mistake."""
     return "\ufeffdiscord_id,amount,reason\r\n".encode()
 
 
