@@ -16,7 +16,7 @@ from bot.ledger import _rows, _seals, _staging, undo
 NAMES: Final = ("prepared_by", "approved_by")
 """In a batch's choice: people who are not who confirmed it. Their ids are there under the same names with ``_id``."""
 
-_KEPT: Final = "draft_id = ?1 AND line NOT IN (SELECT value FROM json_each(?2))"
+_KEPT: Final = f"draft_id = ?1 AND {_staging.not_among('?2')}"
 """The rows that are recorded: those of the draft without the skipped ones."""
 
 

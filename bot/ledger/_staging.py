@@ -19,9 +19,6 @@ HASH_ROWS: Final = 2000
 ALIKE_LINES: Final = 5
 """Lines that are named beside the first one with a problem of their kind."""
 
-NOT_AMONG: Final = "line NOT IN (SELECT value FROM json_each(?))"
-"""SQL of the rows that stay when some lines are left out."""
-
 _INSERT_ROW: Final = f"INSERT INTO draft_rows VALUES ({', '.join('?' * 14)})"  # noqa: S608 # our words
 _TOGETHER: Final = 100
 _PLAIN_VALUES: Final = 7
@@ -37,6 +34,11 @@ _INSERT_PLAIN_ROW, _INSERT_PLAIN_ROWS = (
 """What nearly every row is: of one line, of somebody who needs no source, and about no earlier award. Python's lock is
 given back for the time of each statement, and has to be won back from the event loop: with many rows in one that is
 rare. It is held while values are bound, so that those which are NULL are none."""
+
+
+def not_among(lines: str = "?") -> str:
+    """SQL of the rows that stay when some are left out: those of the JSON array that the parameter ``lines`` is."""
+    return f"line NOT IN (SELECT value FROM json_each({lines}))"  # noqa: S608 # our words
 
 
 def change(connection: sqlite3.Connection, draft_id: int, states: str) -> None:
@@ -140,7 +142,7 @@ def _who(connection: sqlite3.Connection, draft_id: int) -> str:
 
 def totals(connection: sqlite3.Connection, draft_id: int, without: Collection[int] = ()) -> DraftTotals:
     """``Drafts.totals``."""
-    counted, values = f"draft_id = ? AND {NOT_AMONG}", (draft_id, _rows.as_json(list(without)))
+    counted, values = f"draft_id = ? AND {not_among()}", (draft_id, _rows.as_json(list(without)))
     rows, unresolved, pending, deductions, lines, high, low, high_absolute, low_absolute = connection.execute(
         "SELECT count(*), count(unresolved),"  # noqa: S608 # our words
         " count(*) FILTER (WHERE target IS NULL AND unresolved IS NULL), count(*) FILTER (WHERE amount < 0),"

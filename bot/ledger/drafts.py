@@ -364,7 +364,7 @@ class Drafts:
         self, order: str, draft_id: int, limit: int, without: Collection[int]
     ) -> Callable[[sqlite3.Connection], list[StagedRow]]:
         values = (_rows.as_json(list(without)),)
-        return _staging.fetch(draft_id, order, limit, _staging.NOT_AMONG, values)
+        return _staging.fetch(draft_id, order, limit, _staging.not_among(), values)
 
     def _now(self) -> int:
         return milliseconds(self._clock.now())
