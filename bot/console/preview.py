@@ -12,6 +12,7 @@ from bot.console.progress import counts_line
 from bot.domain.intake import DELIMITER_NAMES, ENCODING_NAMES
 from bot.domain.lanes import LaneKind
 from bot.domain.model import Duplicates
+from bot.domain.ranges import ranges
 
 SHOWN_PROBLEMS: Final = 20
 SHOWN_LINES: Final = 10
@@ -146,14 +147,9 @@ def _matched_lines(matched: Mapping[str, Any]) -> Iterator[str]:
 
 def named_lines(lines: Sequence[int]) -> str:
     """``in lines 2-40, 57``: every one of them, as they are to be taken out of the file, or where to find every one."""
-    runs: list[list[int]] = []
-    for line in lines:
-        if runs and line == runs[-1][-1] + 1:
-            runs[-1].append(line)
-        else:
-            runs.append([line])
-    named = ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs[:SHOWN_LINES])
-    others = sum(len(run) for run in runs[SHOWN_LINES:])
+    runs = ranges(lines)
+    named = ", ".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs[:SHOWN_LINES])
+    others = sum(last - first + 1 for first, last in runs[SHOWN_LINES:])
     more = f" and {others:,} more; --json names all of them" if others else ""
     return f"in line{'' if len(lines) == 1 else 's'} {named}{more}"
 

@@ -15,8 +15,9 @@ from bot.domain.judging import goes_by_credential
 from bot.domain.lanes import START_WITHIN, Landing, Passage, Plan
 from bot.domain.model import Pause
 from bot.domain.probing import Leg
+from bot.domain.ranges import ranges
 from bot.errors import AlreadyRecorded
-from bot.ledger import _balances, _evidence, _lanes, _once, _outcomes, _rows, _seals, events, halts, restorations
+from bot.ledger import _balances, _evidence, _lanes, _once, _outcomes, _rows, events, halts, restorations
 from bot.ledger._balances import Claimable
 from bot.ledger._lanes import FreeAt
 from bot.ledger.events import EventKind, Moved, Stands
@@ -160,7 +161,7 @@ def _begin(
             " changed_at = ? WHERE id BETWEEN ? AND ?",
             (attempt_id, now, first, last),
         ).rowcount
-        for first, last in _seals.ranges(item.award_id for item in call.items)
+        for first, last in ranges(item.award_id for item in call.items)
     )
     if claimed != len(call.items):
         raise AssertionError(f"{claimed} of {len(call.items)} awards were claimed")
@@ -323,7 +324,7 @@ def set_apart(connection: sqlite3.Connection, batch_id: int, groups: Sequence[Se
             (batch_id, json.dumps(group)),
         )
         (lot,) = connection.execute("SELECT last_lot FROM batches WHERE id = ?", (batch_id,)).fetchone()
-        lots.append([lot, _seals.ranges(group)])
+        lots.append([lot, ranges(group)])
     return lots
 
 

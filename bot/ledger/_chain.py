@@ -7,6 +7,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.domain.ranges import in_ranges
 from bot.ledger import _seals, events
 from bot.ledger._wrong import Wrong
 from bot.ledger.events import EventKind
@@ -91,7 +92,7 @@ def _take(
             restoration[2] = at if restoration[2] is None else restoration[2]
     _take_rows(chain, facts.get("rows", ()))
     if "blanked" in facts:
-        chain.without_words.difference_update(_seals.in_ranges(facts["blanked"]))  # type: ignore[arg-type] # our JSON
+        chain.without_words.difference_update(in_ranges(facts["blanked"]))  # type: ignore[arg-type] # our JSON
 
 
 def _take_rows(chain: Chain, told: Any) -> None:

@@ -18,7 +18,8 @@ from typing import Final
 from bot.domain.calls import Item
 from bot.domain.model import ProviderKind
 from bot.domain.promises import TAKEN_ONCE
-from bot.ledger import _kinds, _seals, halts, restorations
+from bot.domain.ranges import ranges
+from bot.ledger import _kinds, halts, restorations
 
 PROVED: Final = (
     "EXISTS (SELECT 1 FROM capabilities c WHERE c.account = b.account AND c.kind = b.kind"  # noqa: S608 # our words
@@ -88,4 +89,4 @@ def set_apart(
         (batch_id,),
     )
     moved.sort()
-    return [[lot, _seals.ranges(one for _, one in of_lot)] for lot, of_lot in groupby(moved, key=lambda row: row[0])]
+    return [[lot, ranges(one for _, one in of_lot)] for lot, of_lot in groupby(moved, key=lambda row: row[0])]

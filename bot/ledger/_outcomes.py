@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.domain.calls import Outcome, OutcomeKind
+from bot.domain.ranges import ranges
 from bot.domain.states import AwardState
-from bot.ledger import _seals
 from bot.ledger.events import Moved
 
 NEXT_STATE: Final[Mapping[OutcomeKind, AwardState]] = {
@@ -56,7 +56,7 @@ def store(connection: sqlite3.Connection, attempt_id: int, outcomes: Mapping[int
                     attempt_id,
                 ),
             ).rowcount
-            for first, last in _seals.ranges(told)
+            for first, last in ranges(told)
         )
         if moved != len(told):
             raise AssertionError(f"{moved} of {len(told)} awards of attempt {attempt_id} got their outcome")

@@ -10,6 +10,7 @@ from typing import Final
 
 from bot.domain.judging import CREDENTIAL_TARGET
 from bot.domain.model import Actor
+from bot.domain.ranges import ranges
 from bot.errors import Refused
 from bot.ledger import _rows, _seals, _staging, undo
 
@@ -195,7 +196,7 @@ def _lots(connection: sqlite3.Connection, first: int, last: int) -> list[object]
     found = connection.execute(
         "SELECT lot, id FROM awards WHERE id BETWEEN ? AND ? AND lot <> 0 ORDER BY lot, id", (first, last)
     )
-    return [[lot, _seals.ranges(one for _, one in awards)] for lot, awards in groupby(found, key=lambda row: row[0])]
+    return [[lot, ranges(one for _, one in awards)] for lot, awards in groupby(found, key=lambda row: row[0])]
 
 
 def _refusal(error: sqlite3.IntegrityError) -> Exception:

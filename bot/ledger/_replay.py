@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bot.domain.ranges import in_ranges
 from bot.domain.states import AWARD_MOVES
 from bot.ledger import _seals
 from bot.ledger._wrong import Wrong
@@ -163,7 +164,7 @@ class _Replay:
         for group in entry.facts.get("moved", ()):
             self._move(entry, group)
         for lot, pairs in entry.facts.get("lots", ()):
-            for award_id in _seals.in_ranges(pairs):
+            for award_id in in_ranges(pairs):
                 self._lot[self._place(award_id)] = lot
 
     def _begin(self, entry: _Entry) -> None:
@@ -182,7 +183,7 @@ class _Replay:
         state = group["to"]
         step = self._add_step(_Step(state, group.get("said"), entry.salt or b"", group.get("at", entry.at), entry.seq))
         balances = group.get("balances", ())
-        for number, award_id in enumerate(_seals.in_ranges(group["awards"])):
+        for number, award_id in enumerate(in_ranges(group["awards"])):
             place = self._place(award_id)
             before = self._steps[self._step[place]].state
             if state not in _MOVES[before] and not (state == before in _STAY or entry.kind == EventKind.WORDS_BLANKED):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -125,23 +125,6 @@ def sealed_row(connection: sqlite3.Connection, of: RowKey) -> list[object]:
         key,
     ).fetchone()
     return [table, list(key), None if row is None else of_text(row[0])]
-
-
-def ranges(ids: Iterable[int]) -> list[list[int]]:
-    """Ids as pairs of the first and the last of those without a gap between them, in the order given."""
-    found: list[list[int]] = []
-    for one in ids:
-        if found and one == found[-1][1] + 1:
-            found[-1][1] = one
-        else:
-            found.append([one, one])
-    return found
-
-
-def in_ranges(pairs: Sequence[Sequence[int]]) -> Iterator[int]:
-    """The ids of ``ranges``."""
-    for first, last in pairs:
-        yield from range(first, last + 1)
 
 
 def _row(connection: sqlite3.Connection, sql: str, key: int) -> str:

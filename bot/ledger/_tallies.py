@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.domain.model import Counts
+from bot.domain.ranges import ranges
 from bot.domain.states import AwardState
-from bot.ledger import _seals
 from bot.ledger.events import EventKind
 
 PART: Final = 500
@@ -130,7 +130,7 @@ def _moves_since(
     ):
         pairs = [pair for group in json.loads(facts).get("moved", ()) for pair in group["awards"]]
         if kind == EventKind.CALL_BEGUN:
-            pairs += _seals.ranges(json.loads(taken))
+            pairs += ranges(json.loads(taken))
         yield entry, pairs
 
 

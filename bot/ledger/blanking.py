@@ -19,6 +19,7 @@ from itertools import groupby
 from typing import Final
 
 from bot.clock import Clock, milliseconds
+from bot.domain.ranges import in_ranges, ranges
 from bot.errors import Refused
 from bot.ledger import _kinds, _recording, _seals, events
 from bot.ledger.database import Database
@@ -109,10 +110,10 @@ def _blank(connection: sqlite3.Connection, person: _Person, now: int) -> Blanked
     moved: dict[int, list[Moved]] = {}
     for _, batch_id, facts, salt, *names in found:
         moved.setdefault(batch_id or 0, []).extend(_without_detail(connection, json.loads(facts), salt, names))
-    seqs = _seals.ranges(sorted(seq for seq, *_ in found))
+    seqs = ranges(sorted(seq for seq, *_ in found))
     connection.execute(
         "UPDATE events SET actor_name = NULL, detail = '{}', salt = NULL WHERE seq IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(_seals.in_ranges(seqs))),),
+        (json.dumps(list(in_ranges(seqs))),),
     )
     batches = sorted((_blank_batches(connection, person) | moved.keys()) - {0})
     if found:
@@ -179,7 +180,7 @@ def _details(
     for group in facts.get("moved", ()):  # type: ignore[attr-defined] # our JSON
         if "said" not in group:
             continue
-        for award_id in _seals.in_ranges(group["awards"]):
+        for award_id in in_ranges(group["awards"]):
             state, detail, changed_at = connection.execute(
                 "SELECT state, detail, changed_at FROM awards WHERE id = ?", (award_id,)
             ).fetchone()

@@ -21,6 +21,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from bot.domain.model import Actor
+from bot.domain.ranges import ranges
 from bot.ledger import _names, _seals
 
 PROGRAM: Final = "Bursar"
@@ -90,7 +91,7 @@ class Moved:
 
     def facts(self, salt: bytes) -> dict[str, object]:
         """As it stands in an entry."""
-        facts: dict[str, object] = {"to": self.state, "awards": _seals.ranges(self.awards)}
+        facts: dict[str, object] = {"to": self.state, "awards": ranges(self.awards)}
         if self.detail is not None:
             facts["said"] = _seals.salted(salt, self.detail)
         if self.at is not None:
