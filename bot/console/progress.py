@@ -57,10 +57,6 @@ class Progress:
             parts.append(f"{'about ' if left >= 1 else ''}{duration(left)} left")
         self._show(done, total, ", ".join(parts), final=not unfinished)
 
-    def text(self, text: str) -> None:
-        """A state without a measure."""
-        self._show(0, 0, text, final=False)
-
     def close(self) -> None:
         """Leave the last state standing and begin a new line."""
         if self._bar and self._last is not None:

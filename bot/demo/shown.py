@@ -54,13 +54,6 @@ class Shown:
         there = ", ".join(self.buttons) or "none"
         raise DemoFailed(f"the card should have a button {wanted}, but its buttons are: {there}. It says: {self.text}")
 
-    def part(self, custom_id: str) -> Part:
-        """One button or menu. Raises ``DemoFailed``."""
-        for part in self.parts:
-            if part.get("custom_id") == custom_id:
-                return part
-        raise DemoFailed(f"the card should have the control {custom_id}. It says: {self.text}")
-
 
 def shown(message: ResponseMessage | discord.Message) -> Shown:
     """Look at a message."""
