@@ -168,12 +168,10 @@ class CampaignPaid:
     """Rows of a draft whose recipients have an award under its label that counts as paid, whatever its amount."""
 
     rows: int
-    total: int
-    """Sum of the amounts that the draft would give them."""
     left_out: int = 0
     """Rows that difference mode leaves out: these, and what a batch without a label may well have paid for it."""
     mark: str = ""
     """Names exactly the rows left out; empty for none. Who sends the rest agrees to what was shown, and to no more."""
 
 
-NOBODY_PAID = CampaignPaid(0, 0)
+NOBODY_PAID = CampaignPaid(0)

@@ -8,7 +8,7 @@ from typing import Final
 from bot.domain.drafting import NOBODY_PAID, CampaignPaid
 from bot.domain.planning import same_label
 from bot.errors import Refused
-from bot.ledger import _rows, _staging, matching
+from bot.ledger import _rows, matching
 from bot.ledger._draft_values import Draft
 from bot.ledger.comparing import Comparison, left_out_mark
 
@@ -27,10 +27,8 @@ def paid(connection: sqlite3.Connection, draft: Draft, lately: Comparison) -> Ca
     if not draft.label:
         return NOBODY_PAID
     for_campaign = _paid_for_campaign(connection, draft)
-    where = "draft_id = ? AND line IN (SELECT value FROM json_each(?))"
-    total, _ = _staging.sums(connection, where, (draft.id, _rows.as_json(list(for_campaign))))
     out = lately.lines(unlabelled=True).keys() | for_campaign.keys()
-    return CampaignPaid(len(for_campaign), total, len(out), left_out_mark(out))
+    return CampaignPaid(len(for_campaign), len(out), left_out_mark(out))
 
 
 def skipped(connection: sqlite3.Connection, draft: Draft, lately: Comparison) -> dict[int, str]:

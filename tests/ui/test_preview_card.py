@@ -206,13 +206,13 @@ def test_problems_name_the_spreadsheet_row_the_column_and_the_reason() -> None:
     ],
 )
 def test_who_was_paid_for_the_period_is_counted_in_rows(rows: int, lines: int, said: str) -> None:
-    shown = preview(campaign=CampaignPaid(rows, 70), totals=totals(8, recipients=6, lines=lines))
+    shown = preview(campaign=CampaignPaid(rows), totals=totals(8, recipients=6, lines=lines))
     assert said in text_of(preview_card(shown, FRAME)).splitlines()
 
 
 def test_the_button_for_the_rest_counts_what_it_sends() -> None:
     """What a batch without a period paid is left out by it, too."""
-    shown = preview(campaign=CampaignPaid(5, 350, left_out=6), totals=totals(8))
+    shown = preview(campaign=CampaignPaid(5, left_out=6), totals=totals(8))
     assert "Send only 2 not yet paid for “Week 31”" in labels(shown)
 
 
