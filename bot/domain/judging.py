@@ -63,8 +63,6 @@ class Doubted:
     attempt_id: int
     batch_id: int
     token: str
-    sent_at: int
-    """Unix milliseconds."""
     looks: int
     """How often evidence was looked for before."""
     items: tuple[Item, ...]

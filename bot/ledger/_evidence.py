@@ -30,7 +30,6 @@ class Waiting:
 
     attempt_id: int
     batch_id: int
-    account: str
     sent_at: int
     """Unix milliseconds; of a job that is over: when it ended."""
     looks: int
@@ -73,7 +72,7 @@ def expectation(
 def waiting(connection: sqlite3.Connection, account: str | None) -> list[Waiting]:
     """``Evidence.waiting``."""
     found = connection.execute(
-        "SELECT t.id, t.batch_id, b.account, t.claimed_at, t.evidence, iif(t.job_id IS NULL, NULL, t.closed_at),"  # noqa: S608 # our words
+        "SELECT t.id, t.batch_id, t.claimed_at, t.evidence, iif(t.job_id IS NULL, NULL, t.closed_at),"  # noqa: S608 # our words
         " coalesce(l.looks, 0), l.looked_at, ln.kind, coalesce(ln.lost_until, 0),"
         f" b.kind IN {_kinds.TAKING_IDS_ONCE} AND EXISTS (SELECT 1 FROM json_each(t.awards) one"
         f" JOIN awards a ON a.id = one.value AND a.attempt_id = t.id AND a.state = 'unknown' WHERE {_once.MAY_REPEAT})"
@@ -88,12 +87,12 @@ def waiting(connection: sqlite3.Connection, account: str | None) -> list[Waiting
     return [
         # A job works on until it is over, or is found to be gone.
         Waiting(
-            *(id_, batch_id, whose, max(sent_at(claimed, evidence), ended or 0), looks, looked_at),
+            *(id_, batch_id, max(sent_at(claimed, evidence), ended or 0), looks, looked_at),
             lane=None if lane is None else LaneKind(lane),
             lost_until=lost_until,
             repeatable=bool(repeatable),
         )
-        for id_, batch_id, whose, claimed, evidence, ended, looks, looked_at, lane, lost_until, repeatable in found
+        for id_, batch_id, claimed, evidence, ended, looks, looked_at, lane, lost_until, repeatable in found
     ]
 
 
@@ -106,14 +105,14 @@ def sent_at(claimed_at: int, evidence: str | None) -> int:
 def doubt(connection: sqlite3.Connection, attempt_id: int) -> Doubted | None:
     """``Evidence.doubt``."""
     row = connection.execute(
-        "SELECT t.batch_id, t.token, t.claimed_at, t.evidence, t.expectation, t.awards, t.state, t.body_sha256,"
+        "SELECT t.batch_id, t.token, t.evidence, t.expectation, t.awards, t.state, t.body_sha256,"
         " b.account, b.currency, b.kind, (SELECT looks FROM looks WHERE attempt_id = t.id) FROM attempts t"
         " JOIN batches b ON b.id = t.batch_id WHERE t.id = ?",
         (attempt_id,),
     ).fetchone()
     if row is None:
         return None
-    batch_id, token, claimed_at, evidence, expected, award_ids, state, body_sha256, account, currency, *rest = row
+    batch_id, token, evidence, expected, award_ids, state, body_sha256, account, currency, *rest = row
     kind, looks = rest
     ids: list[int] = json.loads(award_ids)
     open_ids = open_of(connection, attempt_id, ids)
@@ -130,7 +129,6 @@ def doubt(connection: sqlite3.Connection, attempt_id: int) -> Doubted | None:
         attempt_id=attempt_id,
         batch_id=batch_id,
         token=token,
-        sent_at=sent_at(claimed_at, evidence),
         looks=looks or 0,
         items=tuple(items),
         before={one: was for one, was in before_of(known, ids).items() if one in open_ids},

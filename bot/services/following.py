@@ -247,7 +247,7 @@ async def _really_taken(provider: Provider, job: Job, report: JobReport) -> Mapp
     items = tuple(item for item in job.items if item.amount < 0 and item.award_id in done)
     found: Mapping[int, Judged] = {}
     if items and job.mark is not None:  # without it there is no saying how long the list is
-        doubted = Doubted(job.attempt_id, job.batch_id, job.token, job.accepted_at, 0, items, mark=job.mark)
+        doubted = Doubted(job.attempt_id, job.batch_id, job.token, 0, items, mark=job.mark)
         try:
             found = (await provider.judge(doubted)).awards
         except Exception:

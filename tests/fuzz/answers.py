@@ -262,7 +262,7 @@ def job(data: bytes) -> None:
 def transactions(data: bytes) -> None:
     """A page of Gameball's list, searched for a call in doubt."""
     answer = answer_from(data)
-    doubted = Doubted(5, 1, TOKEN, 0, 0, BY_CUSTOMER, mark=3)
+    doubted = Doubted(5, 1, TOKEN, 0, BY_CUSTOMER, mark=3)
     judged = _now(_gameball(answer).judge(doubted)).awards
     tag = f"[bursar {TOKEN}]"
     for item in BY_CUSTOMER:

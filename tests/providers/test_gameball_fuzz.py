@@ -92,7 +92,7 @@ def judged_of(items: tuple[Item, ...], reasons: list[str], *bodies: bytes, **kno
     async def look() -> Mapping[int, Any]:
         clock = VirtualClock()
         line = Line(Answering(*bodies), Pacer(clock, ((10_000, 1.0),)), clock)
-        doubted = Doubted(1, 1, TOKEN, 0, 0, items, **known)
+        doubted = Doubted(1, 1, TOKEN, 0, items, **known)
         if items[0].transaction_id is not None:
             return (await gameball_transactions.judge_once(line, doubted, Unit.POINTS)).awards
         sent = {one.award_id: reason for one, reason in zip(items, reasons, strict=True)}

@@ -127,7 +127,7 @@ ASKS: Final[dict[str, Callable[[Provider], Awaitable[object]]]] = {
     "follow": lambda one: one.follow("7", ONE),
     "stop": lambda one: one.stop("7"),
     "look_ahead": lambda one: one.look_ahead(ONE, (), None),
-    "judge": lambda one: one.judge(Doubted(1, 1, "0123456789", 0, 0, tuple(ONE), before={1: 5})),
+    "judge": lambda one: one.judge(Doubted(1, 1, "0123456789", 0, tuple(ONE), before={1: 5})),
     "currencies": lambda one: one.currencies(),
     "examine": lambda one: one.examine(),
 }
