@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -252,13 +252,6 @@ class Drafts:
     async def unresolved(self, draft_id: int, limit: int) -> Sequence[StagedRow]:
         """Rows that would become rejected awards, by line."""
         return await self._database.read(_staging.fetch(draft_id, "d.line", limit, "d.unresolved IS NOT NULL"))
-
-    async def rows(self, draft_id: int, *, chunk: int = 1000) -> AsyncIterator[Sequence[StagedRow]]:
-        """All staged rows by line, in chunks."""
-        line = -1
-        while part := await self._database.read(_staging.fetch(draft_id, "d.line", chunk, "d.line > ?", (line,))):
-            yield part
-            line = part[-1].line
 
     async def matches(self, draft_id: int, *, days: int = matching.DAYS) -> Matches:
         """Compare row by row with what was paid lately."""

@@ -135,19 +135,6 @@ class Queries:
             yield part
             after = part[-1].id
 
-    async def award(self, award_id: int, server_id: str | None) -> Award:
-        """Raises ``NotFound``, also for another server's award."""
-        where = f"a.id = ?1 AND EXISTS (SELECT 1 FROM batches b WHERE b.id = a.batch_id AND {_SEEN_FROM_2})"  # noqa: S608 # our words
-        found = await self._awards(where, (award_id, server_id))
-        if not found:
-            raise NotFound(f"there is no award {award_id} here")
-        return found[0]
-
-    async def in_doubt(self, batch_id: int, *, limit: int = 25, offset: int = 0) -> Sequence[Award]:
-        """Awards in doubt by id."""
-        where = "a.batch_id = ? AND a.state = 'unknown' ORDER BY a.id LIMIT ? OFFSET ?"
-        return await self._awards(where, (batch_id, limit, offset))
-
     async def held_back(self, batch_id: int, *, limit: int = 5) -> HeldBack:
         """What of the batch waits for doubts, and the first ``limit`` of those doubts."""
         return await self._database.read(partial(_queries.held_back, batch_id, limit))

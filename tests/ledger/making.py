@@ -13,6 +13,7 @@ from bot.domain.drafting import StagedRow
 from bot.domain.lanes import Plan
 from bot.domain.model import Actor, Award, Counts, Destination, Problem, ProviderKind, Recipient, RecipientType, Unit
 from bot.domain.probing import Leg
+from bot.domain.states import AwardState
 from bot.ledger._calls import BuildBody
 from bot.ledger.drafts import Draft, NewDraft
 from bot.ledger.ledger import Ledger
@@ -179,6 +180,11 @@ async def call(ledger: Ledger, batch_id: int, kind: OutcomeKind, limit: int = 10
 async def awards(ledger: Ledger, batch_id: int | None = None) -> list[Award]:
     """Every award by id."""
     return [award async for chunk in ledger.queries.awards(batch_id) for award in chunk]
+
+
+async def in_doubt(ledger: Ledger, batch_id: int) -> list[int]:
+    """Ids of awards in doubt."""
+    return [award.id for award in await awards(ledger, batch_id) if award.state is AwardState.UNKNOWN]
 
 
 async def states(ledger: Ledger, batch_id: int | None = None) -> list[str]:

@@ -39,8 +39,8 @@ def _problem(line: int, message: str = "no such member", column: str | None = "d
     return Problem(line, column, "unknown", message)
 
 
-async def _all(ledger: Ledger, draft_id: int, chunk: int = 1000) -> list[StagedRow]:
-    return [one async for part in ledger.drafts.rows(draft_id, chunk=chunk) for one in part]
+async def _all(ledger: Ledger, draft_id: int) -> list[StagedRow]:
+    return list(await ledger.drafts.sample(draft_id, 1000))
 
 
 # --- its life -------------------------------------------------------------------------------------------------------

@@ -36,16 +36,12 @@ from tests.ledger.making import (
 )
 
 
-async def test_a_batch_or_award_of_another_server_is_not_found(ledger: Ledger):
+async def test_a_batch_of_another_server_is_not_found(ledger: Ledger):
     batch_id = await batch_of(ledger, 1)
     for number, server_id in ((batch_id, STRANGER.server_id), (99, ADA.server_id), (99, None)):
         with pytest.raises(NotFound):
             await ledger.queries.batch(number, server_id)
-        with pytest.raises(NotFound):
-            await ledger.queries.award(number, server_id)
     assert (await ledger.queries.batch(batch_id, None)).id == batch_id
-    assert (await ledger.queries.award(batch_id, None)).batch_id == batch_id
-    assert (await ledger.queries.award(1, ADA.server_id)).id == 1
     for ask in (ledger.queries.request(99), ledger.queries.choice(99), ledger.queries.attempt(99)):
         with pytest.raises(NotFound):
             await ask
@@ -55,7 +51,6 @@ async def test_a_batch_of_the_command_line_is_found_in_every_server(ledger: Ledg
     batch_id = await batch_of(ledger, 1, actor=SHELL)
     for server_id in (ADA.server_id, STRANGER.server_id, None):
         assert (await ledger.queries.batch(batch_id, server_id)).id == batch_id
-        assert (await ledger.queries.award(1, server_id)).batch_id == batch_id
         assert [one.id for one in await ledger.queries.batches(server_id)] == [batch_id]
         assert list(await ledger.queries.continued([1], server_id)) == [1]
 
@@ -165,19 +160,10 @@ async def test_an_award_tells_everything(ledger: Ledger, clock: HandClock):
     batch_id = (await record(ledger, staged)).batch_id
     claimed = await claim(ledger, batch_id)
     (award,) = await awards(ledger, batch_id)
-    assert award == await ledger.queries.award(2, None)
     assert (award.line, award.lines, award.amount, award.reason, award.continues) == (5, (5, 9), -3, "raid", 1)
     assert (award.state, award.attempts, award.attempt_id) == (AwardState.SENDING, 1, claimed.attempt_id)
     assert (award.detail, award.balance, award.changed_at) == (None, None, clock.ms)
     assert (award.recipient, award.target) == (staged[0].recipient, staged[0].target)
-
-
-async def test_doubts_come_by_id_page_by_page(ledger: Ledger):
-    await call(ledger, await batch_of(ledger, 1), OutcomeKind.UNKNOWN)
-    batch_id = (await record(ledger, rows(5, first=10))).batch_id
-    await call(ledger, batch_id, OutcomeKind.UNKNOWN, limit=4)
-    assert [one.id for one in await ledger.queries.in_doubt(batch_id)] == [2, 3, 4, 5]
-    assert [one.id for one in await ledger.queries.in_doubt(batch_id, limit=2, offset=1)] == [3, 4]
 
 
 async def test_attempts_come_oldest_first(ledger: Ledger):

@@ -10,7 +10,7 @@ from bot.domain.calls import Outcome, OutcomeKind
 from bot.domain.model import Counts, Decision
 from bot.ledger import _tallies
 from bot.ledger.ledger import Ledger
-from tests.ledger.making import ADA, MEMBERS, batch_of, call, claim, each_of, query
+from tests.ledger.making import ADA, MEMBERS, batch_of, call, claim, each_of, in_doubt, query
 
 
 @pytest.mark.parametrize("kept", [1, 100])
@@ -28,8 +28,8 @@ async def test_every_move_is_seen_in_every_part_of_a_batch(
         outcomes = [Outcome(kinds[(place + number) % 4], "as told") for place in range(len(claimed.items))]
         await ledger.claims.record_outcome(claimed, each_of(claimed, outcomes))
         await _agree(ledger, path, one, other)
-    doubts = await ledger.queries.in_doubt(one)
-    await ledger.steering.resolve([doubts[0].id], Decision.WRITE_OFF, ADA, reason="r")
+    doubts = await in_doubt(ledger, one)
+    await ledger.steering.resolve(doubts[:1], Decision.WRITE_OFF, ADA, reason="r")
     await _agree(ledger, path, one, other)
     await ledger.steering.stop(one, ADA)
     await _agree(ledger, path, one, other)

@@ -37,6 +37,7 @@ from tests.ledger.making import (
     confirmation,
     draft,
     each_of,
+    in_doubt,
     member,
     new_draft,
     next_call,
@@ -138,7 +139,7 @@ async def test_unknown_awards_become_a_batch_that_counts_and_is_never_claimed(re
     assert await restored.evidence.waiting() == []
     assert await restored.restorations.sign_off("Ada") is True
     assert await next_call(restored, 2, 100, build) is None
-    doubts = [one.id for one in await restored.queries.in_doubt(2)]
+    doubts = await in_doubt(restored, 2)
     with pytest.raises(Refused, match="taken in from a result file, and nothing of it is ever sent"):
         await restored.steering.resolve(doubts, Decision.SEND_AGAIN, ADA, reason="x")
     draft_id = await restored.drafts.create(new_draft(source="undo", parent_id=2))

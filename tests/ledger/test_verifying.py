@@ -35,6 +35,7 @@ from tests.ledger.making import (
     confirmation,
     draft,
     each_of,
+    in_doubt,
     query,
     record,
     row,
@@ -86,7 +87,7 @@ async def busy(ledger: Ledger, clock: HandClock) -> None:
     third = await record(ledger, [row(2, 3, 10, continues=refused_id)], parent_id=first.batch_id, source="retry")
     await claim(ledger, third.batch_id)
     await ledger.claims.mark_interrupted()
-    await ledger.steering.resolve(await _unknown(ledger, third.batch_id), Decision.SEND_AGAIN, ADA, reason="")
+    await ledger.steering.resolve(await in_doubt(ledger, third.batch_id), Decision.SEND_AGAIN, ADA, reason="")
     await call(ledger, third.batch_id, OutcomeKind.APPLIED)
     await ledger.claims.finish_if_done(third.batch_id)
     await ledger.boards.open(first.batch_id, "77")
@@ -119,10 +120,6 @@ async def _rules_and_probes(ledger: Ledger) -> None:
 async def _rejected(ledger: Ledger, batch_id: int) -> list[int]:
     found = [award async for chunk in ledger.queries.awards(batch_id) for award in chunk]
     return [award.id for award in found if award.state == "rejected" and award.attempt_id is not None]
-
-
-async def _unknown(ledger: Ledger, batch_id: int) -> list[int]:
-    return [award.id for award in await ledger.queries.in_doubt(batch_id)]
 
 
 def tampered(template: bytes, *statements: str) -> Verified | None:

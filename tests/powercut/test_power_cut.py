@@ -14,7 +14,7 @@ from bot.domain.calls import OutcomeKind
 from bot.domain.model import Decision, Pause, PauseKind
 from bot.ledger.ledger import Ledger
 from bot.ledger.verifying import verify
-from tests.ledger.making import ADA, HandClock, agreed, all_of, claim, new_draft, rows
+from tests.ledger.making import ADA, HandClock, agreed, all_of, claim, in_doubt, new_draft, rows
 from tests.powercut.recording import HEADER, Image, Shot, content_of, images, shot
 
 SEED = 20_260_101
@@ -57,8 +57,7 @@ async def story(path: Path, *, checkpoints: bool) -> list[Shot]:
         await said("outcome and claim under one commit")
         await ledger.claims.record_outcome(second, all_of(second, OutcomeKind.APPLIED))
         await said("outcome beside another")
-        doubts = [award.id for award in await ledger.queries.in_doubt(batch)]
-        await ledger.steering.resolve(doubts, Decision.LANDED, ADA, reason="seen")
+        await ledger.steering.resolve(await in_doubt(ledger, batch), Decision.LANDED, ADA, reason="seen")
         await said("resolved")
         await ledger.steering.pause(batch, ADA, Pause(PauseKind.PERSON, "lunch"))
         await said("paused")
