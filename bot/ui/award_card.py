@@ -198,7 +198,7 @@ def award_receipt(
 def receipt_buttons(view: BatchView, *, may_stop: bool) -> list[list[discord.ui.Item[Any]]]:
     """Stop while that is possible, and the way to the details."""
     row: list[discord.ui.Item[Any]] = []
-    if may_stop and not batch_text.is_over(view) and view.counts.planned:
+    if may_stop and view.counts.planned:
         stop = batch_cards.batch_button_id("stop", view.batch.id)
         row.append(button("Stop", stop, style=discord.ButtonStyle.danger))
     row.append(button("Details", batch_cards.batch_button_id("show", view.batch.id)))

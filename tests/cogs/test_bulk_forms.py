@@ -87,6 +87,7 @@ async def test_without_a_file_the_template_and_a_form_are_offered(tmp_path: Path
     async with discord_world(tmp_path) as world:
         card = await world.bulk(world.mod, reason="Quest")
         assert card.files == ["bursar-template.csv"]
+        assert f"**Progress and result** in <#{world.staff.id}>" in card.text
         assert world.file(card, "bursar-template.csv").startswith("discord_id,amount,reason")
         form = await world.mod.click(card.message, label="Upload or paste…")
         assert form.modal is not None and len(form.modal["components"]) == 5

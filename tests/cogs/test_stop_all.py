@@ -155,6 +155,18 @@ async def test_a_release_does_not_say_that_the_command_lines_batch_goes_on_while
         assert await world.calls() == 2
 
 
+async def test_a_release_says_of_no_batch_that_it_goes_on_which_was_not_opened_again(tmp_path: Path) -> None:
+    """Neither of one that is paused, nor of another server's."""
+    async with discord_world(tmp_path) as world:
+        paused = await record(world, [50], delay=600)
+        await record(world, [50], delay=600, first=1, of=Actor("5", "Olga", "222222222222222222"))
+        await batch(world, world.mod, "stop-all", reason="wrong amounts")
+        form = await world.admin.click(staff_card(world, "Everything is stopped").message, label="Release…")
+        done = world.answer(await world.admin.submit_modal(form, {"reason": "looked"}))
+        assert f"1 batch stays paused until somebody resumes them one by one: batch {paused}." in done.text
+        assert "opened again" not in done.text
+
+
 async def release_by_settings(world: World) -> None:
     """As an administrator does who does not look for the staff channel's card."""
     card = world.answer(await world.admin.slash(world.general, "settings show"))

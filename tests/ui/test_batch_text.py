@@ -19,7 +19,7 @@ from bot.domain.model import (
 )
 from bot.domain.states import AwardState, BatchState
 from bot.ledger.lanes import HeldLane
-from bot.ledger.queries import Event, HeldBack
+from bot.ledger.queries import Attempt, Event, HeldBack
 from bot.services.batches import BatchView
 from bot.services.watching import Activity, Doing
 from bot.ui import batch_cards, batch_text
@@ -31,6 +31,23 @@ from tests.ui.views import (
     batch,
     view,
 )
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "detail", "said"),
+    [
+        ("closed", "unknown", "no answer came", "no answer came"),
+        ("closed", "interrupted", None, "interrupted"),
+        ("open", None, None, "on its way"),
+        ("accepted", None, None, "a job is working on it"),
+    ],
+)
+def test_a_call_is_told_by_what_is_known_of_its_end(
+    state: str, verdict: str | None, detail: str | None, said: str
+) -> None:
+    attempt = Attempt(3, 41, state, NOW_MS, None, "t", (1, 2), verdict, None, None, detail, None)
+    assert batch_text.attempt_line(attempt) == f"<t:{NOW_MS // 1000}:T> 2 awards · {said}"
+
 
 BY_KEY = Pause(PauseKind.KEY, "Drip does not accept the API key")
 

@@ -19,6 +19,7 @@ from bot.ui.looking import Look
 from bot.ui.lookups import Searched
 from bot.ui.preview_buttons import HASH_PREFIX
 from bot.ui.preview_card import PARTED_WORD, Frame, Step, preview_card
+from bot.ui.preview_facts import warning_lines
 from tests.support.previews import BAD_ROWS, DUPLICATES, EARLIER, FRAME, HASH, NOW_MS, draft, member, preview, totals
 from tests.support.specification import refusable_card
 
@@ -315,6 +316,12 @@ def test_every_button_and_menu_is_one_that_survives_a_restart(shown: Preview) ->
         for item in preview_card(shown, FRAME, step).walk_children():
             if isinstance(item, discord.ui.Button | discord.ui.Select):
                 assert any(pattern.fullmatch(str(item.custom_id)) for pattern in patterns), item.custom_id
+
+
+@pytest.mark.parametrize(("number", "more"), [(6, []), (7, ["⚠ … and 1 more"]), (9, ["⚠ … and 3 more"])])
+def test_warnings_beyond_six_are_counted(number: int, more: list[str]) -> None:
+    told = warning_lines(preview(warnings=tuple(Notice(f"kind-{one}", f"warning {one}") for one in range(number))))
+    assert told == [*(f"⚠ Warning {one}" for one in range(6)), *more]
 
 
 PARTED = Notice("parted-amount", "the reasons are numbers that may be parts of the amounts, as 250 behind 1", (2, 3))

@@ -125,6 +125,13 @@ def test_pages_are_turned_by_buttons_that_outlive_a_restart() -> None:
     first, last = (buttons(promises_card(programmes, page, practice=False)) for page in (0, 2))
     assert (first["Previous"].disabled, first["Next"].disabled) == (True, False)
     assert (last["Previous"].disabled, last["Next"].disabled) == (False, True)
+    middle = buttons(promises_card(programmes, 1, practice=False))
+    assert {label: one.custom_id for label, one in middle.items()} == {
+        "Previous": "settings:promises:0:before",
+        "2 of 3": "settings:promises:1:here",
+        "Next": "settings:promises:2:after",
+        "Back to the settings": "settings:back",
+    }
     ids = [str(one.custom_id) for one in first.values() if str(one.custom_id).startswith("settings:promises")]
     assert len(set(ids)) == len(ids) == 3
     assert all(PromisesButton.__discord_ui_compiled_template__.fullmatch(one) for one in ids)
