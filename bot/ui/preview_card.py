@@ -176,7 +176,7 @@ def preview_state(preview: Preview, frame: Frame, step: Step) -> tuple[Tone, str
         return Tone.ATTENTION, BAD_ROWS_WORD
     if preview.good_rows and parted_lines(preview):
         return Tone.ATTENTION, PARTED_WORD
-    if not preview.totals.rows and not preview.totals.pending:
+    if not preview.totals.rows:
         return Tone.DONE, "Nothing sent · there is nothing left to send"
     return Tone.DRAFT, Tone.DRAFT.word
 

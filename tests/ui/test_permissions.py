@@ -9,10 +9,11 @@ import discord
 import pytest
 import simcord
 
+from bot.domain.model import Actor
 from bot.services.rules import Capability, Limits
 from bot.services.submitting import Choice, Wish
 from tests.support.batches import actor, alerts, record, view
-from tests.support.discord import DELAY, World, discord_world
+from tests.support.discord import DELAY, SERVER_ID, World, discord_world
 
 
 async def listed(world: World, who: simcord.MemberActor) -> str:
@@ -188,6 +189,20 @@ async def test_a_batch_of_somebody_who_left_does_not_begin(tmp_path: Path) -> No
         assert "Next: *Stop* and send the rows anew" in alerts(world)[0].text
         assert "setting" not in alerts(world)[0].text
         assert await world.paid() == {}
+
+
+@pytest.mark.parametrize("bound", [True, False])
+async def test_a_batch_of_a_server_that_the_bot_is_not_in_any_more_does_not_begin(tmp_path: Path, bound: bool) -> None:
+    """Whether the operator still names that server, or not."""
+    olga = Actor("5", "Olga", "222222222222222222")
+    servers = [str(SERVER_ID), *([olga.server_id] if bound else [])]
+    async with discord_world(tmp_path, BURSAR_SERVER_IDS=",".join(map(str, servers))) as world:
+        batch_id = await record(world, [50], of=olga)
+        await world.quiet()
+        pause = (await world.app.services.batches.view(batch_id, olga)).batch.pause
+        assert pause is not None
+        assert pause.message == "the operator's accounts may not be used in this server (any more)"
+        assert await world.calls() == 0
 
 
 async def test_the_commands_ask_discord_to_hide_them(tmp_path: Path) -> None:

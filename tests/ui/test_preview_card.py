@@ -20,6 +20,7 @@ from bot.ui.lookups import Searched
 from bot.ui.preview_buttons import HASH_PREFIX
 from bot.ui.preview_card import PARTED_WORD, Frame, Step, preview_card
 from bot.ui.preview_facts import warning_lines
+from bot.ui.staff_note import staff_note
 from tests.support.previews import BAD_ROWS, DUPLICATES, EARLIER, FRAME, HASH, NOW_MS, draft, member, preview, totals
 from tests.support.specification import refusable_card
 
@@ -322,6 +323,23 @@ def test_every_button_and_menu_is_one_that_survives_a_restart(shown: Preview) ->
 def test_warnings_beyond_six_are_counted(number: int, more: list[str]) -> None:
     told = warning_lines(preview(warnings=tuple(Notice(f"kind-{one}", f"warning {one}") for one in range(number))))
     assert told == [*(f"⚠ Warning {one}" for one in range(6)), *more]
+
+
+@pytest.mark.parametrize(
+    ("bad", "nobody", "said"),
+    [
+        (0, 0, []),
+        (1, 0, ["⚠ 1 bad row"]),
+        (17, 3, ["⚠ 17 bad rows", "⚠ 3 recipients without an account to send to"]),
+    ],
+)
+def test_the_staff_reads_how_many_rows_of_a_draft_are_bad_and_who_they_are_nowhere(
+    bad: int, nobody: int, said: list[str]
+) -> None:
+    shown = preview(totals=totals(1203, problems=bad, unresolved=nobody))
+    text = text_of(staff_note(Look(shown, ServerRules(), Actor("1", "Ada", "2"), Limits()), practice=False))
+    assert [line for line in text.splitlines() if line.startswith("⚠")] == said
+    assert all(row.recipient.value not in text for row in (*shown.sample, *shown.largest))
 
 
 PARTED = Notice("parted-amount", "the reasons are numbers that may be parts of the amounts, as 250 behind 1", (2, 3))
