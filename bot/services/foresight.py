@@ -25,8 +25,8 @@ LONGEST_READ_SECONDS: Final = 300.0
 """How long reading the balances of a whole list of new credentials may take, one request each, under the rate limit in
 force: 120 of them on Drip's free plan, 1,500 on the next."""
 LONGEST_LIST: Final = 10_000
-"""Awards of a batch above which newcomers are paid without being read at all: two searches for each call would take
-three times as long as the calls."""
+"""Awards of a batch above which newcomers are read only where there are few of them (``NEWCOMERS_READ`` for each call):
+two searches for each call would take three times as long as the calls."""
 STRETCH: Final = 8
 """Calls of such a list that are looked through at once."""
 

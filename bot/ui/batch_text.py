@@ -47,7 +47,7 @@ def title(batch: Batch) -> str:
 
 
 def nothing_sent(view: BatchView) -> bool:
-    """Whether not one award of the batch has left Bursar, so that stopping costs nothing."""
+    """Whether not one award of the batch was paid, or may have been or be just now, so that stopping costs nothing."""
     batch = view.batch
     sent = view.counts.applied + view.counts.unknown + view.counts.sending + view.counts.written_off
     return batch.state in (BatchState.OPEN, BatchState.PAUSED) and sent == 0 and view.counts.planned > 0

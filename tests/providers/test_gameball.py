@@ -14,6 +14,7 @@ from bot.domain.calls import OutcomeKind, Verdict
 from bot.domain.model import PauseKind, ProviderKind, Recipient, RecipientType, Unit
 from bot.errors import ResolutionFailed
 from bot.providers.gameball import LONGEST_REASON, number_text, tagged
+from bot.providers.gameball_once import NOT_TOLD, in_part
 
 from .support import (
     API_KEY,
@@ -332,3 +333,24 @@ async def test_what_gameball_does_not_have_is_said_quietly(service: Service) -> 
         assert (pace.plan, pace.calls_per_window, pace.window_seconds, pace.per_month) == (
             "Gameball, 360 requests in 30 seconds", 360, 30.0, None,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("moved", "amount", "unit", "said"),
+    [
+        (50, 50, Unit.POINTS, None),
+        (-50, -50, Unit.POINTS, None),
+        (40, 50, Unit.POINTS, "It landed in part: 40 of 50 were given."),
+        (-40, -50, Unit.POINTS, "It landed in part: 40 of 50 were taken."),
+        (0, -50, Unit.POINTS, "It landed in part: 0 of 50 were taken."),
+        (-100, -150, Unit.MONEY, "It landed in part: 1.00 of 1.50 were taken."),
+        # What is no whole point is lost, which is no news.
+        (100, 150, Unit.MONEY, None),
+        (None, 50, Unit.POINTS, None),
+        (None, -50, Unit.POINTS, NOT_TOLD),
+    ],
+)
+def test_what_moved_is_told_only_where_it_is_not_what_was_asked_for(
+    moved: int | None, amount: int, unit: Unit, said: str | None
+) -> None:
+    assert in_part(moved, amount, unit) == said
