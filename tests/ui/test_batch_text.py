@@ -17,7 +17,7 @@ from bot.domain.model import (
     Recipient,
     RecipientType,
 )
-from bot.domain.states import AwardState, BatchState
+from bot.domain.states import TAKEN_IN, AwardState, BatchState
 from bot.ledger.lanes import HeldLane
 from bot.ledger.queries import Attempt, Event, HeldBack
 from bot.services.batches import BatchView
@@ -47,6 +47,25 @@ def test_a_call_is_told_by_what_is_known_of_its_end(
 ) -> None:
     attempt = Attempt(3, 41, state, NOW_MS, None, "t", (1, 2), verdict, None, None, detail, None)
     assert batch_text.attempt_line(attempt) == f"<t:{NOW_MS // 1000}:T> 2 awards · {said}"
+
+
+ORIGIN = ["1,203 awards by **mod** · Gold · <t:1785000000:f>", "Reason: Weekly quest", "File: week-31.csv"]
+
+
+@pytest.mark.parametrize(
+    ("of", "more"),
+    [
+        ({}, []),
+        ({"source": "undo", "parent_id": 40}, ["Takes back batch 40"]),
+        ({"source": "retry", "parent_id": 40}, ["Continues batch 40"]),
+        (
+            {"source": TAKEN_IN},
+            ["Taken in from a result file: sent by a ledger that was lost, counted as paid, never sent from here"],
+        ),
+    ],
+)
+def test_where_a_batch_comes_from_is_told(of: dict[str, object], more: list[str]) -> None:
+    assert batch_text.origin(batch(**of), "Gold") == [*ORIGIN, *more]
 
 
 BY_KEY = Pause(PauseKind.KEY, "Drip does not accept the API key")
