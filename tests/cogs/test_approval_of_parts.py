@@ -6,7 +6,7 @@ from pathlib import Path
 
 import simcord
 
-from tests.support.batches import batch
+from tests.support.batches import batch, pay_five
 from tests.support.discord import Shown, World, csv_of, discord_world, rows
 
 ASK_AGAIN = "Ask for approval to pay a second time"
@@ -15,9 +15,7 @@ ASK_AGAIN = "Ask for approval to pay a second time"
 async def with_five_paid(world: World) -> simcord.MemberActor:
     """Five were paid by the moderator; from now on more than five need a second person. Another moderator."""
     await world.setting("start_delay_seconds", 0)
-    first = await world.bulk(world.mod, file=("first.csv", csv_of(world, rows(world, 50, 5))))
-    await world.press(world.mod, first, "Send 5 awards")
-    await world.quiet()
+    await pay_five(world, "first.csv")
     await world.setting("approve_rows", 5)
     return world.guild.add_member(world.env.create_user("mia"), roles=[world.role])
 

@@ -10,6 +10,7 @@ import discord
 import pytest
 
 from bot.ui import receipts
+from tests.support.batches import pay_five
 from tests.support.discord import DELAY, Shown, World, csv_of, discord_world, rows
 
 DANGER = 4
@@ -126,9 +127,7 @@ async def test_a_sum_of_which_nothing_was_paid_meanwhile_is_sent_whatever_its_re
 async def test_rows_that_were_paid_lately_are_left_out_and_paying_them_again_asks_twice(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         await world.setting("start_delay_seconds", 0)
-        first = await world.bulk(world.mod, file=("w31.csv", csv_of(world, rows(world, 50, 5))))
-        await world.press(world.mod, first, "Send 5 awards")
-        await world.quiet()
+        await pay_five(world, "w31.csv")
         card = await world.bulk(world.admin, file=("w31-new.csv", csv_of(world, rows(world, 50))))
         assert "**5 rows were already paid in the last 30 days**" in card.text
         assert "batch 1" in card.text and "by mod" in card.text

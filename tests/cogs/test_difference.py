@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.batches import batch
+from tests.support.batches import batch, pay_five
 from tests.support.discord import World, csv_of, discord_world, rows
 
 
@@ -105,9 +105,7 @@ async def test_who_approves_the_rest_reads_what_the_rest_is(tmp_path: Path) -> N
         await world.setting("start_delay_seconds", 0)
         mia = world.guild.add_member(world.env.create_user("mia"), roles=[world.role])
         name = "rewards_week-31.csv"
-        first = await world.bulk(world.mod, file=(name, csv_of(world, rows(world, 50, 5))))
-        await world.press(world.mod, first, "Send 5 awards")
-        await world.quiet()
+        await pay_five(world, name)
         await world.setting("approve_rows", 2)
         card = await world.bulk(world.mod, file=(name, csv_of(world, [*rows(world, 900, 5), *rows(world, 70)[5:]])))
         card = await world.press(world.mod, card, "Ask for approval: only 3 not yet paid")
@@ -146,9 +144,7 @@ async def test_a_rest_that_one_person_may_send_needs_no_second_one(tmp_path: Pat
     """However large the whole list is."""
     async with discord_world(tmp_path) as world:
         await world.setting("start_delay_seconds", 0)
-        first = await world.bulk(world.mod, file=("week-31.csv", csv_of(world, rows(world, 50, 5))))
-        await world.press(world.mod, first, "Send 5 awards")
-        await world.quiet()
+        await pay_five(world, "week-31.csv")
         await world.setting("approve_amount", "300")
         card = await world.bulk(world.admin, file=("week-31.csv", csv_of(world, rows(world, 70))))
         assert "**Needs a second person**: it moves 560" in card.text

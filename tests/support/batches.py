@@ -13,7 +13,7 @@ from bot.services.batches import BatchView
 from bot.services.rules import Limits
 from bot.services.submitting import Choice, Preview, Upload, Wish
 from bot.ui.board import StaffBoard
-from tests.support.discord import Shown, World, csv_of
+from tests.support.discord import Shown, World, csv_of, rows
 
 SHELL = Actor("cli", "operator", None)
 """Who records batches on the command line."""
@@ -68,6 +68,13 @@ async def _confirmed(world: World, preview: Preview, limits: Limits, of: Actor) 
         preview = await submitting.look_up(preview.draft.id, of, limits)
     choice = Choice(preview.draft.content_hash or "", good_rows=True, again=True, matches_seen=preview.matches.mark)
     return (await submitting.confirm(preview.draft.id, choice, of, limits)).batch_id
+
+
+async def pay_five(world: World, name: str) -> None:
+    """The moderator pays the first five members 50 points each, by a file of this name."""
+    card = await world.bulk(world.mod, file=(name, csv_of(world, rows(world, 50, 5))))
+    await world.press(world.mod, card, "Send 5 awards")
+    await world.quiet()
 
 
 async def batch(world: World, who: simcord.MemberActor, command: str, **options: object) -> Shown:
