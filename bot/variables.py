@@ -146,7 +146,7 @@ class Variables:
         self.strangers: list[Stranger] = []
         for full_name, raw in values.items():
             value = raw.strip()
-            if value and full_name.startswith(_FAMILIES):
+            if value and full_name.upper().startswith(_FAMILIES):
                 self._add(full_name, value)
 
     def _add(self, full_name: str, value: str) -> None:
@@ -154,8 +154,8 @@ class Variables:
         variable = BY_NAME.get(base)
         if variable is None:
             _complain_if_misspelt(full_name)
-            if full_name.startswith(_OWN_FAMILIES):
-                self.strangers.append(Stranger(full_name, _nearest(base, suffix)))
+            if full_name.upper().startswith(_OWN_FAMILIES):
+                self.strangers.append(Stranger(full_name, _nearest(base.upper(), suffix)))
             return
         if separator and not variable.of_account:
             raise SettingsError(f"{full_name}: {base} is one for the whole program and takes no suffix.")
@@ -213,18 +213,26 @@ def _env_file(path: Path) -> dict[str, str]:
     except UnicodeDecodeError:
         raise SettingsError(f"The file {path} is not UTF-8 text; save it as UTF-8.") from None
     values: dict[str, str] = {}
-    for binding in parse_stream(io.StringIO(text)):
-        if binding.error:
+    lines: dict[str, int] = {}
+    for binding in parse_stream(io.StringIO(text, newline=None)):
+        said = binding.original.string
+        line = binding.original.line + said[: len(said) - len(said.lstrip())].count("\n")  # blank ones come before it
+        name, value = binding.key or "", (binding.value or "").strip()
+        ours = name.upper().startswith(_FAMILIES)
+        if binding.error or (ours and binding.value is None):
+            raise SettingsError(f"The file {path} cannot be understood at line {line}: write NAME=value.")
+        if ours and value and values.get(name, value) != value:
             raise SettingsError(
-                f"The file {path} cannot be understood at line {binding.original.line}: write NAME=value."
+                f"The file {path}: {name} stands in line {lines[name]} and, otherwise, in line {line}; keep one."
             )
-        if binding.key is not None and binding.value is not None:
-            values[binding.key] = binding.value
+        if value:
+            values[name], lines[name] = value, line
     return values
 
 
 def _complain_if_misspelt(name: str) -> None:
-    base, separator, suffix = name.partition("__")
+    written, separator, suffix = name.partition("__")
+    base = written.upper()
     near = min(BY_NAME, key=lambda known: _distance(base, known))
     if _distance(base, near) <= 2:
         raise SettingsError(f"{name}: did you mean {near}{separator}{suffix}?")

@@ -65,6 +65,25 @@ class TestSources:
         message = complaint({}, tmp_path, "BURSAR_MAX_ROWS=5\nBURSAR_JOB_WAIT='3\n")
         assert "line 2" in message
 
+    @pytest.mark.parametrize("line", ["BURSAR_JOB_WAIT 3", "BURSAR_JOB_WAIT", "DRIP_API_KEY__EVENTS"])
+    @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+    def test_the_line_is_counted_with_the_blank_ones_above_it(self, tmp_path: Path, line: str, end: str):
+        message = complaint({}, tmp_path, f"BURSAR_MAX_ROWS=5{end}{end}# waiting{end}{end}  {line}{end}")
+        assert "at line 5: write NAME=value" in message
+
+    def test_a_name_of_another_program_may_stand_there_without_a_value(self, tmp_path: Path):
+        assert load({}, tmp_path, "export PATH\nBURSAR_MAX_ROWS=5\n").max_rows == 5
+
+    def test_an_empty_line_takes_nothing_back_that_another_one_sets(self, tmp_path: Path):
+        settings = load({}, tmp_path, "BURSAR_MAX_AWARD=5\nBURSAR_MAX_ROWS=7\nBURSAR_MAX_AWARD=\nBURSAR_MAX_ROWS=''\n")
+        assert (settings.max_award, settings.max_rows) == ("5", 7)
+
+    def test_one_setting_with_two_values_is_refused_with_both_lines(self, tmp_path: Path):
+        message = complaint({}, tmp_path, "DRIP_API_KEY=s3cret\n\nBURSAR_MAX_ROWS=7\nDRIP_API_KEY=0ther\n")
+        assert "DRIP_API_KEY stands in line 1 and, otherwise, in line 4" in message
+        assert "s3cret" not in message and "0ther" not in message
+        assert load({}, tmp_path, "BURSAR_MAX_ROWS=7\nBURSAR_MAX_ROWS='7'\nFOO=1\nFOO=2\n").max_rows == 7
+
     def test_a_file_in_another_encoding_is_refused(self, tmp_path: Path):
         (tmp_path / ".env").write_bytes("BURSAR_MAX_ROWS=5\n".encode("utf-16"))
         assert "not UTF-8" in complaint({}, tmp_path)
@@ -98,6 +117,9 @@ class TestSpelling:
             ("BURSAR_MAX_ROW", "BURSAR_MAX_ROWS"),
             ("DISCORD_TOKN", "DISCORD_TOKEN"),
             ("DRIP_API_KEY_EVENTS", "DRIP_API_KEY__EVENTS"),
+            ("bursar_max_award", "BURSAR_MAX_AWARD"),
+            ("Drip_Api_Key__events", "DRIP_API_KEY__events"),
+            ("discord_tokn", "DISCORD_TOKEN"),
         ],
     )
     def test_a_misspelt_name_is_an_error_that_says_what_was_meant(self, tmp_path: Path, name: str, meant: str):
