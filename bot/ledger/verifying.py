@@ -100,7 +100,8 @@ def _file(connection: sqlite3.Connection) -> None:
             raise Wrong(f"the schema's {name}", f"it is {word}")
     broken = connection.execute("PRAGMA foreign_key_check").fetchone()
     if broken is not None:
-        raise Wrong(f"row {broken[1]} of {broken[0]}", f"it refers to a row of {broken[2]} that does not exist")
+        row = "a row" if broken[1] is None else f"row {broken[1]}"  # a table without row numbers
+        raise Wrong(f"{row} of {broken[0]}", f"it refers to a row of {broken[2]} that does not exist")
 
 
 def _schema_as_packaged() -> dict[str, str]:

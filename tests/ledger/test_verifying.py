@@ -286,6 +286,7 @@ TAMPERED = [
     ("UPDATE capabilities SET value = 'refused'", r"row \w+ gameball overdraft of capabilities", "history"),
     ("UPDATE probes SET fate = 'refused' WHERE id = 1", r"row 1 of probes", "history"),
     ("DELETE FROM halts WHERE id = 2", r"row 2 of halts", "missing"),
+    ("UPDATE draft_problems SET draft_id = 99", r"a row of draft_problems$", "a row of drafts that does not exist"),
     ("DROP INDEX awards_one_successor", r"the schema's index awards_one_successor", "missing"),
     ("CREATE TRIGGER sly AFTER INSERT ON awards BEGIN SELECT 1; END", r"the schema's trigger sly", "foreign"),
 ]
