@@ -16,7 +16,7 @@ from typing import Final
 from bot.clock import Gain
 from bot.errors import LedgerError, LedgerLocked
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 """Another one after every start of the machine (docs.kernel.org/admin-guide/sysctl/kernel.html, "random")."""
 
@@ -28,9 +28,11 @@ class DriverLock:
     stays: removing it would let two processes hold "the" lock on two files of one name.
     """
 
-    def __init__(self, descriptor: int, remembered: str = "") -> None:
+    def __init__(self, descriptor: int, remembered: str) -> None:
         self._descriptor: int | None = descriptor
         self._remembered = remembered  # the second line of the file
+        file = os.fstat(descriptor)
+        self._file = f"{file.st_dev}:{file.st_ino}"
 
     @classmethod
     def take(cls, ledger: Path) -> DriverLock:
@@ -71,10 +73,8 @@ class DriverLock:
     def home(self) -> str:
         """Names this lock on this machine since it was started: whoever else has the same name held the same lock, and
         has ended. Where the system does not tell its starts apart, every process has a name of its own."""
-        assert self._descriptor is not None  # asked of a lock that is held
         boot = _boot() or secrets.token_hex(16)
-        of = os.fstat(self._descriptor)
-        return hashlib.sha256(f"{boot}:{of.st_dev}:{of.st_ino}".encode()).hexdigest()[:8]
+        return hashlib.sha256(f"{boot}:{self._file}".encode()).hexdigest()[:8]
 
     def recall(self) -> Gain | None:
         """``GainMemory``: what whoever had the lock kept of the machine's clocks. One of them begins anew with the
@@ -143,7 +143,7 @@ def lock_path(ledger: Path) -> Path:
 
 
 def _unusable(path: Path, error: OSError) -> LedgerError:
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return LedgerError(
             f"the lock file {path} cannot be used: the disk that holds it is full",
             hint="Free some space, then start Bursar again.",

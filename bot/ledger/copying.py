@@ -9,6 +9,7 @@ come into play. Nothing takes its final name before it is verified and on the di
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -20,12 +21,19 @@ from typing import Final
 from bot.errors import LedgerError
 from bot.ledger import migrations, restorations, verifying
 from bot.ledger._connection import UNREADABLE, explained
-from bot.ledger._lock import DriverLock
+from bot.ledger._lock import FULL, DriverLock
 from bot.ledger._marker import marker_path
 from bot.ledger.restorations import Restoration
 from bot.ledger.verifying import Verified
 
 _COMPANIONS: Final = ("", "-wal", "-shm")
+_WRITING: Final = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR_WRITE: errno.EIO,
+    sqlite3.SQLITE_IOERR_FSYNC: errno.EIO,
+    sqlite3.SQLITE_IOERR_TRUNCATE: errno.EIO,
+}
+"""What only a file that is written reports."""
 _ANOTHER: Final = "Name another copy: one that `bursar backup` made, or one of BURSAR_BACKUP_DIR."
 
 
@@ -56,7 +64,7 @@ def copy(ledger: Path, target: Path) -> Verified:
 
 def prove(file: Path) -> Verified:
     """Verify a copy where it lies. Raises ``LedgerError`` when it is none, or does not verify."""
-    if not file.is_file():
+    if not os.path.isfile(file):  # also of a name that the system will not look at
         raise LedgerError(f"there is no file {file}", hint=_ANOTHER)
     try:
         return _proved(file, file)
@@ -74,7 +82,7 @@ def restore(file: Path, ledger: Path, now: int) -> Restored:
     opened before the restore was done again.
     """
     ledger = Path(os.path.realpath(ledger))
-    if ledger.exists() and file.exists() and file.samefile(ledger):
+    if ledger.exists() and os.path.exists(file) and file.samefile(ledger):
         raise LedgerError(f"{file} is the ledger itself, not a copy of it")
     found = prove(file)
     _refuse_another(file, ledger)
@@ -149,6 +157,9 @@ def _copy_pages(source: Path, target: Path) -> None:
             writer.execute("PRAGMA journal_mode = DELETE")  # one file that needs nothing beside it ...
             writer.execute("PRAGMA user_version = 0")  # ... and says so
     except UNREADABLE as error:
+        number = _WRITING.get(getattr(error, "sqlite_errorcode", 0))
+        if number is not None:  # of the disk of the copy, not of the one that the ledger is on
+            raise OSError(number, os.strerror(number)) from error
         raise explained(error, source) from error
 
 
@@ -195,16 +206,25 @@ def _part_of(target: Path) -> Iterator[Path]:
         os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         yield part
     except OSError as error:
-        raise LedgerError(f"{target} cannot be written: {error.strerror or error}") from error
+        raise _unwritable(target, error) from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
 
 
+def _unwritable(target: Path, error: OSError) -> LedgerError:
+    if error.errno in FULL:
+        return LedgerError(
+            f"{target} cannot be written: the disk that is to hold it is full", hint="Free some space there."
+        )
+    hint = "Choose a shorter name." if error.errno == errno.ENAMETOOLONG else "Check that Bursar can write its folder."
+    return LedgerError(f"{target} cannot be written: {error.strerror or error}", hint=hint)
+
+
 def _refuse_existing(target: Path) -> None:
-    if target.exists() or target.is_symlink():
+    if os.path.lexists(target):
         raise LedgerError(f"{target} exists already and was left as it is", hint="Choose another name.")
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise LedgerError(f"there is no directory {target.parent} for the copy", hint="Create it first.")
 
 

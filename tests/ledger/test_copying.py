@@ -55,6 +55,30 @@ async def test_a_file_that_exists_is_never_overwritten(ledger: Ledger, path: Pat
     assert content(tmp_path / "mine.db") == b"mine"
 
 
+async def test_a_copy_that_its_disk_does_not_take_is_told_of_the_copy(ledger: Ledger, path: Path, tmp_path: Path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
+    try:
+        with pytest.raises(LedgerError, match=r"copy\.db cannot be written") as told:
+            copying.copy(path, tmp_path / "copy.db")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert told.value.hint is not None
+    assert names(path, "*copy.db*") == []
+
+
+@pytest.mark.parametrize(("folder", "name"), [("/proc", "copy.db"), (".", "x" * 300)])
+async def test_a_place_that_takes_no_file_is_told_with_what_to_do(ledger: Ledger, path: Path, folder: str, name: str):
+    with pytest.raises(LedgerError, match="cannot be written") as told:
+        copying.copy(path, Path(folder, name))
+    assert told.value.hint is not None
+
+
+def test_a_name_that_no_file_can_have_is_no_copy(path: Path):
+    with pytest.raises(LedgerError, match="there is no file"):
+        copying.restore(Path("x" * 300), path, 0)
+
+
 async def test_of_a_ledger_that_does_not_verify_no_copy_is_kept(ledger: Ledger, path: Path, tmp_path: Path):
     await batch_of(ledger, 3)
     connection = sqlite3.connect(path)

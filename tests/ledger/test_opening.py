@@ -468,6 +468,22 @@ def test_a_file_system_without_locks_is_told(path: Path, monkeypatch: pytest.Mon
         DriverLock.take(path)
 
 
+def test_a_lock_file_that_cannot_be_looked_at_is_told_at_once(path: Path, monkeypatch: pytest.MonkeyPatch):
+    def stale(_: int) -> None:
+        raise OSError(116, "Stale file handle")
+
+    monkeypatch.setattr(os, "fstat", stale)
+    with pytest.raises(LedgerError, match="cannot be used: Stale file handle") as told:
+        DriverLock.take(path)
+    assert told.value.hint is not None
+    monkeypatch.undo()
+    lock = DriverLock.take(path)  # the one before was let go
+    monkeypatch.setattr(os, "fstat", stale)
+    assert len(lock.home) == 8
+    monkeypatch.undo()
+    lock.release()
+
+
 async def test_an_sqlite_that_is_too_old_is_told(path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(_connection, "MINIMUM_SQLITE", (99, 0, 0))
     with pytest.raises(LedgerError, match=r"needs 3\.38 or newer"):
