@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 import shlex
@@ -210,7 +211,7 @@ def _server_ids(own: Reader) -> frozenset[str] | None:
 
 def _database(own: Reader, directory: Path) -> Path:
     path = own.path("BURSAR_DATABASE", directory) or directory / "bursar.db"
-    if _is_folder(path) or not _is_folder(path.parent):
+    if _is_folder(path) or not _is_folder(path.parent) or _is_too_long(path):
         own.wrong("BURSAR_DATABASE")
     return path
 
@@ -228,6 +229,14 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError:
         return False
+
+
+def _is_too_long(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    return False
 
 
 def _backup_command(own: Reader) -> tuple[str, ...]:

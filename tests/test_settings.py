@@ -197,6 +197,7 @@ class TestValues:
             ("GAMEBALL_CUSTOMER_ID_TEMPLATE", "{name}-{discord_id}"),
             ("BURSAR_DATABASE", "."),
             ("BURSAR_DATABASE", "no/such/folder/bursar.db"),
+            ("BURSAR_DATABASE", "x" * 300),
             ("BURSAR_HTTP_TIMEOUT", "0"),
             ("BURSAR_HTTP_TIMEOUT", "inf"),
             ("BURSAR_SETTLE_AFTER", "nan"),
