@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
@@ -37,6 +38,9 @@ _NETWORK_FILE_SYSTEMS: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "fuse.glusterfs"}
 )
 _MEMORY_FILE_SYSTEMS: Final = frozenset({"tmpfs", "ramfs"})
+_MOUNTS: Final = Path("/proc/self/mounts")
+_OCTAL: Final = re.compile(rb"\\([0-7]{3})")
+"""How that list writes a space, a tab, a line's end and a backslash (man 3 getmntent)."""
 
 
 def clock_findings(now: float) -> list[Finding]:
@@ -53,7 +57,7 @@ def disk_findings(database: Path) -> list[Finding]:
     """Room, a file system that SQLite's write-ahead log works on, and a folder that stays."""
     folder = database.resolve().parent
     findings = [_room(folder)]
-    kind = _file_system(folder)
+    kind = file_system(folder)
     if kind in _NETWORK_FILE_SYSTEMS:
         message = f"{folder} is on a network file system ({kind}), where SQLite's write-ahead log is not safe"
         findings.append(Finding("Disk", Health.FAILED, message, "Put BURSAR_DATABASE on a local disk."))
@@ -61,7 +65,9 @@ def disk_findings(database: Path) -> list[Finding]:
         message = f"{folder} looks temporary; the ledger is the only record of what was paid"
         findings.append(Finding("Disk", Health.WARNING, message, "Put BURSAR_DATABASE into a folder that is kept."))
     if not os.access(folder, os.W_OK):
-        findings.append(Finding("Disk", Health.FAILED, f"{folder} cannot be written", "Give Bursar the right to."))
+        findings.append(
+            Finding("Disk", Health.FAILED, f"{folder} cannot be written", "Give Bursar the right to write it.")
+        )
     return findings
 
 
@@ -96,18 +102,18 @@ def temporary_findings(max_file_bytes: int) -> list[Finding]:
     return [Finding("Temporary files", health, words, action)]
 
 
-def _file_system(folder: Path) -> str | None:
+def file_system(folder: Path, mounts: Path = _MOUNTS) -> str | None:
     """The kind of file system by Linux's list of mounts; ``None`` where there is none."""
     try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = mounts.read_bytes().splitlines()
     except OSError:
         return None
     found: tuple[int, str] = (-1, "")
-    for mount in mounts:
-        _, point, kind, *_ = mount.split(" ")
-        place = point.encode().decode("unicode_escape")
+    for line in lines:
+        _, point, kind, *_ = line.split(b" ")
+        place = os.fsdecode(_OCTAL.sub(lambda digits: bytes([int(digits[1], 8)]), point))
         if folder.is_relative_to(place) and len(place) >= found[0]:
-            found = len(place), kind
+            found = len(place), os.fsdecode(kind)
     return found[1] or None
 
 
@@ -135,7 +141,7 @@ async def ledger_findings(database: Path, clock: Clock) -> list[Finding]:
     if waiting is not None:
         action = "Take in what it lacks by restore --take-in, compare, then restore --sign-off NAME."
         findings.append(Finding("Ledger", Health.FAILED, f"it was {waiting.message}", action))
-    if health.journal != "wal":
+    if health.journal != "wal" and waiting is None:  # as a copy is, until Bursar opens it for writing
         message = f"its journal mode is {health.journal}; the next start of Bursar sets it to wal"
         findings.append(Finding("Ledger", Health.WARNING, message, "Find out which program changed the file."))
     if newest and newest[0].recorded_at > milliseconds(clock.now()) + CLOCK_TOLERANCE_MS:

@@ -120,6 +120,24 @@ def test_a_folder_for_temporary_files_is_worth_a_look(tmp_path: Path, monkeypatc
     assert Health.WARNING in {finding.health for finding in surroundings.disk_findings(tmp_path / "bursar.db")}
 
 
+def test_a_file_system_is_known_by_the_deepest_mount_however_it_is_spelt(tmp_path: Path):
+    mounts = tmp_path / "mounts"
+    mounts.write_bytes(
+        b"/dev/a / ext4 rw 0 0\nb:/c /mnt/Gr\xc3\xb6\xc3\x9fe\\040\\134x nfs4 rw 0 0\nd /mnt tmpfs rw 0 0\n"
+    )
+    folders = ["/mnt/Größe \\x/ledger", "/mnt/other", "/home"]
+    assert [surroundings.file_system(Path(folder), mounts) for folder in folders] == ["nfs4", "tmpfs", "ext4"]
+
+
+async def test_a_ledger_that_was_just_restored_is_not_said_to_be_changed_by_others(shell: Shell):
+    await shell("bulk", str(payout(shell.directory / "payouts.csv", 2)), "--programme", "gameball", "--yes")
+    await shell("backup", "copy.db")
+    assert (await shell("restore", "copy.db")).status == 0
+    done = await shell("doctor", "--json")
+    told = [one["message"] for one in done.json["findings"] if one["topic"] == "Ledger" and one["health"] != "ok"]
+    assert len(told) == 1 and "restored from a copy" in told[0]
+
+
 def test_uploads_need_a_folder_for_temporary_files_with_room_for_the_largest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
