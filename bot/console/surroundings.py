@@ -20,7 +20,7 @@ from bot.domain.model import Programme
 from bot.domain.promises import Known, promise
 from bot.errors import BursarError
 from bot.ledger.health import examine
-from bot.ledger.ledger import Ledger, is_there
+from bot.ledger.ledger import Ledger, is_there, refuse_without_log
 from bot.providers.base import Finding, Health
 from bot.services.laying import named
 from bot.services.proving import plan_of
@@ -124,6 +124,8 @@ async def ledger_findings(database: Path, clock: Clock) -> list[Finding]:
             return [Finding("Ledger", Health.OK, f"{database} is not there yet; the first batch makes it")]
         ledger = await Ledger.read(database, clock)
         try:
+            # While a reader has the log open, nobody who ends meanwhile can take it away.
+            await asyncio.to_thread(refuse_without_log, database)
             health = await examine(ledger.database)
             practice = await ledger.queries.is_practice()
             newest = await ledger.queries.batches(None, limit=1)

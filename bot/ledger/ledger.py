@@ -108,7 +108,7 @@ class Ledger:
         """
         path, lock = await asyncio.to_thread(_prepare, path)
         try:
-            await asyncio.to_thread(_refuse_without_log, path)
+            await asyncio.to_thread(refuse_without_log, path)
             await asyncio.to_thread(_take_back_what_was_cut_off, path)
             # Judged before anything is written: opening for writing already changes a file.
             missing = await _missing(path, steps)
@@ -185,9 +185,10 @@ def _prepare(path: Path) -> tuple[Path, DriverLock]:
     return path, lock
 
 
-def _refuse_without_log(path: Path) -> None:
+def refuse_without_log(path: Path) -> None:
     """Somebody moved or copied the file alone after its program was cut off, or put such a copy in its place. Refused
     before anything is written, since the log fits the file only as long as it is as it was."""
+    path = Path(os.path.realpath(path))
     with path.open("rb") as file:
         header = file.read(_USER_VERSION.stop)
     beside = path.with_name(f"{path.name}-wal")

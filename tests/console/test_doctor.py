@@ -13,6 +13,7 @@ import pytest
 from bot.client import PERMISSIONS, invite_url
 from bot.clock import SystemClock
 from bot.console import surroundings
+from bot.ledger.ledger import Ledger
 from bot.providers.base import Health
 from tests.console.conftest import Shell
 from tests.console.support import ROOT, bursar, payout
@@ -127,6 +128,19 @@ def test_a_file_system_is_known_by_the_deepest_mount_however_it_is_spelt(tmp_pat
     )
     folders = ["/mnt/Größe \\x/ledger", "/mnt/other", "/home"]
     assert [surroundings.file_system(Path(folder), mounts) for folder in folders] == ["nfs4", "tmpfs", "ext4"]
+
+
+async def test_a_ledger_that_was_copied_while_in_use_is_not_said_to_be_whole(shell: Shell):
+    await shell("bulk", str(payout(shell.directory / "payouts.csv", 2)), "--programme", "gameball", "--yes")
+    path = shell.directory / "bursar.db"
+    driver = await Ledger.open(path, SystemClock())
+    assert "is not beside it" not in (await shell("doctor", "--json")).out
+    shutil.copyfile(path, shell.directory / "copied.db")
+    await driver.close()
+    done = await shell("doctor", "--json", BURSAR_DATABASE="copied.db")
+    assert done.status == 1
+    (told,) = [one for one in done.json["findings"] if one["topic"] == "Ledger"]
+    assert told["health"] == "failed" and "is not beside it" in told["message"] and "bursar restore" in told["action"]
 
 
 async def test_a_ledger_that_was_just_restored_is_not_said_to_be_changed_by_others(shell: Shell):
