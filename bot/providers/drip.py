@@ -25,7 +25,7 @@ from bot.providers.http import Exchange
 from bot.providers.line import READ_TRIES, Line, is_json
 from bot.providers.reading import as_object, as_text, as_whole, parse
 from bot.providers.verdicts import refused_at_the_door, unknown, unsent, verdict
-from bot.providers.wording import Wording, blame
+from bot.providers.wording import Wording, blame, is_nobody
 from bot.settings import DripAccount
 
 RATE_PLANS: Final[Mapping[str, tuple[str, int, int]]] = {
@@ -284,8 +284,8 @@ class DripAccess:
             return Credential(answered=False)
         if answer.status == 404:
             # Whatever stands in front of Drip can say 404 as well, and that proves nothing about anybody.
-            words = self.wording.words(answer.body) or ""
-            return Credential(absent="credential" in words.lower(), answered=_is_object(answer.body))
+            words = self.wording.words(answer.body)
+            return Credential(absent=is_nobody(words), answered=_is_object(answer.body))
         return Credential(balance=balance_in(as_object(parse(answer.body)), currency))
 
     async def currencies(self) -> list[Currency]:

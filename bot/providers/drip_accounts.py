@@ -31,6 +31,11 @@ _LOGINS: Final = frozenset(
 )
 
 
+def is_login(recipient: Recipient) -> bool:
+    """Whether it can be asked whose it is."""
+    return recipient.type in _LOGINS and "," not in recipient.value
+
+
 async def accounts_of(access: DripAccess, recipients: Sequence[Recipient], shown: Shown) -> dict[str, str]:
     """``Provider.accounts``: by member search, 50 a request; of whom it does not know, by a request each, since a login
     can belong to an account without being found there. That it belongs to none is believed as far as a probe allows."""
@@ -43,7 +48,7 @@ async def _known(access: DripAccess, recipients: Sequence[Recipient]) -> dict[st
     pace, now = access.pace(), access.line.clock.monotonic()
     left = int(LONGEST_SECONDS * pace.calls_per_window / pace.window_seconds)
     for kind in sorted(_LOGINS):
-        logins = {one.key: one for one in recipients if one.type is kind and "," not in one.value}
+        logins = {one.key: one for one in recipients if one.type is kind and is_login(one)}
         asked = {key: one for key, one in logins.items() if not _lasts(access, key, now)}
         searches = -(-len(asked) // SEARCH_VALUES)
         if not asked or searches > left:
@@ -52,7 +57,7 @@ async def _known(access: DripAccess, recipients: Sequence[Recipient]) -> dict[st
         told, rest = await _search(access, kind, asked)
         if rest and len(rest) < left and await _tells(access, asked, told, rest):
             left -= len(rest) + 1
-            told |= await _each(access, rest)
+            told |= await accounts_one_by_one(access, rest)
         access.accounts |= {key: (account, now) for key, account in told.items()}
     return {one.key: access.accounts[one.key][0] for one in recipients if _lasts(access, one.key, now)}
 
@@ -85,7 +90,9 @@ async def _tells(
     return account is not None and account == told.get(first, account)
 
 
-async def _each(access: DripAccess, logins: Sequence[Recipient]) -> dict[str, str]:
+async def accounts_one_by_one(access: DripAccess, logins: Sequence[Recipient]) -> dict[str, str]:
+    """The account of each by a request of its own, by key, ``NO_ACCOUNT`` where it has none; without those of whom
+    nothing is told."""
     gate = asyncio.Semaphore(ASKED_AT_ONCE)
     told: dict[str, str] = {}
 

@@ -9,12 +9,23 @@ from typing import Final
 
 from bot.domain.amounts import display
 from bot.domain.calls import Item
-from bot.domain.judging import NEWCOMERS_READ, Change, Doubted, Judged, Judgement, Judgements, judge_alone, judge_whole
+from bot.domain.judging import (
+    NEWCOMERS_READ,
+    NO_ACCOUNT,
+    Change,
+    Doubted,
+    Judged,
+    Judgement,
+    Judgements,
+    judge_alone,
+    judge_whole,
+)
 from bot.domain.model import RecipientType, Unit
 from bot.domain.shown import Shown
 from bot.errors import ResolutionFailed
 from bot.providers.base import NOTHING_READ, Foresight, Reads
 from bot.providers.drip import DripAccess
+from bot.providers.drip_accounts import accounts_one_by_one, is_login
 from bot.providers.drip_search import SEARCH_VALUES, balance_in, slices
 
 SECOND_LOOK_SECONDS: Final = 0.5
@@ -247,9 +258,9 @@ async def judge_credentials(
         await access.line.clock.sleep(SECOND_LOOK_SECONDS)
     second, still = await credential_balances(access, [item for item in known if item.award_id in first], currency)
     gone = absent & still & doubted.absent
-    nobody = await _nobodies(access, [item for item in known if item.award_id in gone], currency)
+    nobody, untold = await _nobodies(access, [item for item in known if item.award_id in gone], currency)
     # Two readings that differ in this are none, and without knowing who has an account absence proves nothing.
-    unread = (absent ^ still) | (gone if nobody is None else frozenset())
+    unread = (absent ^ still) | untold
     second = {one: balance for one, balance in second.items() if one not in unread}
     if nobody:
         first, second = {**first, **dict.fromkeys(nobody, 0)}, {**second, **dict.fromkeys(nobody, 0)}
@@ -257,21 +268,28 @@ async def judge_credentials(
         item.award_id: _judge_alone(doubted, item, first, second, unit, CREDENTIAL_GONE, cuts=shown.cuts_credentials)
         for item in doubted.items
     }
-    return Judgements({one: replace(told, absent=one in (nobody or ())) for one, told in judged.items()})
+    return Judgements({one: replace(told, absent=one in nobody) for one, told in judged.items()})
 
 
 CREDENTIAL_GONE: Final = "Drip shows no balance of this credential (it may belong to an account by now)."
 MEMBER_GONE: Final = "Drip shows no balance of this member."
 
 
-async def _nobodies(access: DripAccess, items: Sequence[Item], currency: str | None) -> set[int] | None:
-    """Of awards to credentials that the service knew neither before nor after: those whose recipient is no member's
-    login either, so that the award is nowhere. A login may be paid all the same, and not be shown as a credential.
-    ``None`` when nobody can say."""
+async def _nobodies(
+    access: DripAccess, items: Sequence[Item], currency: str | None
+) -> tuple[frozenset[int], frozenset[int]]:
+    """Of awards to credentials that the service knew neither before nor after: those whose recipient has no account
+    either, so that the award is nowhere; and those of whom nobody can say. A login that its owner has verified may be
+    paid all the same, not be shown as a credential, and belong to an account that is no member of the realm."""
+    everybody = frozenset(item.award_id for item in items)
     accounts = await _accounts(access, items, currency) if items else {}
     if accounts is None:
-        return None
-    return {item.award_id for item in items if item.recipient.key not in accounts}
+        return frozenset(), everybody
+    rest = [item for item in items if item.recipient.key not in accounts]
+    told = await accounts_one_by_one(access, [item.recipient for item in rest if is_login(item.recipient)])
+    told |= {item.recipient.key: NO_ACCOUNT for item in rest if item.recipient.type is RecipientType.CUSTOM}
+    nobody = (item.award_id for item in rest if told.get(item.recipient.key) == NO_ACCOUNT)
+    return frozenset(nobody), frozenset(item.award_id for item in rest if item.recipient.key not in told)
 
 
 def _judge_alone(

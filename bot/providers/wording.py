@@ -31,16 +31,19 @@ _REALM: Final = re.compile(r"\b(?:realm|project)(?: ?id)?\b", re.I)
 _INITIATOR: Final = re.compile(r"initiator", re.I)
 _ROUTE: Final = re.compile(r"\broute\b|cannot (?:patch|post|get)\b", re.I)
 
+_NOBODY: Final = re.compile(
+    r"\b(?:credential|member|user|account|customer|player)\b.*(?:not found|not exist)"
+    r"|\bno (?:such )?(?:credential|member|user|account|customer|player)\b",
+    re.I,
+)
 _TOO_LOW: Final = re.compile(r"insufficient|too few points", re.I)
 _TOO_LOW_TO_TAKE: Final = "the balance is too low for this deduction"
 _TOO_LOW_TO_GIVE: Final = "there are not enough points for it"
 """What a service that takes nothing away can mean by the same words; whose points it means is not told."""
 _MEANINGS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (_TOO_LOW, _TOO_LOW_TO_TAKE),
-    (re.compile(r"\b(?:credential|member|user|account|customer|player)\b.*(?:not found|not exist)"
-                r"|\bno (?:such )?(?:credential|member|user|account|customer|player)\b", re.I),
-     "nobody is known there under this id"),
-)  # fmt: skip
+    (_NOBODY, "nobody is known there under this id"),
+)
 
 _TOO_FEW: Final = 9008
 GAMEBALL_MEANINGS: Final = {
@@ -74,6 +77,12 @@ def blame(words: str | None) -> PauseKind | None:
     if _REALM.search(words) and not _ROW_WORDS.search(words):
         return PauseKind.SETTINGS
     return None
+
+
+def is_nobody(words: str | None) -> bool:
+    """Whether a refusal says that there is no such recipient. An address that does not exist is none, nor is a missing
+    right to credentials."""
+    return words is not None and _NOBODY.search(words) is not None and blame(words) is None
 
 
 def is_too_low(words: str | None) -> bool:
