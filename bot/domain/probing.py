@@ -33,6 +33,10 @@ class Leg:
     amount: int
 
 
+OTHERWISE: Final = "refused-otherwise"
+"""A test call was refused, and not for what was asked about: the question is as open as before."""
+
+
 class Fate(StrEnum):
     """What became of a test call as a whole."""
 
@@ -65,6 +69,11 @@ class Reply:
     """Answers to questions that nobody has to ask by a call of their own: which headers come, which address works."""
     more: Mapping[str, object] = field(default_factory=dict)
     """What only this service tells; JSON."""
+    of_balance: bool = False
+    """A refusal speaks of a balance, as that of an overdraft does."""
+    of_else: bool = False
+    """A refusal speaks of the settings or of this very moment, which no question is about, or is not the service's own:
+    a page of something in front of it shows nothing of what it does itself."""
 
     def as_json(self) -> dict[str, object]:
         """For the ledger."""
@@ -128,6 +137,8 @@ def overdraft(short: Purse, beside: Purse | None, *, held: int) -> Trial | str:
             return "capped"
         if moves[short] != 0 or given not in (None, 0, 1):
             return None
+        if given != 1 and replies[0].fate is Fate.REFUSED and not replies[0].of_balance:
+            return OTHERWISE  # an overdraft might be allowed all the same
         if given is None:
             refused = replies[0].fate is Fate.REFUSED
             return "refused" if refused or replies[0].refused else _silently(replies[0])
@@ -164,7 +175,8 @@ def stranger_beside(stranger: Purse, known: Purse) -> Trial:
 
     def read(moves: Moves, replies: Sequence[Reply]) -> str | None:
         if replies[0].fate is Fate.REFUSED:
-            return "refused-whole" if not any(moves.values()) else None
+            whole = OTHERWISE if replies[0].of_else else "refused-whole"
+            return whole if not any(moves.values()) else None
         if moves[known] != 1:
             return None
         if moves[stranger] == 1:

@@ -12,6 +12,7 @@ from typing import Final
 
 from bot.domain.lanes import LaneKind
 from bot.domain.model import ProviderKind, Unit
+from bot.domain.probing import OTHERWISE
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def promise(
     ]
     if ("read-back", "not-seen") in {(one.name, one.value) for one in known.values()}:
         doubts = ""
-    missing = [name for name in _NEEDED[kind] if name not in known]
+    missing = [name for name in _NEEDED[kind] if name not in known or known[name].value == OTHERWISE]
     unknown = (
         f"Not settled by the probe, so the worst is assumed: {', '.join(_NEEDED[kind][name] for name in missing)}."
     )

@@ -11,6 +11,7 @@ from typing import Final
 
 from bot.domain.lanes import ROWS, Course, LaneKind
 from bot.domain.model import Programme
+from bot.domain.probing import OTHERWISE
 from bot.domain.shown import Shown
 
 BEST_FIRST: Final = (LaneKind.RING, LaneKind.WITNESS, LaneKind.TWINS)
@@ -44,7 +45,7 @@ def _objection_to_ring(course: Course, currency: str | None, known: Mapping[str,
             "no probe has shown that an overdraft refuses a whole call of several currencies (doctor --probe with"
             " --second-currency)"
         )
-    if "unknown-member" not in known:
+    if known.get("unknown-member") in (None, OTHERWISE):
         return "no probe has shown what becomes of a call with a member who is not there (doctor --probe)"
     return None
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from bot.domain.probing import (
     DEEPEST,
+    OTHERWISE,
     Fate,
     Leg,
     Moves,
@@ -229,7 +230,7 @@ def _duplicate(moved: int, replies: Sequence[Reply]) -> str | None:
         return None
     if moved == 1 and second.fate is Fate.REFUSED:
         # Any other refusal (the same moment, another call under way) is about the probe and not about the id.
-        return "refused" if second.more.get("code") == ID_TAKEN else "refused-otherwise"
+        return "refused" if second.more.get("code") == ID_TAKEN else OTHERWISE
     if moved == 1:
         return "ignored"
     return "paid-twice" if moved == 2 else None

@@ -21,6 +21,7 @@ from bot.providers.drip_writing import build_credentials, encode
 from bot.providers.http import Exchange
 from bot.providers.probing import fate_of, limit_headers, words_of
 from bot.providers.reading import as_list, as_object, as_whole, parse
+from bot.providers.wording import blame, is_of_balance
 
 
 class MembersProber:
@@ -134,11 +135,14 @@ class LoginsProber:
 
 def _reply(access: DripAccess, exchange: Exchange, fate: Fate, told: Sequence[Told], refused: Sequence[Purse]) -> Reply:
     answered = exchange.status is not None
+    words = None if fate is Fate.DONE else words_of(exchange, access.wording)
     return Reply(
         fate=fate,
         status=exchange.status,
-        words=None if fate is Fate.DONE else words_of(exchange, access.wording),
+        words=words,
         told=tuple(told),
         refused=tuple(refused),
         also={"limit-headers": limit_headers(exchange)} if answered else {},
+        of_balance=is_of_balance(words),
+        of_else=exchange.status == 409 or blame(words) is not None or not as_object(parse(exchange.body)),
     )

@@ -37,6 +37,9 @@ _NOBODY: Final = re.compile(
     re.I,
 )
 _TOO_LOW: Final = re.compile(r"insufficient|too few points", re.I)
+_OF_BALANCE: Final = re.compile(
+    r"balance|funds|too few|not enough|insufficient(?!\W*(?:permission|scope|privilege|right|access))", re.I
+)
 _TOO_LOW_TO_TAKE: Final = "the balance is too low for this deduction"
 _TOO_LOW_TO_GIVE: Final = "there are not enough points for it"
 """What a service that takes nothing away can mean by the same words; whose points it means is not told."""
@@ -83,6 +86,11 @@ def is_nobody(words: str | None) -> bool:
     """Whether a refusal says that there is no such recipient. An address that does not exist is none, nor is a missing
     right to credentials."""
     return words is not None and _NOBODY.search(words) is not None and blame(words) is None
+
+
+def is_of_balance(words: str | None) -> bool:
+    """Whether a refusal speaks of what somebody has: more loosely than ``is_too_low``, and never of a right."""
+    return words is not None and _OF_BALANCE.search(words) is not None and blame(words) is None
 
 
 def is_too_low(words: str | None) -> bool:

@@ -155,6 +155,8 @@ def course(kind: LaneKind, *currencies: str) -> Course:
         (course(LaneKind.RING, GOLD, GOLD), {"overdraft": "refused-whole"}, False),
         (course(LaneKind.RING, GOLD, GOLD), {**WHOLE, "unknown-member": "created"}, True),
         (course(LaneKind.RING, GOLD, GOLD), {**WHOLE, "unknown-member": "skipped"}, False),
+        (course(LaneKind.RING, GOLD, GOLD), {**WHOLE, "unknown-member": "refused-otherwise"}, False),
+        (course(LaneKind.RING, GOLD, GOLD), {**WHOLE, "overdraft": "refused-otherwise"}, False),
         (course(LaneKind.RING, GEMS, GEMS), {"overdraft": "refused-whole", **NOBODY_SKIPPED}, False),
         (course(LaneKind.RING, GEMS, GEMS), {"overdraft-mixed": "refused-whole", **NOBODY_SKIPPED}, True),
         (course(LaneKind.RING, GOLD, GEMS), {"overdraft-mixed": "refused-whole", **NOBODY_SKIPPED}, False),

@@ -50,8 +50,9 @@ def test_members_that_are_atomic_say_so_with_the_day():
     )
 
 
-def test_what_the_probe_left_open_is_named_and_taken_for_the_worst():
-    card = promise(ProviderKind.DRIP_MEMBERS, known(overdraft="refused-whole"))
+@pytest.mark.parametrize("more", [{}, {"unknown_member": "refused-otherwise"}])
+def test_what_the_probe_left_open_is_named_and_taken_for_the_worst(more: dict[str, str]):
+    card = promise(ProviderKind.DRIP_MEMBERS, known(overdraft="refused-whole", **more))
     assert "Not settled by the probe, so the worst is assumed: what an unknown member does." in card.sentences
 
 

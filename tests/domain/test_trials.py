@@ -10,7 +10,8 @@ from bot.domain.probing import DEEPEST, IN_ORDER, Fate, Leg, Moves, Purse, Reply
 from bot.domain.trials import credentials_questions, gameball_questions, members_questions, skipped, unit
 
 A, B, NOBODY = Purse("a" * 24, "gold"), Purse("b" * 24, "gold"), Purse("c" * 24, "gold")
-DONE, REFUSED = Reply(Fate.DONE, 200), Reply(Fate.REFUSED, 400)
+DONE, REFUSED = Reply(Fate.DONE, 200), Reply(Fate.REFUSED, 400, of_balance=True)
+ELSE = Reply(Fate.REFUSED, 400, of_else=True)
 
 
 def trial(made: Trial | str) -> Trial:
@@ -22,7 +23,11 @@ def trial(made: Trial | str) -> Trial:
     ("moved", "beside", "reply", "word"),
     [
         (0, 0, REFUSED, "refused-whole"),
+        (0, 0, ELSE, "refused-otherwise"),  # for another reason: an overdraft may be allowed all the same
+        (0, 0, Reply(Fate.REFUSED, 400), "refused-otherwise"),
+        (-4, 0, ELSE, None),
         (0, 1, REFUSED, "refused-row"),
+        (0, 1, ELSE, "refused-row"),  # it was carried out for others, whatever it says
         (0, 1, DONE, "refused-row"),
         (-4, 1, DONE, "allowed"),
         (-3, 1, DONE, "capped"),
@@ -42,6 +47,7 @@ def test_an_overdraft_beside_a_good_row(moved: int, beside: int, reply: Reply, w
     ("held", "moved", "reply", "word"),
     [
         (3, 0, REFUSED, "refused"),
+        (3, 0, ELSE, "refused-otherwise"),
         (3, 0, Reply(Fate.DONE, refused=(A,)), "refused"),
         (3, 0, DONE, None),
         (0, 0, Reply(Fate.DONE, told=(Told(A, 0),)), "capped"),
@@ -111,6 +117,8 @@ def test_the_order_needs_an_empty_purse():
     ("moves", "reply", "word"),
     [
         ({NOBODY: 0, A: 0}, REFUSED, "refused-whole"),
+        ({NOBODY: 0, A: 0}, ELSE, "refused-otherwise"),
+        ({NOBODY: 1, A: 0}, ELSE, None),
         ({NOBODY: 0, A: 1}, REFUSED, None),
         ({NOBODY: 0, A: 1}, Reply(Fate.DONE, refused=(NOBODY,)), "refused-row"),
         ({NOBODY: 0, A: 1}, DONE, "skipped"),

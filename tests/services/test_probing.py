@@ -148,6 +148,39 @@ async def test_members_are_reported_as_the_service_is_and_nothing_is_left(
     assert len(calls) == report.calls
 
 
+OTHER_REASONS = [
+    {"kind": "409"},
+    {"kind": "400-currency"},
+    {"kind": "404", "body": "html"},
+    {"kind": "422", "body": "html"},
+    {"kind": "404", "body": "empty"},
+]
+
+
+@pytest.mark.parametrize("fault", OTHER_REASONS, ids=lambda fault: " ".join(fault.values()))
+@pytest.mark.parametrize(
+    ("question", "nth", "switches"),
+    [("overdraft", 3, {"overdraft": "allow"}), ("unknown-member", 6, {"unknown_member": "skip"})],
+)
+async def test_what_is_refused_for_another_reason_shows_nothing(
+    bench: Bench, question: str, nth: int, switches: Mapping[str, object], fault: dict[str, str]
+):
+    """Else a ring would be taken to be safe at a service that lets a balance be overdrawn, and pay twice."""
+    await bench.sandbox.switches(drip=switches)
+    await bench.sandbox.faults({"match": {"method": "PATCH", "nth": nth}, **fault})
+    report = await bench.members(gems=False)
+    assert (answers(report)[question], report.trouble, report.remains) == ("refused-otherwise", None, [])
+    assert (await bench.stored(ProviderKind.DRIP_MEMBERS))[question] == "refused-otherwise"
+    assert await bench.balances() == {}
+
+
+async def test_a_second_currency_that_is_not_taken_shows_nothing_of_overdrafts(bench: Bench):
+    await bench.sandbox.switches(drip={"overdraft": "allow"})
+    await bench.sandbox.faults({"match": {"method": "PATCH", "nth": 5}, "kind": "400-currency"})
+    found = answers(await bench.members())
+    assert (found["overdraft"], found["overdraft-mixed"]) == ("allowed", "refused-otherwise")
+
+
 async def test_without_a_second_member_a_refusal_is_not_called_whole(bench: Bench):
     report = await bench.members(second=None, gems=False)
     assert answers(report)["overdraft"] == "refused"
