@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.clock import Clock
-from bot.providers.waiting import number, seconds_to_reset
+from bot.providers.waiting import QUOTA_WAIT, number, seconds_to_reset
 
 _SMALLEST_SLEEP = 0.001
 
@@ -163,14 +163,17 @@ class Pacer:
         self._changed.set()
 
     def _correct(self, window: _Window, headers: Mapping[str, str], now: float) -> None:
-        """Take over what the service counts (docs.drip.re/developer/rate-limits)."""
+        """Take over what the service counts (docs.drip.re/developer/rate-limits). Numbers of a window that is none of
+        minutes are not of the one that calls are held to: a day's or a month's, or told in another unit."""
         limit = number(headers.get("x-ratelimit-limit"))
         seconds = number(headers.get("x-ratelimit-window"))
         remaining = number(headers.get("x-ratelimit-remaining"))
+        if seconds is not None and seconds > QUOTA_WAIT:
+            return
         if limit is not None and 1 <= limit <= 1_000_000:
             window.limit = int(limit)
             self.announced = True
-        if seconds is not None and 0 < seconds <= 86_400:
+        if seconds is not None and seconds > 0:
             window.seconds = seconds
         window.prune(now)
         if remaining is None:

@@ -160,6 +160,25 @@ async def test_a_senseless_limit_is_ignored(limit: str) -> None:
     assert pacer.window == (24, 60.0)
 
 
+@pytest.mark.parametrize(
+    ("limit", "window"),
+    [("24", "60000"), ("100000", "2592000"), ("5000", "86400")],
+    ids=["milliseconds", "month", "day"],
+)
+async def test_numbers_of_another_window_are_not_taken_for_those_of_this_one(limit: str, window: str) -> None:
+    """Nobody waits for a day, and no month's calls are made in a minute."""
+    clock = SteppingClock()
+    pacer = Pacer(clock, DRIP, follow_headers=True)
+    told = {"x-ratelimit-limit": limit, "x-ratelimit-remaining": "0", "x-ratelimit-window": window}
+    await call(pacer, clock, headers=told)
+    assert (pacer.window, pacer.until()) == ((24, 60.0), None)
+    for _ in range(23):
+        await call(pacer, clock, headers=told)
+    wait = pacer.until()
+    assert wait is not None
+    assert wait - clock.now() <= 60
+
+
 async def test_headers_are_not_followed_where_they_are_not_documented() -> None:
     clock = SteppingClock()
     pacer = Pacer(clock, GAMEBALL)
