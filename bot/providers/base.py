@@ -55,6 +55,8 @@ class JobReport:
     wait_seconds: float | None = None
     told: bool = False
     """The service itself said so: it knows the job."""
+    undone: bool = False
+    """For FINISHED: by the job's own counts, not all of it is done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ _STOPS: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
     "b": ("DELETE", lambda job: f"{ROOT}/batch/{quote(job, safe='')}"),
     "a": ("POST", lambda job: f"{ROOT}/batches/{quote(job, safe='')}/stop"),
 }
+_OF_BOTH: Final = frozenset({401, 403, 429})
+"""Answers that the other contract's address would give, too. All else at an address that may not be meant for it proves
+nothing: what is not a route may be another one's, or a page."""
 _DENIALS: Final = 3
 """How often in a row a job has to be unknown before it counts as lost: not every machine of the service may know it at
 the same moment."""
@@ -47,27 +50,31 @@ class Jobs:
     async def follow(self, job_id: str, items: Sequence[Item]) -> JobReport:
         """Ask once. An answer that cannot be used leaves the job running: it is asked again later."""
         missing: list[Exchange] = []
+        troubles: list[JobReport] = []
         for contract in tuple(self._contracts):
             exchange = await self._line.read(_ROUTES[contract](job_id), tries=1)
-            if exchange.status == 404 and exchange.whole:
-                missing.append(exchange)
-                continue
+            if exchange.status is None or exchange.status in _OF_BOTH:
+                return self._trouble(exchange)
             if exchange.status == 200 and exchange.whole:
                 told = await self._line.judged(exchange.body, partial(self._told, exchange.body, items))
-                if told is None:
-                    return _running("Gameball's answer about the job cannot be read.")
-                self._contracts = [contract]
-                self._denied.pop(job_id, None)
-                return told
-            return self._trouble(exchange)
-        return self._not_found(job_id, items, missing)
+                if told is not None:
+                    self._contracts = [contract]
+                    self._denied.pop(job_id, None)
+                    return told
+                troubles.append(_running("Gameball's answer about the job cannot be read."))
+            elif exchange.whole and (exchange.status == 404 or _no_route(exchange)):
+                missing.append(exchange)
+            else:
+                troubles.append(self._trouble(exchange))
+        return troubles[0] if troubles else self._not_found(job_id, items, missing)
 
     def _told(self, body: bytes, items: Sequence[Item]) -> JobReport | None:
         status = read_status(body, self._wording)
         if status is None:
             return None
         outcomes = outcomes_of(status, items, self._wording)
-        return JobReport(status.state, outcomes, f"Gameball says that the job is {status.word}.", told=True)
+        said = f"Gameball says that the job is {status.word}."
+        return JobReport(status.state, outcomes, said, told=True, undone=status.undone)
 
     async def stop(self, job_id: str) -> None:
         """Ask once. What becomes of what was carried out by then neither contract says (docs/services.md, Stopping a
@@ -119,7 +126,8 @@ class Jobs:
 
 
 def _no_route(exchange: Exchange) -> bool:
-    return exchange.status == 404 and not exchange.body.strip()
+    """Nothing is there, or nothing that can be asked in this way."""
+    return exchange.status == 405 or (exchange.status == 404 and not exchange.body.strip())
 
 
 def _running(detail: str) -> JobReport:

@@ -90,6 +90,8 @@ class Status:
     """By customer id."""
     words: Mapping[str, str]
     """Why, by customer id."""
+    undone: bool = False
+    """It is said to be complete, and by its own counts something is left."""
 
 
 class _Mark(Enum):
@@ -119,7 +121,17 @@ def read_status(body: bytes, wording: Wording) -> Status | None:
     _collect(as_list(answer.get("results")), None, marks, words, wording, silent=silent)
     _collect(bad, _Mark.REFUSED, marks, words, wording)
     done = {name: kinds.pop() if len(kinds) == 1 else _Mark.CONTRADICTORY for name, kinds in marks.items()}
-    return Status(state, wording.plain(word) or "?", done, words)
+    undone = state is JobState.FINISHED and word.strip().lower() not in _BAD and _leaves_some(answer)
+    return Status(state, wording.plain(word) or "?", done, words, undone)
+
+
+def _leaves_some(answer: Mapping[str, Any]) -> bool:
+    """Whether either contract's counts say that some of the job's items were neither done nor refused."""
+    names = "totalCount", "finishedCount", "errorCount", "totalItems", "processedItems"
+    total, finished, failed, items, processed = (as_whole(answer.get(name)) for name in names)
+    if items is not None and processed is not None:
+        return processed < items
+    return total is not None and finished is not None and finished + (failed or 0) < total
 
 
 def _are_done(answer: Mapping[str, Any], state: JobState) -> bool:
@@ -142,13 +154,22 @@ def _collect(
     silent: _Mark | None = None,
 ) -> None:
     for entry in map(as_object, entries):
-        name, mark = entry.get("customerId"), _own_mark(entry, listed, silent)
-        if not isinstance(name, str) or mark is None:
+        name, mark = _name_in(entry), _own_mark(entry, listed, silent)
+        if name is None or mark is None:
             continue
         marks.setdefault(name, set()).add(mark)
         said = wording.words_of(entry)
         if mark is not _Mark.APPLIED and said is not None:
             words.setdefault(name, said)
+
+
+def _name_in(entry: Mapping[str, Any]) -> str | None:
+    """Whose row it is, also under the older name, and as a number unless that may have been rounded on its way: it
+    would be somebody else's."""
+    name = entry.get("customerId", entry.get("playerUniqueId"))
+    if type(name) is int and (abs(name) < 2**53 or int(float(name)) != name):
+        return str(name)
+    return name if isinstance(name, str) else None
 
 
 def _own_mark(entry: Mapping[str, Any], listed: _Mark | None, silent: _Mark | None = None) -> _Mark | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -157,6 +158,94 @@ async def test_the_contract_that_works_is_found_and_remembered(service: Service,
         assert (first, last) == (f"{ROOT}/batch/a%2Fb", f"{ROOT}/batch/7")
     else:
         assert (first, last) == (f"{ROOT}/batches/a%2Fb/status", f"{ROOT}/batches/7/status")
+
+
+NOT_MEANT = [
+    Reply(405, b""),
+    Reply(405, {"message": "The requested resource does not support http method 'GET'."}),
+    Reply(400, envelope(3003)),
+    Reply(500, envelope(5000)),
+    Reply(501, b""),
+    Reply(302, b""),
+    Reply(200, b"<html>the documentation</html>"),
+    Reply(200, {"message": "welcome"}),
+]
+
+
+@pytest.mark.parametrize("reply", NOT_MEANT, ids=lambda reply: f"{reply.status} {str(reply.body)[:12]}")
+async def test_what_stands_at_the_other_contracts_address_does_not_hide_the_one_that_works(
+    service: Service, reply: Reply
+) -> None:
+    failed = [{"customerId": D2, "message": "no"}]
+    ended = Reply(body={"status": "completed", "results": [good(D1)], "errors": failed})
+    service.answering = lambda call: ended if call.path.endswith("/status") else reply
+    async with provider_of(KIND, service, account={"status_contract": "auto"}) as provider:
+        report = await provider.follow("7", TWO)
+        assert {one: told.kind for one, told in report.outcomes.items()} == {1: APPLIED, 2: REJECTED}
+        await provider.follow("8", TWO)
+    assert service.paths[-1] == f"{ROOT}/batches/8/status"
+    assert len(service.calls) == 3
+
+
+@pytest.mark.parametrize("reply", NOT_MEANT[2:], ids=lambda reply: f"{reply.status} {str(reply.body)[:12]}")
+async def test_beside_an_answer_that_tells_nothing_the_other_contract_denies_no_job(
+    service: Service, reply: Reply
+) -> None:
+    service.answering = lambda call: Reply(404, envelope(4004)) if call.path.endswith("/status") else reply
+    async with provider_of(KIND, service, account={"status_contract": "auto"}) as provider:
+        assert {(await provider.follow("7", TWO)).state for _ in range(5)} == {JobState.RUNNING}
+
+
+@pytest.mark.parametrize(
+    ("named", "kinds"),
+    [
+        (lambda one: {"customerId": int(one)}, {1: APPLIED, 2: REJECTED}),
+        (lambda one: {"playerUniqueId": one}, {1: APPLIED, 2: REJECTED}),
+        (lambda one: {"customerId": float(one)}, {1: UNKNOWN, 2: UNKNOWN}),
+        (lambda one: {"customerId": int(float(one))}, {1: UNKNOWN, 2: UNKNOWN}),
+        (lambda one: {"customerId": True}, {1: UNKNOWN, 2: UNKNOWN}),
+    ],
+    ids=["a number", "the older name", "a fraction", "a number that was rounded", "a word"],
+)
+async def test_a_customer_is_known_by_number_too_unless_that_may_have_been_rounded(
+    service: Service, named: Callable[[str], dict[str, object]], kinds: dict[int, OutcomeKind]
+) -> None:
+    report = await followed(service, Reply(body=job_b("completed", [named(D1)], [{**named(D2), "message": "no"}])))
+    assert {one: told.kind for one, told in report.outcomes.items()} == kinds
+
+
+async def test_a_number_that_rounding_makes_is_nobodys(service: Service) -> None:
+    """The row may be that of anybody whose id is rounded to it."""
+    rounded = item(3, discord("100000000000000000"))
+    service.replies(Reply(body=job_b("completed", [{"customerId": 100000000000000000}], [])))
+    async with provider_of(KIND, service) as provider:
+        assert (await provider.follow("7", [rounded])).outcomes[3].kind is UNKNOWN
+
+
+def counted(word: str, **counts: object) -> dict[str, object]:
+    return {"status": word, "results": [], "errors": [], "response": None, **counts}
+
+
+@pytest.mark.parametrize(
+    ("body", "undone"),
+    [
+        (counted("completed"), False),
+        (counted("completed", totalCount=2, finishedCount=1, errorCount=1), False),
+        (counted("completed", totalCount=2, finishedCount=1, errorCount=0), True),
+        (counted("Completed", totalCount=2, finishedCount=0), True),
+        (counted("completed", totalCount=0, finishedCount=0, errorCount=0), False),
+        (counted("completed", totalCount=2), False),
+        (counted("completed", totalItems=2, processedItems=1, failedItems=0), True),
+        (counted("completed", totalItems=2, processedItems=2, failedItems=1), False),
+        (counted("failed", totalCount=2, finishedCount=0, errorCount=0), False),
+        (counted("stopped", totalCount=2, finishedCount=0, errorCount=0), False),
+        (counted("running", totalCount=2, finishedCount=0, errorCount=0), False),
+    ],
+)
+async def test_a_job_that_is_complete_and_whose_counts_leave_some_says_so(
+    service: Service, body: dict[str, object], undone: bool
+) -> None:
+    assert (await followed(service, Reply(body=body))).undone is undone
 
 
 async def test_a_job_that_is_denied_again_and_again_is_lost(service: Service) -> None:
