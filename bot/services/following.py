@@ -22,8 +22,11 @@ log = logging.getLogger(__name__)
 STOPS_MAX: Final = 8
 """How often a job that does not end is asked to stop: four minutes in all."""
 MAY_BE_LESS: Final = "It was reported as done, but the service may have taken less: it takes no more than there is."
+LONGEST_WAIT: Final = 3600.0
+"""Seconds that a service may ask to be left alone: whoever asks for more means something else than this job."""
 _SAID: Final = frozenset({OutcomeKind.APPLIED, OutcomeKind.REJECTED})
 LOST: Final = "the service no longer knows the job, so its report on these rows is gone"
+TOO_LONG: Final = "the service asks not to be asked about the job for longer than it is waited for; it is, later"
 ELSEWHERE: Final = "the settings no longer point to the account of this job, so it cannot be asked about"
 
 
@@ -38,8 +41,6 @@ class _Asked:
     """How often the service was asked to stop it."""
     told: bool = False
     """The service said last that it has not ended."""
-    known: bool = False
-    """The service has known it."""
     named: bool = False
     """Its report named an award as done or refused."""
 
@@ -138,11 +139,8 @@ class Follower:
         """Ask once, record what was said, and set the time of the next question unless the job is over."""
         provider = await provider_of(job.batch_id)
         report = JobReport(JobState.RUNNING, {}, ELSEWHERE) if provider is None else await _ask(provider, job)
-        asked.known = asked.known or report.told
-        if report.state is JobState.LOST and not asked.known and self._age(job) <= self._job_wait:
-            # Accepted a moment ago, it may be waiting where its status is not kept yet; once it counts as lost, the
-            # list would be taken to prove that it did nothing.
-            report = replace(report, state=JobState.RUNNING, outcomes={})
+        if self._age(job) <= self._job_wait:
+            report = _not_yet_over(report)
         if provider is not None and job.may_take_less:
             report = replace(report, outcomes={**report.outcomes, **await _really_taken(provider, job, report)})
         finished = report.state is not JobState.RUNNING
@@ -160,7 +158,8 @@ class Follower:
         asked.told = report.told
         if provider is not None and self._may_stop(job) and self._seconds_until_stop(job) <= 0:
             await self._stop(job, asked, provider)
-        asked.next_poll = self._clock.monotonic() + max(self._poll_wait(job, asked), report.wait_seconds or 0.0)
+        wait = min(report.wait_seconds or 0.0, LONGEST_WAIT)
+        asked.next_poll = self._clock.monotonic() + max(self._poll_wait(job, asked), wait)
         await self._judge_delay(job, asked, report, reachable=provider is not None)
         return False
 
@@ -206,6 +205,8 @@ class Follower:
         if self._age(job) > self._job_wait:
             waited = f"the job was not finished after {self._job_wait:.0f} seconds; it is still asked about"
             await self._give_up(job, asked, waited)
+        elif self._age(job) + (report.wait_seconds or 0.0) > self._job_wait:
+            await self._give_up(job, asked, TOO_LONG)
         elif report.pause is not None:
             await self._give_up(job, asked, report.pause.message)
         elif not reachable:
@@ -229,6 +230,18 @@ class Follower:
 
     def _age(self, job: Job) -> float:
         return self._ages.age(job.accepted_at / 1000)
+
+
+def _not_yet_over(report: JobReport) -> JobReport:
+    """Of a job that is still waited for. One that the service does not know (any more) may be waiting where its status
+    is not kept; one whose own counts say that not all of it is done may go on. Once it counts as over, the list would
+    be taken to prove that it did nothing."""
+    if report.state is JobState.LOST and not report.told:
+        return replace(report, state=JobState.RUNNING, outcomes={})
+    if report.state is JobState.FINISHED and report.undone:
+        applied = {one: told for one, told in report.outcomes.items() if told.kind is OutcomeKind.APPLIED}
+        return replace(report, state=JobState.RUNNING, outcomes=applied)
+    return report
 
 
 async def _ask(provider: Provider, job: Job) -> JobReport:

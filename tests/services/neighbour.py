@@ -287,6 +287,14 @@ class Neighbour:
             raise RuntimeError("a defect while following")
         if meets == "429":
             return JobReport(JobState.RUNNING, {}, "too fast", wait_seconds=40.0)
+        if meets == "429 for a week":
+            return JobReport(JobState.RUNNING, {}, "too fast", wait_seconds=7 * 24 * 3600.0)
+        if meets == "unknown":
+            return JobReport(JobState.LOST, _each(items, OutcomeKind.UNKNOWN), "not there")
+        if meets == "undone":
+            first = {self.jobs[job_id].items[0].award_id: Outcome(OutcomeKind.APPLIED)}
+            some = {**_each(items, OutcomeKind.UNKNOWN), **first}
+            return JobReport(JobState.FINISHED, some, "completed", told=True, undone=True)
         if meets == "key":
             return JobReport(JobState.RUNNING, {}, "401", pause=Pause(PauseKind.KEY, "the key is refused"))
         job = self.jobs[job_id]
@@ -294,7 +302,7 @@ class Neighbour:
             return JobReport(JobState.RUNNING, {}, "running", told=True)
         self._end(job)
         if job.ending in ("lost", "stopped"):
-            return JobReport(JobState.LOST, {})
+            return JobReport(JobState.LOST, {}, told=job.ending == "stopped")
         report = self._told(items)
         if job.ending == "partial":
             report = {award_id: one for award_id, one in report.items() if award_id != job.items[0].award_id}

@@ -112,6 +112,47 @@ async def test_a_service_that_asks_for_time_gets_it(tmp_path: Path) -> None:
         assert it.neighbour.truth.polls == 2
 
 
+async def test_a_service_that_asks_for_a_week_is_asked_again_after_an_hour_and_its_rows_are_in_doubt(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path / "a.db", neighbour(follows=["429 for a week"])) as it:
+        batch_id = await it.record([1, 2])
+        it.start()
+        await it.quiet(batch_id)
+        assert (await it.states(batch_id), await it.state(batch_id)) == ("UU", "finished")
+        assert it.clock.now() - it.neighbour.truth.at[0] < 60
+        await it.clock.sleep(3000)
+        assert it.neighbour.truth.polls == 1
+        await it.clock.sleep(700)
+        assert (await it.states(batch_id), it.neighbour.truth.polls) == ("AA", 2)
+
+
+@pytest.mark.parametrize("meets", ["unknown", "undone"])
+async def test_a_job_that_was_known_and_is_not_surely_over_is_waited_for(meets: str, tmp_path: Path) -> None:
+    """Else the list, which does not show it yet, would be taken to prove that it did nothing, and all be paid twice."""
+    follows = ["running", *[meets] * 7]
+    job = neighbour(follows=follows, job_seconds=200.0)
+    async with rig(tmp_path / "a.db", job, settle_after_seconds=20.0, job_wait=900.0) as it:
+        batch_id = await it.record([1, 2])
+        it.start()
+        await it.until(lambda: it.neighbour.truth.polls >= 8)
+        assert await it.states(batch_id) == {"unknown": "SS", "undone": "AS"}[meets]
+        await it.quiet()
+        assert (await it.states(batch_id), await it.applied(batch_id)) == ("AA", "11")
+        assert len(it.neighbour.truth.calls) == 1
+
+
+@pytest.mark.parametrize("meets", ["unknown", "undone"])
+async def test_it_is_not_waited_for_longer_than_any_other_job(meets: str, tmp_path: Path) -> None:
+    async with rig(tmp_path / "a.db", neighbour(follows=[meets] * 50), job_wait=60.0) as it:
+        batch_id = await it.record([1, 2])
+        it.start()
+        await it.quiet(batch_id)
+        assert it.clock.now() - it.neighbour.truth.at[0] == pytest.approx(60.0, abs=1)
+        assert await it.states(batch_id) == {"unknown": "UU", "undone": "AU"}[meets]
+        assert await it.ledger.claims.jobs() == []
+
+
 async def test_jobs_are_followed_after_a_restart(tmp_path: Path) -> None:
     async with rig(tmp_path / "a.db", neighbour(job_seconds=30.0)) as it:
         batch_id = await it.record([1, 2, 3, 4])
