@@ -60,14 +60,15 @@ def is_own_error(body: bytes, wording: Wording) -> bool:
 
 
 def read_accepted(body: bytes, wording: Wording) -> Accepted:
-    """The job's id as text (a positive number, or any string), or that the loyalty programme is switched off."""
+    """The job's id as text (a positive number, or any string that can be printed), or that the loyalty programme is
+    switched off."""
     answer = as_object(parse(body))
     job = answer.get("jobId")
     number = as_whole(job)
     if number is not None and number > 0:
         return Accepted(str(number), None)
     text = as_text(job)
-    if text is not None and text.strip() != "0" and len(text) <= 100:
+    if text is not None and text.strip() != "0" and len(text) <= 100 and text.strip().isprintable():
         return Accepted(text.strip(), None)
     if is_switched_off(answer):
         return Accepted(None, wording.words_of(answer) or "disabled")

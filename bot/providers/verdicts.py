@@ -90,7 +90,8 @@ def request_id(exchange: Exchange) -> str | None:
     found = next((exchange.headers[name] for name in _ID_HEADERS if exchange.headers.get(name)), None)
     if not found and exchange.status != 200:  # of an error the body may tell it; a long answer is not read again for it
         found = as_text(as_object(parse(exchange.body)).get("requestId"))
-    return found[:100] if found else None
+    # Not every string of JSON is text, nor is every header: what is not could not be stored, and nor could the verdict.
+    return found[:100].encode("utf-8", "replace").decode() if found else None
 
 
 def refused_at_the_door(
