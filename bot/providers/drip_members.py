@@ -165,10 +165,11 @@ class DripMembers(OnLine):
     def _refused(self, exchange: Exchange, items: Sequence[Item], legs: Sequence[Leg]) -> Verdict:
         words = self._access.wording.words(exchange.body)
         pause = self._access.fault(words, exchange.status, sent="Nothing was sent:")
-        if pause is None and exchange.status == 404 and words is None:
-            # Drip's own 404 always says what is missing; this one comes from whatever stands at that address.
+        if pause is None and words is None and (exchange.status == 404 or exchange.body.lstrip()[:1] == b"<"):
+            # Drip's own 404 always says what is missing, and no refusal of Drip's is a web page: this one comes from
+            # whatever stands at that address, and says nothing of any row.
             name = self._access.wording.variable("DRIP_BASE_URL")
-            message = f"Nothing was sent: Drip does not answer at that address (404). Check {name}."
+            message = f"Nothing was sent: Drip does not answer at that address ({exchange.status}). Check {name}."
             pause = Pause(PauseKind.SETTINGS, message)
         if pause is not None:
             return not_sent(exchange, items, pause.message, pause=pause)

@@ -114,7 +114,7 @@ async def test_a_member_that_is_named_twice_with_different_balances_is_not_known
 REFUSED: list[tuple[int, object]] = [
     (400, {"error": "Member not found"}),
     (400, {"error": "INSUFFICIENT_BALANCE"}),
-    (400, b"<html>"),
+    (400, b""),
     (404, {"error": "Not Found", "message": "Member 111 not found in realm"}),
     (409, {"error": "ConflictError", "message": "conflict"}),
     (413, {}),
@@ -146,6 +146,8 @@ NO_ROWS_FAULT: list[tuple[int, object, PauseKind]] = [
     (404, {"message": "Route PATCH:/api/v1/x not found", "error": "Not Found", "statusCode": 404}, PauseKind.SETTINGS),
     (404, b"", PauseKind.SETTINGS),
     (404, b"<html>nginx</html>", PauseKind.SETTINGS),
+    (400, b"\r\n<html>The plain HTTP request was sent to HTTPS port</html>", PauseKind.SETTINGS),
+    (422, b"<!doctype html>", PauseKind.SETTINGS),
     (429, {"retryAfter": 86400}, PauseKind.QUOTA),
 ]
 
