@@ -63,11 +63,15 @@ def _moves(answer: Mapping[str, Any]) -> bool:
 
 
 def in_part(moved: int | None, amount: int, unit: Unit) -> str | None:
-    """What to say where less moved than was asked for, or where that is not told of a deduction, which is capped at
-    what is there. Money that is given loses what is no whole point, which is no news."""
+    """What to say where less moved than was asked for (or more, where points and money are mixed up), or where that is
+    not told of a deduction, which is capped at what is there. Money that is given loses what is no whole point, which
+    is no news."""
     if moved is None:
         return NOT_TOLD if amount < 0 else None
     if abs(moved) == abs(amount) or (amount > 0 and unit is not Unit.POINTS):
         return None
     really, asked = display(abs(moved), unit), display(abs(amount), unit)
-    return f"It landed in part: {really} of {asked} were {'taken' if amount < 0 else 'given'}."
+    done = "taken" if amount < 0 else "given"
+    if abs(moved) > abs(amount):
+        return f"It landed, but not as it was asked for: {really} instead of {asked} were {done}."
+    return f"It landed in part: {really} of {asked} were {done}."
