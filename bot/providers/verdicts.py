@@ -11,6 +11,8 @@ from bot.providers.reading import as_object, as_text, parse
 from bot.providers.waiting import QUOTA_WAIT
 from bot.providers.wording import Wording
 
+_LONGEST_MEANT = 366 * 24 * 3600.0
+"""Seconds. Nothing is counted by more than a year; a date that is told as a number of seconds looks like that."""
 _ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
 
 
@@ -139,6 +141,11 @@ def _limited(exchange: Exchange, items: Sequence[Item], service: str) -> Verdict
             f"Nothing was sent: the account's requests at {service} seem to be used up, it asks to wait "
             f"{_long(wait)}. Resume the batch then, or move the account to a larger plan."
         )
+        if wait > _LONGEST_MEANT:
+            message = (
+                f"Nothing was sent: {service}'s rate limit is reached, and it asks to wait for years, which cannot be "
+                "meant. Resume the batch in an hour; if it says so again, ask its support."
+            )
         return not_sent(exchange, items, message, pause=Pause(PauseKind.QUOTA, message))
     detail = f"Nothing was sent: {service}'s rate limit is reached; the next call is made in {max(wait, 1):.0f} s."
     return not_sent(exchange, items, detail, wait=wait)

@@ -253,7 +253,7 @@ async def test_a_rate_limit_is_waited_for_and_a_spent_quota_pauses(service: Serv
     assert kinds(verdict) == [NOT_SENT, NOT_SENT]
     assert verdict.wait_seconds == 30
     assert verdict.pause is None
-    for seconds, words in ((7200, "2 hours"), (10 * 86400, "10 days")):
+    for seconds, words in ((7200, "2 hours"), (10 * 86400, "10 days"), (1_800_000_030, "cannot be meant")):
         service.calls.clear()
         verdict = await judged(service, Reply(429, {}, {"Retry-After": str(seconds)}))
         assert kinds(verdict) == [NOT_SENT, NOT_SENT]
