@@ -19,6 +19,7 @@ from bot.errors import NotFound
 from bot.ledger import (
     _drafts,
     _files,
+    _judging,
     _recording,
     _rows,
     _staging,
@@ -301,6 +302,19 @@ class Drafts:
         now = self._now()
         return await self._database.read(
             lambda c: difference.paid(c, _drafts.get(c, draft_id, server_id, now), compare(c, draft_id, now))
+        )
+
+    async def left_out(self, draft_id: int, server_id: str | None, *, difference_only: bool) -> Collection[int]:
+        """The rows that are left out now, by line: for those who were paid for the draft's campaign
+        (``difference_only``), or paid lately. Raises ``Refused`` for a campaign that has no label."""
+        now = self._now()
+        return await self._database.read(
+            lambda c: _judging.left_out(
+                c,
+                _drafts.get(c, draft_id, server_id, now),
+                compare(c, draft_id, now),
+                difference_only=difference_only,
+            )
         )
 
     async def open_drafts(self, server_id: str | None) -> Sequence[Draft]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from bot import checkpoints
 from bot.clock import Clock, milliseconds
@@ -85,8 +86,8 @@ class Confirmer:
         if matches.rows:
             totals = await self._ledger.drafts.totals(draft.id)
             harmless = matches_are_harmless(matches, totals, draft.label, milliseconds(self._clock.now()))
-            if (choice.again or harmless) and not (choice.skip_matched or choice.difference):
-                await self._check_sums(draft, limits)
+        if not matches.rows or harmless or choice.again or choice.skip_matched or choice.difference:
+            await self._check_sums(draft, choice, actor, limits)
         return Confirmation(
             actor=actor,
             content_hash=choice.content_hash,
@@ -105,31 +106,56 @@ class Confirmer:
             max_total=None if draft.source == "undo" else limits.max_batch,
         )
 
-    async def _check_sums(self, draft: Draft, limits: Limits) -> None:
+    async def _check_sums(self, draft: Draft, choice: Choice, actor: Actor, limits: Limits) -> None:
         """Rows that would be one award are two where a part of them was paid lately, so that it can be left out. Who
-        pays that part again pays the sum, and its limit is that of one award."""
+        sends that part too, since it is paid again or does not count as paid any more, pays the sum, and its limit is
+        that of one award."""
         most, is_sum = limits.max_award, draft.request.get("duplicates", Duplicates.SUM.value) == Duplicates.SUM.value
         if most is None or not is_sum or draft.source == "undo":
             return
-        paid = await self._ledger.drafts.paid_lately(draft.id)
-        groups = await self._ledger.drafts.duplicate_groups(draft.id)
-        found = await asyncio.to_thread(_beyond, groups, paid, most)
-        if found is not None:
-            line, total = found
-            asked, allowed = (display(amount, draft.destination.unit) for amount in (total, most))
-            raise LimitExceeded(
-                f"the rows of the recipient in line {line} add up to {asked}, above the limit of {allowed} for one"
-                " award; nothing was sent",
-                hint="Send only the rows that were not yet paid, or have the limit raised.",
-            )
+        drafts = self._ledger.drafts
+        groups = await drafts.duplicate_groups(draft.id)
+        if not groups:
+            return
+        out: Collection[int] = ()
+        if choice.difference or choice.skip_matched:
+            out = await drafts.left_out(draft.id, actor.server_id, difference_only=choice.difference)
+        paid = await drafts.paid_lately(draft.id)
+        found = await asyncio.to_thread(_beyond, groups, paid, out, most)
+        if found is None:
+            return
+        asked, allowed = (display(amount, draft.destination.unit) for amount in (found.moved, most))
+        raise LimitExceeded(
+            f"the rows of the recipient in line {found.line} add up to {asked}, above the limit of {allowed} for one"
+            " award; nothing was sent",
+            hint="Send only the rows that were not yet paid, or have the limit raised."
+            if found.is_again
+            else "Upload the file, or give the command, once more to see which rows.",
+        )
 
 
-def _beyond(groups: Sequence[Sequence[StagedRow]], paid: Collection[int], most: int) -> tuple[int, int] | None:
-    """The first line of a recipient some of whose rows were paid lately, and what all of them move, if that is more."""
+class _Beyond(NamedTuple):
+    """What would be one award, and more than one may be."""
+
+    line: int
+    """The recipient's first one."""
+    moved: int
+    is_again: bool
+    """Some of it was paid lately."""
+
+
+def _beyond(
+    groups: Sequence[Sequence[StagedRow]], paid: Collection[int], out: Collection[int], most: int
+) -> _Beyond | None:
+    """The first recipient whose rows move more than that, without those that are left ``out``."""
     for group in groups:
-        total = abs(sum(row.amount for row in group if row.unresolved is None))
-        if total > most and any(row.line in paid for row in group):
-            return group[0].line, total
+        sent = [row for row in group if row.unresolved is None and row.line not in out]
+        is_again = any(row.line in paid for row in sent)
+        # Rows that continue different awards are awards of their own, whatever they add up to.
+        own = sent if is_again else [row for row in sent if row.continues is None]
+        moved = abs(sum(row.amount for row in own))
+        if len(own) > 1 and moved > most:
+            return _Beyond(group[0].line, moved, is_again)
     return None
 
 

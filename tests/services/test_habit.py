@@ -546,6 +546,41 @@ async def test_who_is_left_out_of_a_campaign_is_not_held_to_the_limit_of_an_awar
         assert (recorded.awards, recorded.total) == (1, 10)
 
 
+async def test_who_was_not_yet_paid_for_a_campaign_is_held_to_the_limit_of_an_award(door: Door) -> None:
+    """What was paid for last week is paid again for this one, row by row where the sum would be refused."""
+    limits = replace(NO_LIMITS, max_award=100)
+    rows = file_of([(IDS[0], 60), (IDS[0], 90), (IDS[1], 10)])
+    async with door.open(dispatching=False) as office:
+        await office.confirm(await office.draft(rows, label="Week 30", duplicates=Duplicates.APART))
+        door.calendar.days = 7
+        await office.confirm(await office.draft(paying(IDS[1:2], 5), label="Week 31"))
+        preview = await office.draft(rows, label="Week 31", limits=limits)
+        assert (preview.totals.rows, preview.campaign.left_out) == (3, 1)
+        with pytest.raises(LimitExceeded, match="in line 2 add up to 150, above the limit of 100 for one award"):
+            await office.confirm(preview, limits=limits, difference=True)
+
+
+@pytest.mark.parametrize("choice", [{}, {"again": True}, {"skip_matched": True}], ids=["plain", "again", "rest"])
+async def test_rows_that_were_parted_are_held_to_the_limit_of_an_award_once_nothing_of_them_counts_as_paid(
+    choice: dict[str, bool], door: Door
+) -> None:
+    limits = replace(NO_LIMITS, max_award=100)
+    async with door.open(dispatching=False) as office:
+        first = await office.confirm(await office.draft(paying(IDS[:1], 60)))
+        if choice:
+            await office.confirm(await office.draft(paying(IDS[1:2], 5)))
+        drafted = await office.draft(file_of([(IDS[0], 60), (IDS[0], 90), (IDS[1], 5)]), limits=limits)
+        await office.app.services.batches.stop(first.batch_id, MOD)
+        preview = await office.app.services.submitting.preview(drafted.draft.id, MOD, limits)
+        assert (preview.totals.rows, preview.matches.rows) == (3, len(choice))
+        with pytest.raises(LimitExceeded, match="in line 2 add up to 150, above the limit of 100 for one award"):
+            await office.confirm(preview, limits=limits, **choice)
+        rest = await office.draft(file_of([(IDS[0], 60), (IDS[0], 40), (IDS[1], 5)]), limits=limits)
+        assert (await office.confirm(rest, limits=limits, **choice)).total == (
+            105 if "skip_matched" not in choice else 100
+        )
+
+
 async def test_what_was_given_up_in_doubt_may_have_been_paid_and_is_asked_about(door: Door, sandbox: Sandbox) -> None:
     await sandbox.faults({"match": {"path": "/transaction", "nth": 1}, "kind": "reset-after-apply"})
     async with door.open() as office:
