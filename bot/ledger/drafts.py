@@ -278,10 +278,16 @@ class Drafts:
             lambda c: comparing.earlier(c, matching.scope(c, draft_id, now, matching.DAYS), groups)
         )
 
+    async def moved(self, draft_id: int, *, without: Collection[int] = ()) -> int:
+        """What the limit of a batch is judged by: the sum of absolute amounts that would be sent, ``without`` the rows
+        of some lines."""
+        lines = _rows.as_json(list(without))
+        return await self._database.read(lambda c: _recording.sums(c, draft_id, lines).absolute)
+
     async def budget_uses(
-        self, draft_id: int, actor: Actor, roles: frozenset[str], *, skip_matched: bool
+        self, draft_id: int, actor: Actor, roles: frozenset[str], *, without: Collection[int] = ()
     ) -> Sequence[BudgetUse]:
-        """What the draft would take of the person's budgets now. ``skip_matched``: without the rows paid lately.
+        """What the draft would take of the person's budgets now, ``without`` the rows of some lines.
 
         Raises as ``bot.ledger.budgets.uses`` does.
         """
@@ -291,8 +297,7 @@ class Drafts:
             draft = _drafts.get(connection, draft_id, actor.server_id, now)
             if draft.source == undo.SOURCE or actor.server_id is None:
                 return []  # budgets are a server's
-            paid = compare(connection, draft_id, now).lines() if skip_matched else ()
-            given = _recording.sums(connection, draft_id, _rows.as_json(list(paid))).given
+            given = _recording.sums(connection, draft_id, _rows.as_json(list(without))).given
             return budgets.uses(connection, actor, roles, draft, given, now)
 
         return await self._database.read(work)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -66,7 +66,7 @@ class Preview:
     matches_harmless: bool
     schedule: Schedule
     over_limit: str | None
-    """Why the batch as a whole is above a limit; it then cannot be confirmed."""
+    """Why what it would send, without the rows that were paid lately, is above a limit; that cannot be confirmed."""
     start_delay_seconds: float
     budgets: tuple[BudgetUse, ...] = ()
     """What it would take of the budgets of who looks at it."""
@@ -80,6 +80,8 @@ class Preview:
     """Rows for recipients who were paid under the same label before."""
     rest_why: str | None = None
     """Why the others alone need the leave of a second person."""
+    rest_over_limit: str | None = None
+    """Why the others alone are above a limit."""
     told_in: str | None = None
     """Id of the channel that the server has set for progress and result."""
     asks_who: bool = False
@@ -125,7 +127,7 @@ async def make_preview(
     asked = draft.state is DraftState.READY and totals.rows > 0
     found = await _before_confirming(ledger, draft, totals, actor, limits, now_ms) if asked else _Found()
     largest = tuple(await drafts.largest(draft.id, LARGEST))
-    over = None if draft.source == "undo" else _over_limit(totals, largest, programme, limits)
+    over = None if draft.source == "undo" else over_award_limit(largest, programme, limits)
     plan = await _schedule(ledger, provider, draft, totals)
     likeness = Likeness.TOLD
     if asked and not limits.may_award_self:
@@ -155,14 +157,15 @@ async def make_preview(
         matches=found.matches,
         matches_harmless=found.harmless,
         schedule=plan,
-        over_limit=over or found.over_budget,
+        over_limit=over or found.allowed.over,
         start_delay_seconds=limits.start_delay_seconds,
-        budgets=found.budgets,
+        budgets=found.allowed.budgets,
         approval_why=found.standing.why,
         again_why=found.standing.why_all,
         approval=found.standing.approval,
         campaign=found.campaign,
         rest_why=found.rest_why,
+        rest_over_limit=over or found.rest_over,
         asks_who=likeness is Likeness.UNASKED,
     )
 
@@ -181,6 +184,16 @@ async def as_asked(ledger: Ledger, provider: Provider, preview: Preview, approva
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """What some of the rows would take of the limits for a batch."""
+
+    budgets: tuple[BudgetUse, ...] = ()
+    over: str | None = None
+    """Why they are above one."""
+
+
+_NO_LIMIT: Final = _Allowed()
 _NOT_ASKED: Final = Standing(None, None)
 
 
@@ -190,11 +203,11 @@ class _Found:
 
     matches: Matches = NO_MATCHES
     harmless: bool = False
-    budgets: tuple[BudgetUse, ...] = ()
-    over_budget: str | None = None
+    allowed: _Allowed = _NO_LIMIT
     standing: Standing = _NOT_ASKED
     campaign: CampaignPaid = NOBODY_PAID
     rest_why: str | None = None
+    rest_over: str | None = None
 
 
 async def _before_confirming(
@@ -210,12 +223,32 @@ async def _before_confirming(
     campaign = NOBODY_PAID if draft.source == "undo" else await drafts.campaign_paid(draft.id, actor.server_id)
     asks_for_rest = standing.why_all is not None and campaign.left_out > 0
     rest_why = await ledger.approvals.why_of_rest(draft, actor) if asks_for_rest else None
+    paid = await drafts.left_out(draft.id, actor.server_id, difference_only=False) if skip else ()
+    allowed = await _allowed(ledger, draft, paid, actor, limits)
+    rest_over = None
+    if campaign.left_out > 0:
+        others = await drafts.left_out(draft.id, actor.server_id, difference_only=True)
+        rest_over = (await _allowed(ledger, draft, others, actor, limits)).over
+    return _Found(matches, harmless, allowed, standing, campaign, rest_why, rest_over)
+
+
+async def _allowed(ledger: Ledger, draft: Draft, without: Collection[int], actor: Actor, limits: Limits) -> _Allowed:
+    """How the draft ``without`` some lines stands with the limit of a batch and the budgets of who confirms it."""
+    if draft.source == "undo":
+        return _NO_LIMIT
+    over = None
+    moved = 0 if limits.max_batch is None else await ledger.drafts.moved(draft.id, without=without)
+    if limits.max_batch is not None and moved > limits.max_batch:
+        asked, most = (display(amount, draft.destination.unit) for amount in (moved, limits.max_batch))
+        over = (
+            f"the batch moves {asked} in total, above the limit of {most} for one batch; send it in parts or have the"
+            " limit raised"
+        )
     try:
-        uses = tuple(await drafts.budget_uses(draft.id, actor, limits.roles, skip_matched=skip))
+        uses = tuple(await ledger.drafts.budget_uses(draft.id, actor, limits.roles, without=without))
     except LimitExceeded as unreadable:
-        return _Found(matches, harmless, (), unreadable.message, standing, campaign, rest_why)
-    over = next((_over_budget(use, draft) for use in uses if use.exceeded), None)
-    return _Found(matches, harmless, uses, over, standing, campaign, rest_why)
+        return _Allowed(over=over or unreadable.message)
+    return _Allowed(uses, over or next((_over_budget(use, draft) for use in uses if use.exceeded), None))
 
 
 def _decides_about_matches(approval: Approval | None) -> bool:
@@ -332,16 +365,6 @@ async def _spent(ledger: Ledger, batches: Sequence[Batch], since: int) -> Batch 
 
 def _over_budget(use: BudgetUse, draft: Draft) -> str:
     return f"{exceeded(use, draft.destination)}. Send less, or let somebody with a larger budget send it"
-
-
-def _over_limit(totals: DraftTotals, largest: Sequence[StagedRow], programme: Programme, limits: Limits) -> str | None:
-    if limits.max_batch is not None and totals.total_absolute > limits.max_batch:
-        asked, allowed = (display(amount, programme.unit) for amount in (totals.total_absolute, limits.max_batch))
-        return (
-            f"the batch moves {asked} in total, above the limit of {allowed} for one batch; send it in parts or have"
-            " the limit raised"
-        )
-    return over_award_limit(largest, programme, limits)
 
 
 def over_award_limit(largest: Sequence[StagedRow], programme: Programme, limits: Limits) -> str | None:

@@ -87,10 +87,13 @@ def draft_rows(preview: Preview, *, has_staff_channel: bool) -> list[list[discor
 
 def _send_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
     """The main button, and the way to pay rows again."""
-    if preview.over_limit is not None or preview.to_look_up or preview.draft.content_hash is None:
+    if preview.to_look_up or preview.draft.content_hash is None:
         return []
-    if (waiting := approval_buttons(preview, _send_label(preview, to_send(preview)))) is not None:
+    waiting = approval_buttons(preview, _send_label(preview, to_send(preview)))
+    if waiting is not None and _over_limit_as_asked(preview) is None:
         return waiting
+    if preview.over_limit is not None:
+        return _difference_buttons(preview)
     buttons: list[discord.ui.Item[Any]] = []
     sending = to_send(preview)
     bad, matched = preview.totals.problems > 0, preview.blocking_matches
@@ -127,6 +130,12 @@ def approval_buttons(preview: Preview, label: str) -> list[discord.ui.Item[Any]]
     return [button(said, custom_id(verb, preview), style=discord.ButtonStyle.danger)]
 
 
+def _over_limit_as_asked(preview: Preview) -> str | None:
+    """Why what leave was asked for is above a limit."""
+    for_rest = preview.approval is not None and "d" in preview.approval.flags
+    return preview.rest_over_limit if for_rest else preview.over_limit
+
+
 def _is_the_same_without(preview: Preview) -> bool:
     """Whether leaving out what was paid lately leaves out the same rows: then one button is enough."""
     label, matches = preview.draft.label or "", preview.matches
@@ -137,7 +146,7 @@ def _is_the_same_without(preview: Preview) -> bool:
 def _difference_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
     """Difference mode, where it leaves somebody out and somebody in."""
     left = preview.good_rows - preview.campaign.left_out
-    if not preview.campaign.rows or left <= 0 or _is_the_same_without(preview):
+    if not preview.campaign.rows or left <= 0 or _is_the_same_without(preview) or preview.rest_over_limit is not None:
         return []
     flags = "dg" if preview.totals.problems else "d"
     if preview.rest_why is not None:

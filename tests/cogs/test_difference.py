@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.budgets import Period
+from bot.domain.model import Actor
 from tests.support.batches import batch, pay_five
 from tests.support.discord import World, csv_of, discord_world, rows
 
@@ -150,5 +152,67 @@ async def test_a_rest_that_one_person_may_send_needs_no_second_one(tmp_path: Pat
         assert "**Needs a second person**: it moves 560" in card.text
         assert "Ask for approval" in card.buttons
         await world.press(world.admin, card, "Send only 3 not yet paid for “Week 31”")
+        await world.quiet()
+        assert sorted((await world.paid()).values()) == [50] * 5 + [70] * 3
+
+
+@pytest.mark.parametrize("limit", ["max_batch", "budget"])
+async def test_a_rest_that_is_within_a_limit_is_sent_however_large_the_whole_list_is(
+    tmp_path: Path, limit: str
+) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("start_delay_seconds", 0)
+        first = await world.bulk(world.mod, file=("week-31.csv", csv_of(world, rows(world, 50, 5))))
+        await world.press(world.mod, first, "Send 5 awards")
+        await world.quiet()
+        if limit == "budget":
+            await within_a_day(world, 500)
+        else:
+            await world.setting("max_batch", "300")
+        card = await world.bulk(world.mod, file=("week-31.csv", csv_of(world, rows(world, 70))))
+        assert "⛔" in card.text and "above a limit" in card.text
+        assert "Send 8 awards" not in card.buttons
+        await world.press(world.mod, card, "Send only 3 not yet paid for “Week 31”")
+        await world.quiet()
+        assert sorted((await world.paid()).values()) == [50] * 5 + [70] * 3
+        more = await world.bulk(world.mod, file=("week-31.csv", csv_of(world, [*rows(world, 90, 7), (7, 400)])))
+        assert not [one for one in more.buttons if one.startswith("Send")]
+
+
+async def within_a_day(world: World, amount: int) -> None:
+    """So much may the moderator give in a day."""
+    holder, amounts = f"user:{world.mod.id}", {Period.DAY: str(amount)}
+    admin = Actor(str(world.admin.id), "admin", str(world.guild.id))
+    await world.app.services.budgeting.change(str(world.guild.id), holder, amounts, admin)
+
+
+async def test_a_sheet_that_grows_beyond_the_limit_of_a_batch_pays_its_new_rows(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("start_delay_seconds", 0)
+        await world.setting("max_batch", "300")
+        first = await world.bulk(world.mod, file=("sheet.csv", csv_of(world, rows(world, 50, 5))))
+        await world.press(world.mod, first, "Send 5 awards")
+        await world.quiet()
+        card = await world.bulk(world.mod, file=("sheet.csv", csv_of(world, rows(world, 50))))
+        await world.press(world.mod, card, "Send only the 3 rows not yet paid")
+        await world.quiet()
+        assert sorted((await world.paid()).values()) == [50] * 8
+
+
+async def test_leave_for_a_rest_that_is_within_a_limit_can_be_used(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("start_delay_seconds", 0)
+        mia = world.guild.add_member(world.env.create_user("mia"), roles=[world.role])
+        first = await world.bulk(world.mod, file=("week-31.csv", csv_of(world, rows(world, 50, 5))))
+        await world.press(world.mod, first, "Send 5 awards")
+        await world.quiet()
+        await world.setting("max_batch", "300")
+        await world.setting("approve_rows", 2)
+        card = await world.bulk(world.mod, file=("week-31.csv", csv_of(world, rows(world, 70))))
+        await world.press(world.mod, card, "Ask for approval: only 3 not yet paid")
+        (request,) = [one for one in world.staff_messages() if "Approve" in one.buttons]
+        await world.press(mia, request, "Approve")
+        card = await world.pick(world.mod, await batch(world, world.mod, "list"), "2")
+        await world.press(world.mod, card, "Send as approved, only 3 not yet paid")
         await world.quiet()
         assert sorted((await world.paid()).values()) == [50] * 5 + [70] * 3

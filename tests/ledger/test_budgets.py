@@ -44,7 +44,7 @@ async def budget(
 async def left(ledger: Ledger, actor: Actor = ADA, roles: frozenset[str] = frozenset(), **more: object) -> int:
     """What is left of the first budget."""
     ready = await draft(ledger, rows(1), actor=actor, **more)  # type: ignore[arg-type]  # test shorthand
-    return (await ledger.drafts.budget_uses(ready.id, actor, roles, skip_matched=False))[0].left
+    return (await ledger.drafts.budget_uses(ready.id, actor, roles))[0].left
 
 
 async def test_what_exceeds_the_budget_is_refused_in_plain_words(ledger: Ledger):
