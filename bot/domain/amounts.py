@@ -29,6 +29,12 @@ _HAS_WORD: Final = re.compile(r"[^\W_]|[%$€£¥₹#*]")
 _NUMBERS: Final = re.compile(r"(?:(?<!\w)[.,])?[0-9]+(?:[ ,.'][0-9]+)*", re.ASCII)
 """Within other text; the mark at the beginning is that of ``.5``, not that of ``Rs.5``."""
 _MOST_NUMBERS: Final = 3
+_TIMES: Final = re.compile(
+    r""" [ ]? (?: (?:k|t|m|b|tsd|tausend|thousand|tys|tis|mille|mil|mi|mio|mln|mill|million|millions|millionen|milyon
+                   |bin|bn|billion|lakh|crore|тыс|млн)\b | [%‰千万億萬亿] )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""What makes another number of the one before it: ``5k``, ``12 Tsd.`` and ``5 %`` are not 5 and 12 of anything."""
 _EXPONENT: Final = re.compile(r"[.,]?[eE][+-]?[0-9]", re.ASCII)
 _TEXT_FORMULA: Final = re.compile(r'\A="([^"]*)"\Z')
 
@@ -86,7 +92,7 @@ def decimal_mark_of(text: str, unit: Unit) -> str | None:
 
 def possible_amounts(text: str, unit: Unit) -> tuple[int, ...] | None:
     """Everything that a text may mean as an amount, in the smallest unit, whatever stands around its number;
-    ``None`` when there is no number in it.
+    ``None`` when there is no number in it, or one in words, as in ``5k``.
 
     For comparing with what is known, never for paying: ``1.100 Punkte`` may be 1100 or, of money, 1.10. Empty when
     the number is no amount in any reading, such as 12.5 among whole points.
@@ -96,6 +102,8 @@ def possible_amounts(text: str, unit: Unit) -> tuple[int, ...] | None:
         plain = "".join(str(int(one)) if one.isdecimal() else one for one in plain)
     numbers = () if plain.startswith("=") else tuple(islice(_NUMBERS.finditer(plain), _MOST_NUMBERS + 1))
     if not numbers:
+        return None
+    if any(_TIMES.match(plain, number.end()) for number in numbers):
         return None
     if len(numbers) > _MOST_NUMBERS or any(_EXPONENT.match(plain, number.end()) for number in numbers):
         return ()  # digits that say something else together

@@ -471,6 +471,11 @@ TOTALS = [
     case("subtotals in another notation", f"discord_id;amount\n{A};1200\nZwischensumme;1.200\n{B};7\nSumme;1.207\n",
          [d(2, A, 1200), d(4, B, 7)], warnings={"control-total": (3, 5)}),
     case("a formula", f"discord_id;amount\n{A};5\nSumme;=SUM(B2:B2)\n", [d(2, A, 5)], warnings={"control-total": (3,)}),
+    *(case(f"a total that is no number: {total!r}", f"discord_id;amount\n{A};5000\nSumme;{total}\n", [d(2, A, 5000)],
+           warnings={"control-total": (3,)})
+      for total in ("5k", "5 K", "0,005 Mio.", "5 %", "5 mil")),
+    case("an amount that is no number and has nobody", f"discord_id;amount\n{A};5\n;5k\n", [d(2, A, 5)],
+         [(3, "discord_id", "no-recipient")]),
     case("a formula above a total that is wrong", f"discord_id;amount\n{A};5\nSumme;=SUM(B2:B2)\nSumme;6\n", [d(2, A, 5)],
          refused="control-total"),
     case("in another notation, with an amount that cannot be read", f"discord_id;amount\n{A};5\n{B};x\nSumme;1.100\n",
