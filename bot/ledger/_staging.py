@@ -134,6 +134,19 @@ def continuing_together(connection: sqlite3.Connection, draft_id: int) -> list[S
     return [_rows.staged(row) for row in found]
 
 
+def taken_up(connection: sqlite3.Connection, draft_id: int) -> int:
+    """``Drafts.taken_up``, by the rule of the trigger ``awards_begin`` for the end of each chain."""
+    (number,) = connection.execute(
+        "WITH RECURSIVE chain (line, id) AS (SELECT line, continues FROM draft_rows WHERE draft_id = ?"
+        " AND continues IS NOT NULL UNION SELECT chain.line, next.id FROM chain JOIN awards next"
+        " ON next.continues = chain.id)"
+        " SELECT count(DISTINCT chain.line) FROM chain JOIN awards a ON a.id = chain.id"
+        " WHERE a.state NOT IN ('rejected', 'cancelled')",
+        (draft_id,),
+    ).fetchone()
+    return int(number)
+
+
 def _who(connection: sqlite3.Connection, draft_id: int) -> str:
     """SQL of what tells two recipients of this draft apart: keys name their type and cannot be taken for targets."""
     row = connection.execute("SELECT kind FROM drafts WHERE id = ?", (draft_id,)).fetchone()

@@ -245,6 +245,11 @@ class Drafts:
 
         return await self._database.read(work)
 
+    async def taken_up(self, draft_id: int) -> int:
+        """Rows that continue an award which was sent again since and was not refused or stopped: recording them would
+        raise ``Refused``."""
+        return await self._database.read(lambda c: _staging.taken_up(c, draft_id))
+
     async def problems_alike(self, draft_id: int, limit: int) -> tuple[Sequence[Alike], int]:
         """The first so many kinds of problems with their lines, by the first line of each; and how many kinds there
         are."""

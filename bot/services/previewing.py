@@ -84,6 +84,8 @@ class Preview:
     """Why the others alone are above a limit."""
     told_in: str | None = None
     """Id of the channel that the server has set for progress and result."""
+    taken_up: int = 0
+    """Rows that name an award which was sent again since: they can only be left out."""
     asks_who: bool = False
     """The service has to be asked who the person who looks at it is there."""
 
@@ -101,6 +103,11 @@ class Preview:
     def blocking_matches(self) -> int:
         """Rows that would be paid again."""
         return 0 if self.matches_harmless else self.matches.rows
+
+    @property
+    def may_be_paid_again(self) -> int:
+        """Those of them that a second confirmation would send: all, or none where the ledger would refuse some."""
+        return 0 if self.taken_up else self.blocking_matches
 
     def why_with(self, decisions: str) -> str | None:
         """Why it needs the leave of a second person when sent with these decisions, letters as an approval has them."""
@@ -166,6 +173,7 @@ async def make_preview(
         campaign=found.campaign,
         rest_why=found.rest_why,
         rest_over_limit=over or found.rest_over,
+        taken_up=await drafts.taken_up(draft.id) if asked else 0,
         asks_who=likeness is Likeness.UNASKED,
     )
 

@@ -41,7 +41,7 @@ async def _again(interaction: Interaction, draft_id: int, shown: str) -> None:
     """The second question before rows are paid a second time."""
     await _begin(interaction)
     seen = await look(interaction, draft_id)
-    await show_look(interaction, seen, Step.AGAIN if seen.preview.blocking_matches else Step.MAIN)
+    await show_look(interaction, seen, Step.AGAIN if seen.preview.may_be_paid_again else Step.MAIN)
 
 
 async def _cancel(interaction: Interaction, draft_id: int, shown: str) -> None:

@@ -107,7 +107,7 @@ def _send_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
             ask = custom_id(_verb("ask", flags), preview)
             buttons.append(button(ASK_LABEL, ask, style=discord.ButtonStyle.primary))
     buttons.extend(_difference_buttons(preview))
-    if matched:
+    if preview.may_be_paid_again:
         buttons.append(button(f"Pay {matched:,} again…", custom_id("again", preview)))
     return buttons
 

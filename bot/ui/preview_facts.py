@@ -262,7 +262,15 @@ def match_lines(preview: Preview) -> list[str]:
     unpaid = points(preview.totals.total - matches.total, preview.programme.unit)
     nothing = "Nothing else is in it." if matches.any_unsettled else "Nothing in it is unpaid."
     left = f"Not yet paid: **{count(rest, noun)}**, {unpaid}" if rest > 0 else nothing
-    return [head, *_earlier(matches, noun), left]
+    return [head, *_earlier(matches, noun), left, *_taken_up_lines(preview)]
+
+
+def _taken_up_lines(preview: Preview) -> list[str]:
+    """Why nothing can be paid a second time where rows name awards that somebody else sent again meanwhile."""
+    if not preview.taken_up:
+        return []
+    it = "it" if preview.taken_up == 1 else "them"
+    return [f"{count(preview.taken_up, 'row was', 'rows were')} sent again meanwhile, so this draft cannot send {it}."]
 
 
 def _earlier(matches: Matches, noun: str | None) -> list[str]:
