@@ -142,7 +142,11 @@ def alert_card(
             f"-# receipt `{code}`",
         ],
         rows=[
-            [_button("Resume", "resume", batch.id, discord.ButtonStyle.primary), _button("Details", "show", batch.id)]
+            [
+                _button("Resume", "resume", batch.id, discord.ButtonStyle.primary),
+                _button("Stop", "stop", batch.id, discord.ButtonStyle.danger),
+                _button("Details", "show", batch.id),
+            ]
         ],
     )
 

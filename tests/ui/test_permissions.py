@@ -186,8 +186,11 @@ async def test_a_batch_of_somebody_who_left_does_not_begin(tmp_path: Path) -> No
         assert batch.pause is not None
         assert "has left the server" in batch.pause.message
         await world.until(lambda: bool(alerts(world)))
-        assert "Next: *Stop* and send the rows anew" in alerts(world)[0].text
-        assert "setting" not in alerts(world)[0].text
+        (alert,) = alerts(world)
+        assert "Next: *Stop* and send the rows anew" in alert.text
+        assert "setting" not in alert.text
+        assert alert.buttons == ["Resume", "Stop", "Details"]
+        assert "### Batch 1 is stopped" in (await world.press(world.admin, alert, "Stop")).text
         assert await world.paid() == {}
 
 
