@@ -11,13 +11,13 @@ from bot.domain.discord_ids import SHORTEST, youngest
 from bot.domain.intake import names
 from bot.domain.intake.cells import CellReader, cell, reason_of, suspected
 from bot.domain.intake.content import GUESSED
+from bot.domain.intake.labels import is_subtotal_label, is_total_label
 from bot.domain.intake.names import visible
 from bot.domain.intake.options import ReadingOptions
 from bot.domain.intake.recipients import is_surely, looks_like_recipient
 from bot.domain.intake.records import LINE_MAX, Broken, Spanning, TooLong
 from bot.domain.intake.rounding import mark_of
 from bot.domain.intake.settled import Settled, Who
-from bot.domain.intake.survey import is_subtotal_label, is_total_label
 from bot.domain.intake.tally import Tally, Total
 from bot.domain.model import Problem, Recipient, RecipientType, Row, Unit
 from bot.domain.quoting import quoted

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from bot.domain.discord_ids import DiscordIdError, read_discord_id
+from bot.domain.intake.labels import sums_up
 from bot.domain.intake.names import visible
 from bot.domain.model import RecipientType
 from bot.domain.quoting import quoted
@@ -185,6 +186,8 @@ def _bounded(text: str, longest: int, what: str) -> str:
         raise RecipientError(
             "bad-recipient", f"{quoted(text)} stands where there is no value; write {what} or remove the row"
         )
+    if sums_up(text):
+        raise RecipientError("bad-recipient", f"{quoted(text)} sums up other rows and is not {what}; remove the row")
     if len(text) > longest:
         raise RecipientError(
             "bad-recipient", f"{quoted(text)} has {len(text)} characters, {what} has at most {longest}; check the cell"

@@ -3,7 +3,6 @@ rounded. Counters only, no row is kept."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,6 +11,7 @@ from typing import Final
 from bot.domain.amounts import decimal_mark_of
 from bot.domain.discord_ids import LONGEST, SHORTEST
 from bot.domain.intake.columns import Column, RecipientColumn, Roles
+from bot.domain.intake.labels import is_total_label
 from bot.domain.intake.names import visible
 from bot.domain.intake.recipients import looks_like_recipient
 from bot.domain.intake.rounding import RoundingSurvey
@@ -20,33 +20,6 @@ from bot.domain.model import RecipientType, Unit
 _SAMPLE: Final = 20
 _PART: Final = 200
 """Rows that are looked at together."""
-_SUBTOTAL_LABELS: Final = frozenset(
-    ("subtotal", "subtotals", "sub total", "sub-total", "zwischensumme", "sous-total", "suma częściowa", "subtotale",
-     "subtotaal")
-)  # fmt: skip
-_TOTAL_LABELS: Final = _SUBTOTAL_LABELS.union(
-    ("total", "totals", "sum", "sums", "grand total", "total amount", "total points", "sum total", "summe", "gesamt",
-     "gesamtsumme", "gesamtergebnis", "insgesamt", "total général", "somme", "suma", "suma końcowa", "razem", "łącznie",
-     "suma total", "total general", "total geral", "totale", "totaal", "eindtotaal")
-)  # fmt: skip
-"""As spreadsheets and people write it, in the languages of most of them."""
-_COUNT: Final = re.compile(r"\s*\([^()]*\)$")
-"""``(12 rows)`` behind the label."""
-
-
-def is_total_label(text: str) -> bool:
-    """Whether a cell says that its row is the total of the others."""
-    return not text.isdigit() and len(text) <= 30 and _label(text) in _TOTAL_LABELS
-
-
-def is_subtotal_label(text: str) -> bool:
-    """Whether a cell says that its row is the total of some of the others."""
-    return _label(text) in _SUBTOTAL_LABELS
-
-
-def _label(text: str) -> str:
-    label = visible(text).rstrip(" :=")
-    return (_COUNT.sub("", label) if label[-1:] == ")" else label).casefold()
 
 
 @dataclass(slots=True)
