@@ -36,6 +36,14 @@ _TIMES: Final = re.compile(
 )
 """What makes another number of the one before it: ``5k``, ``12 Tsd.`` and ``5 %`` are not 5 and 12 of anything."""
 _EXPONENT: Final = re.compile(r"[.,]?[eE][+-]?[0-9]", re.ASCII)
+_DATE: Final = re.compile(
+    r"""(?: [0-9]{1,2} ([./-]) [0-9]{1,2} \1 (?:[0-9]{4}|[0-9]{2}) | [0-9]{4} ([./-]) [0-9]{1,2} \2 [0-9]{1,2}
+          | [0-9]{1,2} [ ./-]{1,2} (?:jan|feb|fev|fév|mar|mär|mrz|apr|avr|abr|may|mai|maj|jun|juin|jul|juil|aug|aoû|ago
+            |sep|set|oct|okt|out|nov|dec|dez|déc|dic)(?:\b|[a-zûé]*\.?[ ./-][0-9]{2,4}\b) )
+        (?:\b.*)?""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+_TIME: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?", re.ASCII)
 _TEXT_FORMULA: Final = re.compile(r'\A="([^"]*)"\Z')
 
 
@@ -160,6 +168,8 @@ def _number(negative: bool, marks: list[str], parts: list[str], plain: str) -> _
     groups, fraction = (parts[:-1], parts[-1]) if may_be_fraction else (parts, "")
     grouping = set(before if may_be_fraction else marks)
     if len(grouping) != 1 or not _are_groups(groups):
+        if _DATE.fullmatch(plain):
+            raise _a_date(plain)
         raise AmountError("bad-amount", f"{quoted(plain)} has unusual groups of digits; write it without separators")
     if may_be_fraction:
         return _Number(negative, "".join(groups), fraction, last, None)
@@ -242,9 +252,18 @@ def _no_number(plain: str) -> AmountError:
         return AmountError("bad-amount", f"{shown} is in brackets; write a minus before the number instead")
     if plain.startswith("="):
         return AmountError("bad-amount", f"{shown} is a formula; put its value into the cell")
+    if _DATE.fullmatch(plain) or _TIME.fullmatch(plain):
+        return _a_date(plain)
     if _HAS_DIGIT.search(plain) and _HAS_WORD.search(re.sub(r"[0-9]", "", plain)):
         return AmountError("bad-amount", f"{shown} has more than a number in it; write only the number")
     return _not_a_number(shown)
+
+
+def _a_date(plain: str) -> AmountError:
+    """Its digits without the marks would be an amount, and not a small one."""
+    what = "time" if _TIME.fullmatch(plain) else "date"
+    message = f"{quoted(plain)} is a {what}, which a spreadsheet may have made of a number; write the amount"
+    return AmountError("bad-amount", message)
 
 
 def _not_a_number(shown: str) -> AmountError:

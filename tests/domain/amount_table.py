@@ -65,6 +65,15 @@ REFUSED = [
     ("50 points", "bad-amount", "only the number"),
     ("10%", "bad-amount", "only the number"),
     ("=A1*2", "bad-amount", "formula"),
+    ("10.05.2026", "bad-amount", "date"),  # without separators that would be ten millions
+    ("10.05.26", "bad-amount", "date"),
+    ("2026-05-10", "bad-amount", "date"),
+    ("12/5/2026 10:11:12", "bad-amount", "date"),
+    ("05.Okt", "bad-amount", "date"),  # what Excel makes of 5.10
+    ("1-May", "bad-amount", "date"),
+    ("01. Mai", "bad-amount", "date"),
+    ("10:30", "bad-amount", "time"),
+    ("5 marks", "bad-amount", "only the number"),
     ("ten", "bad-amount", "not a number"),
     ("--5", "bad-amount", "not a number"),
     ("5-", "bad-amount", "not a number"),

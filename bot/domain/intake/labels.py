@@ -16,8 +16,8 @@ _TOTALS: Final = _SUBTOTALS.union(
      "gesamtsumme", "gesamtergebnis", "insgesamt", "total général", "somme", "suma", "suma końcowa", "razem", "łącznie",
      "suma total", "total general", "total geral", "totale", "totaal", "eindtotaal", "toplam", "genel toplam", "итого",
      "всего", "общий итог", "разом", "усього", "合計", "総計", "合计", "总计", "總計", "합계", "총계", "총합계",
-     "celkem", "spolu", "összesen", "végösszeg", "totalt", "totalsumma", "yhteensä", "i alt", "ukupno", "skupaj", "общо",
-     "σύνολο", "σ", "∑", "jumlah", "tổng", "tổng cộng", "المجموع", "รวม")
+     "celkem", "összesen", "végösszeg", "totalt", "totalsumma", "yhteensä", "i alt", "ukupno", "skupaj", "общо",
+     "spolu", "σύνολο", "σ", "∑", "jumlah", "tổng", "tổng cộng", "المجموع", "รวม")
 )  # fmt: skip
 """Each of them is the whole label."""
 _OTHERS: Final = re.compile(
