@@ -28,6 +28,7 @@ _WRITTEN: Final = re.compile(
 )
 _ROLE: Final = re.compile(r"<@&[0-9]+>", re.ASCII)
 _CHANNEL: Final = re.compile(r"<#[0-9]+>", re.ASCII)
+_MESSAGE: Final = re.compile(r"<?https?://(?:[a-z]+\.)?discord(?:app)?\.com/channels/.*", re.ASCII | re.IGNORECASE)
 _NAME: Final = re.compile(r"@?[^\W\d_][\w.]{1,31}(?:#[0-9]{4})?")
 _LONG_RUN: Final = re.compile(r"[0-9]{17,20}", re.ASCII)
 
@@ -63,11 +64,10 @@ def read_discord_id(text: str, now_ms: int = 0) -> str:
     if match is None:
         raise _no_id(text.strip())
     digits = next(group for group in match.groups() if group is not None)
-    if not SHORTEST <= len(digits) <= LONGEST or digits[0] == "0":
-        raise DiscordIdError(
-            "bad-recipient",
-            f"{quoted(digits)} has {len(digits)} digits, a Discord id has 17 to 19; copy the id from Discord again",
-        )
+    if digits[0] == "0" or not SHORTEST <= len(digits) <= LONGEST:
+        has = "1 digit" if len(digits) == 1 else f"{len(digits)} digits"
+        what = "begins with 0, which no Discord id does" if digits[0] == "0" else f"has {has}, a Discord id has 17 to 19"
+        raise DiscordIdError("bad-recipient", f"{quoted(digits)} {what}; copy the id from Discord again")
     if int(digits) > youngest(now_ms):
         year = datetime.fromtimestamp(made_at_ms(int(digits)) / 1000, UTC).year
         raise DiscordIdError(
@@ -79,12 +79,17 @@ def read_discord_id(text: str, now_ms: int = 0) -> str:
 
 def _no_id(text: str) -> DiscordIdError:
     shown = quoted(text)
-    if len(_LONG_RUN.findall(text)) > 1:
+    if _MESSAGE.fullmatch(text):
+        return DiscordIdError("bad-recipient", f"{shown} is a link to a message, not a member; put a member's id here")
+    ids = len(_LONG_RUN.findall(text))
+    if ids > 1:
         return DiscordIdError("two-recipients", f"{shown} names two recipients; put each of them in a row of its own")
     if _ROLE.fullmatch(text):
         return DiscordIdError("bad-recipient", f"{shown} is a role, not a member; put a member's id here")
     if _CHANNEL.fullmatch(text):
         return DiscordIdError("bad-recipient", f"{shown} is a channel, not a member; put a member's id here")
+    if ids:
+        return DiscordIdError("bad-recipient", f"{shown} has more than an id in it; leave only its 17 to 19 digits")
     what = "is a name, not an id" if _NAME.fullmatch(text) else "is not a Discord id"
     step = "put the 17 to 19 digits here (right-click the member, Copy User ID)"
     return DiscordIdError("bad-recipient", f"{shown} {what}; {step}")

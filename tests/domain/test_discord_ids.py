@@ -57,3 +57,28 @@ def test_any_text_is_an_id_or_a_refusal(text):
         assert len(str(error)) <= 160
     else:
         assert digits.isascii() and digits.isdigit() and digits in text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("ada (175928847299117063)", "more than an id in it"),
+        ("🥈 175928847299117063", "more than an id in it"),
+        ("“175928847299117063”", "more than an id in it"),
+        ("https://cdn.discordapp.com/avatars/175928847299117063/a.png", "more than an id in it"),
+        ("https://discord.com/channels/175928847299117063/275928847299117063/375928847299117063", "link to a message"),
+        ("https://ptb.discord.com/channels/@me/275928847299117063", "link to a message"),
+        ("0175928847299117063", "begins with 0"),
+        ("17592884729911706", None),
+        ("1759288472991170", "has 16 digits"),
+        ("1", "has 1 digit, a"),
+    ],
+)
+def test_what_is_told_of_a_text_that_is_no_id_is_true(text, told):
+    if told is None:
+        assert read_discord_id(text) == text
+        return
+    with pytest.raises(DiscordIdError, match=told) as caught:
+        read_discord_id(text, NOW_MS)
+    assert caught.value.kind == "bad-recipient"
+    assert "; " in str(caught.value) and len(str(caught.value)) <= 160
