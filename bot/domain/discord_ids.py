@@ -66,7 +66,9 @@ def read_discord_id(text: str, now_ms: int = 0) -> str:
     digits = next(group for group in match.groups() if group is not None)
     if digits[0] == "0" or not SHORTEST <= len(digits) <= LONGEST:
         has = "1 digit" if len(digits) == 1 else f"{len(digits)} digits"
-        what = "begins with 0, which no Discord id does" if digits[0] == "0" else f"has {has}, a Discord id has 17 to 19"
+        what = (
+            "begins with 0, which no Discord id does" if digits[0] == "0" else f"has {has}, a Discord id has 17 to 19"
+        )
         raise DiscordIdError("bad-recipient", f"{quoted(digits)} {what}; copy the id from Discord again")
     if int(digits) > youngest(now_ms):
         year = datetime.fromtimestamp(made_at_ms(int(digits)) / 1000, UTC).year

@@ -14,7 +14,7 @@ from bot.domain.intake.content import GUESSED
 from bot.domain.intake.labels import is_subtotal_label, is_total_label
 from bot.domain.intake.names import visible
 from bot.domain.intake.options import ReadingOptions
-from bot.domain.intake.recipients import is_surely, looks_like_recipient
+from bot.domain.intake.recipients import damage_of, is_surely, looks_like_recipient
 from bot.domain.intake.records import LINE_MAX, Broken, Spanning, TooLong
 from bot.domain.intake.rounding import mark_of
 from bot.domain.intake.settled import Settled, Who
@@ -29,6 +29,10 @@ _GROUPS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}", re.ASCII)
 _DECIMALS: Final = re.compile(r"[+-]?[0-9]+,[0-9]{1,2}", re.ASCII)
 _RULE: Final = re.compile(r"[-:=+_\s\u2010-\u2015]*")
 """A cell of the line below the header of a table in plain text."""
+_UNLIKE_AMOUNTS: Final = frozenset(
+    (RecipientType.DISCORD_ID, RecipientType.DRIP_ID, RecipientType.WALLET, RecipientType.EMAIL)
+)
+"""Types of recipients that no short number can be."""
 _DELIMITERS: Final = re.compile(r"[,;|\t]")
 _MARKS: Final = re.compile(r"[\s,;|:=]+")
 _DELIMITER_WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -123,9 +127,9 @@ class Judge:
             return
         is_rule = all(map(_RULE.fullmatch, cells))
         amount = None if is_rule else self._behind_it(line, cells) or self._reader.amount(line, cells)
-        if amount is None and (together := self._together(line, cells, named)) is not None:
+        if amount is None and (found := self._together(line, cells, named) or self._early(line, cells, named)):
             self.tally.unreadable += 1
-            yield together
+            yield found
             return
         if amount is None:
             self.tally.nothing.append(line)
@@ -159,6 +163,19 @@ class Judge:
             return None
         mark = _DELIMITER_WORDS[self._settled.layout.delimiter]
         message = f"{quoted(text)} has more than who in it; put the amount into a cell of its own, between {mark}"
+        return Problem(line, who.name, "bad-recipient", message)
+
+    def _early(self, line: int, cells: Sequence[str], named: Sequence[Who]) -> Problem | None:
+        """That the amount is not missing, but stands where who should, since the row begins one cell too early."""
+        who = named[0]
+        text = cell(cells, who.index)
+        if len(named) > 1 or who.type not in _UNLIKE_AMOUNTS or cell(cells, self._amount_index):
+            return None
+        if not _NUMBER.fullmatch(text) or looks_like_recipient(text) or not any(map(looks_like_recipient, cells)):
+            return None
+        message = (
+            f"{quoted(text)} stands where who should, and who in another column; move the row's cells to their places"
+        )
         return Problem(line, who.name, "bad-recipient", message)
 
     def _behind_it(self, line: int, cells: Sequence[str]) -> Problem | None:
@@ -308,7 +325,10 @@ class Judge:
                 yield self._nobody(line)
             return
         total = self._total(line, cells, amount)
-        if not labelled and (not total.readings or any(index in self._settled.capable for index in filled)):
+        if not labelled and _is_somebody(cell(cells, self._amount_index)):
+            tally.unreadable += 1
+            yield self._late(line, cells)
+        elif not labelled and (not total.readings or any(index in self._settled.capable for index in filled)):
             tally.unreadable += isinstance(amount, Problem)
             tally.readable += amount if isinstance(amount, int) else 0
             yield self._nobody(line)
@@ -336,6 +356,11 @@ class Judge:
             line, name, "no-recipient", f"the row names nobody to pay; fill in {quoted(name)} or remove the row"
         )
 
+    def _late(self, line: int, cells: Sequence[str]) -> Problem:
+        name, text = self._settled.who[0].name, cell(cells, self._amount_index)
+        message = f"{quoted(text)} stands where the amount should, and nobody in {quoted(name)}; move the row's cells"
+        return Problem(line, name, "no-recipient", f"{message} to their places")
+
     def _above_header(self, line: int, cells: list[str]) -> Iterator[Problem]:
         layout, who = self._settled.layout, self._settled.who[0]
         if line == layout.header_line:
@@ -352,6 +377,11 @@ def _following(index: int, among: Sequence[int]) -> frozenset[int]:
     while index >= 0 and (index := index + 1) in among:
         found.append(index)
     return frozenset(found)
+
+
+def _is_somebody(text: str) -> bool:
+    """Whether this is a recipient, and no large number in groups."""
+    return looks_like_recipient(text) and damage_of(text) is None
 
 
 def _is_award(cells: Sequence[str]) -> bool:
