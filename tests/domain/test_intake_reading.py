@@ -268,6 +268,7 @@ def test_names_are_the_same_in_every_spelling():
         "discord_id"
     }
     assert known("DiscordId") == "discord_id"
+    assert known("Discord ID:") == known("Discord ID *") == known("**discord_id**") == "discord_id"
     assert known("Comment") is None
 
 

@@ -64,8 +64,8 @@ def visible(cell: str) -> str:
 
 
 def normalised(header: str) -> str:
-    """``" Discord-ID "`` -> ``discord_id``."""
-    return _SEPARATORS.sub("_", visible(header).casefold()).strip("_")
+    """``" Discord-ID "`` -> ``discord_id``, also with the colon or the asterisk of a form's question."""
+    return _SEPARATORS.sub("_", visible(header).casefold()).strip("_:*")
 
 
 def squeezed(header: str) -> str:
