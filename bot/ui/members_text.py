@@ -19,7 +19,7 @@ _WHO: Final = re.compile(
 )
 _ROLE: Final = re.compile(r"<@&\d+>|@everyone|@here")
 _DASHES: Final = frozenset("-\u2010\u2011\u2012\u2013\u2014\u2212")
-_FILLER: Final = frozenset({"", "and", "und", "points", "point", "pts", "each"})
+_FILLER: Final = frozenset({"", "and", "&", "+", "und", "et", "y", "e", "i", "ve", "points", "point", "pts", "each"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,9 @@ def _pieces(text: str) -> list[tuple[str, str]]:
     """Each member with the text up to the next one."""
     found = list(_WHO.finditer(text))
     if found and (lead := _words(text[: found[0].start()])):
+        if lead[0][:1].isdigit():
+            hint = "Write each amount behind its member, as @a 50 @b 20, or one for all into the option `amount`."
+            raise UsageError(f"“{lead[0][:40]}” stands in front of the members", hint=hint)
         raise UsageError(_no_member(lead[0]), hint="Mention the members or paste their ids.")
     if not found:
         if words := _words(text):

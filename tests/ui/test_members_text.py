@@ -26,6 +26,9 @@ WIDE = {ord("0") + digit: 0xFF10 + digit for digit in range(10)}
         (f"<@{A}> +1250", None, [(A, 1250)]),
         (f"https://discord.com/users/{A} {B}", "3", [(A, 3), (B, 3)]),
         (f"<@{A}>\n<@{B}>", "3", [(A, 3), (B, 3)]),
+        (f"<@{A}> & <@{B}> + <@{C}>", "3", [(A, 3), (B, 3), (C, 3)]),
+        (f"<@{A}>, <@{B}> et <@{C}>", "3", [(A, 3), (B, 3), (C, 3)]),
+        (f"<@{A}> + 50", None, [(A, 50)]),
     ],
 )
 def test_members_and_amounts_are_read(text: str, amount: str | None, members: list[tuple[str, int]]) -> None:
@@ -55,6 +58,9 @@ def test_own_amounts_of_a_member_named_twice_are_added_up() -> None:
         ("somebody", "50", "“somebody” is neither a member nor an amount"),
         (f"<@{A}> bob", "50", "“bob” is neither a member nor an amount"),
         (f"bob <@{A}>", "50", "“bob” is neither a member nor an amount"),
+        (f"50 <@{A}>", None, "“50” stands in front of the members"),
+        (f"50 points to <@{A}> 20 <@{B}>", None, "“50” stands in front of the members"),
+        (f"1) <@{A}> 2) <@{B}>", "50", "“1” stands in front of the members"),
         ("<@&100000000000000009>", "50", "a role is not a list of members"),
         (f"@everyone <@{A}>", "50", "a role is not a list of members"),
         (f"<@{A}>", None, f"there is no amount for <@{A}>"),
@@ -68,8 +74,8 @@ def test_own_amounts_of_a_member_named_twice_are_added_up() -> None:
         (f"<@{A}> – 50", "5", "“– 50” may be 50 behind a dash, or a minus"),
         ("1234567", "50", "“1234567” is neither a member nor an amount"),
         # Discord and int() read these as an id that somebody has; the services and the rules about oneself do not.
-        (f"00{A}", "50", f"“00{A}” has 20 digits, a Discord id has 17 to 19"),
-        (f"<@0{A}> <@{B}>", "50", f"“0{A}” has 19 digits, a Discord id has 17 to 19"),
+        (f"00{A}", "50", f"“00{A}” begins with 0, which no Discord id does"),
+        (f"<@0{A}> <@{B}>", "50", f"“0{A}” begins with 0, which no Discord id does"),
         (A.translate(WIDE), "50", f"“{A.translate(WIDE)}” is neither a member nor an amount"),
         (f"<@{A.translate(WIDE)}>", "50", f"“<@{A.translate(WIDE)}>” is neither a member nor an amount"),
     ],
