@@ -157,16 +157,20 @@ async def _choose_duplicates(interaction: Interaction, draft_id: int, shown: str
 
 
 async def _choose_recipient(interaction: Interaction, draft_id: int, shown: str, chosen: str) -> None:
-    await _reread(interaction, draft_id, shown, lambda seen: {"recipient_column": _column(seen.preview, chosen)})
+    await _reread(
+        interaction, draft_id, shown, lambda seen: {"recipient_column": _column(seen.preview, chosen, amounts=False)}
+    )
 
 
 async def _choose_amount(interaction: Interaction, draft_id: int, shown: str, chosen: str) -> None:
-    await _reread(interaction, draft_id, shown, lambda seen: {"amount_column": _column(seen.preview, chosen)})
+    await _reread(
+        interaction, draft_id, shown, lambda seen: {"amount_column": _column(seen.preview, chosen, amounts=True)}
+    )
 
 
-def _column(preview: Preview, chosen: str) -> str | None:
+def _column(preview: Preview, chosen: str, *, amounts: bool) -> str | None:
     """The column behind a menu's value; nothing when the question was settled in the meantime."""
-    choices, index = open_choices(preview), int(chosen)
+    choices, index = open_choices(preview, amounts=amounts), int(chosen)
     return choices[index] if index < len(choices) else None
 
 

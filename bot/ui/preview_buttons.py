@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import discord
 
-from bot.domain.model import Duplicates
+from bot.domain.model import Duplicates, Refusal
 from bot.domain.planning import same_label
 from bot.services.approving import ApprovalState
 from bot.services.submitting import Draft, Preview
@@ -74,8 +74,7 @@ def draft_rows(preview: Preview, *, has_staff_channel: bool) -> list[list[discor
     if has_staff_channel:
         tools.append(button("Show to staff", custom_id("staff", preview)))
     rows: list[list[discord.ui.Item[Any]]] = []
-    if choices := open_choices(preview):
-        rows.append([column_menu(preview, "choose-recipient", choices)])
+    rows.extend([menu] for menu in column_menus(preview))
     if _has_duplicates(preview):
         rows.append([_duplicates_menu(preview)])
     if buttons and len(buttons) + len(tools) <= 4:
@@ -236,22 +235,50 @@ _DESCRIPTIONS: Final = {
 }
 
 
-def open_choices(preview: Preview) -> Sequence[str]:
-    """The columns of which a card lets choose, in the order of its menu."""
+def open_choices(preview: Preview, *, amounts: bool) -> Sequence[str]:
+    """The columns of which a card lets choose who, or how much (``amounts``), in the order of its menu: while that is
+    asked, and afterwards, so that a wrong choice can be put right."""
     if preview.refused is not None:
-        return preview.refused.choices
-    return () if preview.facts is None else preview.facts.recipient_choices
+        return preview.refused.choices if _is_about_amounts(preview.refused) is amounts else ()
+    facts, chosen = preview.facts, _chosen_column(preview, amounts=amounts)
+    if facts is None:
+        return ()
+    if chosen is None:
+        return () if amounts else facts.recipient_choices
+    return [name for name in facts.columns if name]
 
 
-def column_menu(preview: Preview, kind: str, choices: Sequence[str]) -> discord.ui.Select[Any]:
-    """Choose a column: of amounts where ``kind``, of a refusal, is about those; otherwise of recipients."""
-    amount = "amount" in kind
-    verb = "amount-column" if amount else "recipient-column"
+def _is_about_amounts(refused: Refusal) -> bool:
+    return "amount" in refused.kind
+
+
+def _chosen_column(preview: Preview, *, amounts: bool) -> str | None:
+    """The column that was chosen by hand."""
+    chosen = preview.draft.request.get("amount_column" if amounts else "recipient_column")
+    return None if chosen is None else str(chosen)
+
+
+def column_menus(preview: Preview) -> list[discord.ui.Select[Any]]:
+    """Choose the column that says who, and the one that says how much."""
+    return [
+        _column_menu(preview, choices, amounts=amounts)
+        for amounts in (False, True)
+        if (choices := open_choices(preview, amounts=amounts))
+    ]
+
+
+def _column_menu(preview: Preview, choices: Sequence[str], *, amounts: bool) -> discord.ui.Select[Any]:
+    chosen = None if preview.refused is not None else _chosen_column(preview, amounts=amounts)
+    role = "How much: " if amounts else "Who: "  # whoever sees a choice does not see the question any more
     return discord.ui.Select(
-        custom_id=custom_id(verb, preview),
-        placeholder="Which column says how much?" if amount else "Which column says who?",
+        custom_id=custom_id("amount-column" if amounts else "recipient-column", preview),
+        placeholder="Which column says how much?" if amounts else "Which column says who?",
         options=[
-            discord.SelectOption(label=plain(name, 100) or " ", value=str(index))
+            discord.SelectOption(
+                label=plain(f"{role if chosen is not None else ''}{name}", 100) or " ",
+                value=str(index),
+                default=name == chosen,
+            )
             for index, name in enumerate(choices[:25])
         ],
     )

@@ -11,7 +11,7 @@ import discord
 from bot.services.submitting import Preview
 from bot.ui.cards import RULE, Line, Tone, button, card
 from bot.ui.lookups import Searched
-from bot.ui.preview_buttons import again_buttons, column_menu, custom_id, draft_rows, looking_up_buttons
+from bot.ui.preview_buttons import again_buttons, column_menus, custom_id, draft_rows, looking_up_buttons
 from bot.ui.preview_facts import (
     approval_lines,
     budget_lines,
@@ -195,8 +195,7 @@ def _refused_card(preview: Preview, frame: Frame) -> discord.ui.LayoutView:
     refused = preview.refused
     assert refused is not None  # the only caller asks
     rows: list[list[discord.ui.Item[Any]]] = []
-    if refused.choices:
-        rows.append([column_menu(preview, refused.kind, refused.choices)])
+    rows.extend([menu] for menu in column_menus(preview))
     tools: list[discord.ui.Item[Any]] = []
     if refused.kind == "no-amount-column" and preview.draft.file_sha256 is not None:
         tools.append(button("Give one amount…", custom_id("change", preview), style=discord.ButtonStyle.primary))

@@ -50,8 +50,32 @@ async def test_rows_that_fill_two_kinds_of_columns_are_bad_until_one_column_is_c
         options = {option["label"]: option["value"] for option in card.menus[0]["options"]}
         assert set(options) == {"user", "email"}
         answered = await world.pick(world.mod, card, options["user"])
-        assert answered.menus == [] and "are bad" not in answered.text
+        assert "are bad" not in answered.text and "could each say" not in answered.text
         assert answered.buttons[0] == "Send 3 awards"
+
+
+async def test_a_wrong_choice_of_a_column_is_put_right_on_the_same_card(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        a, b = world.members[:2]
+        content = f"#,id,level,prize\n1,{a.id},30,5\n2,{b.id},40,7\n"
+        card = await world.bulk(world.mod, file=("a.csv", f"{content.replace('prize', 'amount')}".encode()))
+        options = {option["label"]: option["value"] for option in card.menus[0]["options"]}
+        wrong = await world.pick(world.mod, card, options["#"])
+        assert "2 rows are bad" in wrong.text
+        (menu,) = wrong.menus
+        assert [option["label"] for option in menu["options"] if option.get("default")] == ["Who: #"]
+        options = {option["label"]: option["value"] for option in menu["options"]}
+        right = await world.pick(world.mod, wrong, options["Who: id"])
+        assert right.buttons[0] == "Send 2 awards" and "**12 points** in total" in right.text
+
+        card = await world.bulk(world.mod, file=("b.csv", content.replace(",id,", ",user,").encode()))
+        options = {option["label"]: option["value"] for option in card.menus[0]["options"]}
+        wrong = await world.pick(world.mod, card, options["level"])
+        assert "**70 points** in total" in wrong.text
+        options = {option["label"]: option["value"] for option in wrong.menus[0]["options"]}
+        right = await world.pick(world.mod, wrong, options["How much: prize"])
+        assert "**12 points** in total" in right.text
+        assert "The column “user” says who" in (await world.pick(world.mod, right, options["How much: user"])).text
 
 
 async def test_when_several_columns_could_be_how_much_the_card_asks_once(tmp_path: Path) -> None:
