@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,7 @@ _WHO: Final = re.compile(
     r"<@!?(\d{17,20})>|https?://(?:\w+\.)?discord(?:app)?\.com/users/(\d{17,20})/?|\b(\d{17,20})\b", re.ASCII
 )
 _ROLE: Final = re.compile(r"<@&\d+>|@everyone|@here")
+_EACH: Final = re.compile(r"\beach\b", re.IGNORECASE)
 _DASHES: Final = frozenset("-\u2010\u2011\u2012\u2013\u2014\u2212")
 _FILLER: Final = frozenset({"", "and", "&", "+", "und", "et", "y", "e", "i", "ve", "points", "point", "pts", "each"})
 
@@ -35,10 +37,10 @@ class Named:
 def read_members(text: str, amount: str | None, unit: Unit) -> Named:
     """Who gets what.
 
-    An amount belongs to the member in front of it; members without one get ``amount``. A member named again without an
-    amount of their own counts once; amounts of their own are added up. Raises ``UsageError`` for roles, words that are
-    no member, a missing or unreadable amount, one behind a dash that may be a minus, nobody, or more than
-    ``MEMBERS_MAX``.
+    An amount belongs to the member in front of it, or with "each" to all; members without one get ``amount``. A member
+    named again without an amount of their own counts once; amounts of their own are added up. Raises ``UsageError`` for
+    roles, words that are no member, a missing or unreadable amount, one behind a dash that may be a minus, nobody, or
+    more than ``MEMBERS_MAX``.
     """
     if _ROLE.search(text):
         raise UsageError(
@@ -58,8 +60,21 @@ def read_members(text: str, amount: str | None, unit: Unit) -> Named:
         raise UsageError(
             f"{len(own)} members are more than /award takes ({MEMBERS_MAX})", hint="Use /bulk with a file."
         )
+    if _EACH.search(text):
+        given = _for_each(own, given)
     members = tuple((member, _settle(member, value, given)) for member, value in own.items())
     return Named(members, tuple(member for member, number in times.items() if number > 1))
+
+
+def _for_each(own: Mapping[str, int | None], given: int | None) -> int | None:
+    """The amount of ``@a @b 50 each``, which stands behind the last member only."""
+    amounts = {given, *own.values()} - {None}
+    if len(amounts) > 1:
+        raise UsageError(
+            "“each” says one amount for all, and there are several",
+            hint="Leave “each” out, or all amounts but the one.",
+        )
+    return next(iter(amounts), None)
 
 
 def _settle(member: str, own: int | None, given: int | None) -> int:

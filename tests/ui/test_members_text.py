@@ -29,6 +29,10 @@ WIDE = {ord("0") + digit: 0xFF10 + digit for digit in range(10)}
         (f"<@{A}> & <@{B}> + <@{C}>", "3", [(A, 3), (B, 3), (C, 3)]),
         (f"<@{A}>, <@{B}> et <@{C}>", "3", [(A, 3), (B, 3), (C, 3)]),
         (f"<@{A}> + 50", None, [(A, 50)]),
+        (f"<@{A}> and <@{B}> 50 each", None, [(A, 50), (B, 50)]),
+        (f"<@{A}> <@{B}> 50 points each", None, [(A, 50), (B, 50)]),
+        (f"<@{A}> <@{B}> each", "50", [(A, 50), (B, 50)]),
+        (f"<@{A}> 50 each", None, [(A, 50)]),
     ],
 )
 def test_members_and_amounts_are_read(text: str, amount: str | None, members: list[tuple[str, int]]) -> None:
@@ -60,6 +64,8 @@ def test_own_amounts_of_a_member_named_twice_are_added_up() -> None:
         (f"bob <@{A}>", "50", "“bob” is neither a member nor an amount"),
         (f"50 <@{A}>", None, "“50” stands in front of the members"),
         (f"50 points to <@{A}> 20 <@{B}>", None, "“50” stands in front of the members"),
+        (f"<@{A}> <@{B}> 50 each", "20", "“each” says one amount for all, and there are several"),
+        (f"<@{A}> 20 <@{B}> 50 each", None, "“each” says one amount for all, and there are several"),
         (f"1) <@{A}> 2) <@{B}>", "50", "“1” stands in front of the members"),
         ("<@&100000000000000009>", "50", "a role is not a list of members"),
         (f"@everyone <@{A}>", "50", "a role is not a list of members"),
