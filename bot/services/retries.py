@@ -23,10 +23,13 @@ async def check_retry(ledger: Ledger, batch: Batch, programme: Programme) -> Non
             hint="Restore them and retry, or upload its result file to send the rows with the settings of now.",
         )
     if not await ledger.queries.retryable(batch):
-        raise Refused(
-            f"batch {batch.id} has no rejected award that was not already taken up by a later batch",
-            hint=await _where_instead(ledger, batch),
-        )
+        raise Refused(await _nothing_again(ledger, batch), hint=await _where_instead(ledger, batch))
+
+
+async def _nothing_again(ledger: Ledger, batch: Batch) -> str:
+    if (await ledger.queries.counts(batch.id)).rejected:
+        return f"batch {batch.id} has no rejected award that was not already taken up by a later batch"
+    return f"batch {batch.id} has no rejected award, so there is nothing to send again"
 
 
 async def _where_instead(ledger: Ledger, batch: Batch) -> str | None:

@@ -151,7 +151,8 @@ def staff_place(interaction: Interaction, rules: ServerRules) -> tuple[str | Non
     try:
         channel = find_channel(interaction.client, str(interaction.guild_id), rules.staff_channel_id)
     except BursarError as error:
-        return None, f"{error.message} {UNTIL_THEN} `/batch show` tells how it stands. {error.hint or ''}".strip()
+        step = f" {error.hint}" if error.hint else ""
+        return None, f"{error.message}{step} {UNTIL_THEN} `/batch show` tells how it stands."
     return f"<#{channel.id}>", ""
 
 

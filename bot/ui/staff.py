@@ -21,8 +21,8 @@ NEEDED: Final = {
 """What the bot has to be allowed in the staff channel, by discord.py's name and by the client's."""
 
 UNTIL_THEN: Final = (
-    "Until that is put right or another is chosen, nothing is posted, and soon nothing may be sent either: there Bursar"
-    " sees whether another machine is at work."
+    "Until then nothing is posted, and soon nothing may be sent either: there Bursar sees whether another machine is at"
+    " work."
 )
 """What follows from a staff channel that was chosen and cannot be used."""
 
@@ -44,12 +44,12 @@ def why_unfit(channel: discord.TextChannel) -> str | None:
     if channel.permissions_for(guild.default_role).view_channel:
         return (
             f"Everyone can read <#{channel.id}>, and progress and results name members and amounts. "
-            "Take *View Channel* from @everyone there, or choose a private channel."
+            "Take *View Channel* from @everyone there."
         )
     granted = channel.permissions_for(guild.me)
     missing = [title for name, title in NEEDED.items() if not getattr(granted, name)]
     if missing:
-        return f"Bursar lacks {', '.join(f'*{title}*' for title in missing)} in <#{channel.id}>."
+        return f"Bursar lacks {', '.join(f'*{title}*' for title in missing)} in <#{channel.id}>; give it that there."
     return None
 
 
@@ -63,7 +63,7 @@ def find_channel(client: discord.Client, server_id: str, channel_id: str) -> dis
         raise StaffChannelError("The staff channel is gone.", hint="Choose another one in /settings.")
     unfit = why_unfit(channel)
     if unfit is not None:
-        raise StaffChannelError(unfit, hint="Change that, or choose another channel in /settings.")
+        raise StaffChannelError(unfit, hint="Or choose another channel in /settings.")
     return channel
 
 

@@ -374,6 +374,14 @@ async def test_retry_drafts_the_refused_rows_as_a_linked_batch(tmp_path: Path) -
         assert "no rejected award" in late.text
 
 
+async def test_a_retry_of_a_batch_that_was_paid_says_that_there_is_nothing_to_send(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await record(world, [50])
+        await world.quiet()
+        told = await batch(world, world.mod, "retry", batch=str(batch_id))
+        assert "has no rejected award, so there is nothing to send again." in told.text
+
+
 async def test_a_retry_that_was_stopped_can_be_sent_again(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         first, board = await with_refused(world)

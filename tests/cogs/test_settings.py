@@ -182,6 +182,10 @@ async def test_a_staff_channel_that_was_opened_later_is_pointed_out(tmp_path: Pa
         await world.setting("staff_channel_id", str(world.general.id))
         card = await settings(world)
         assert f"Everyone can read <#{world.general.id}>" in card.text
+        preview = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows_of(world))))
+        (said,) = [line for line in preview.text.split("\n") if "No progress message" in line]
+        assert "from @everyone there. Or choose another channel in /settings. Until then nothing is posted" in said
+        assert len(said) <= 400, "a card is read on a phone"
 
 
 async def test_limits_are_typed_into_a_form(tmp_path: Path) -> None:
