@@ -7,12 +7,15 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from bot.console.exits import STOPPED_BY
 from bot.console.output import note
 
 T = TypeVar("T")
+
+TOGETHER: Final = 0.1
+"""Seconds in which signals are one request: ``timeout`` of coreutils, for one, sends its signal twice."""
 
 
 class StoppedEarlyError(Exception):
@@ -24,7 +27,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.status: int | None = None
-        """130 or 143 after the first signal."""
+        """130 or 143 from the first signal on."""
         self._event = asyncio.Event()
         self._announce: Callable[[], str] = lambda: "Stopping."
 
@@ -52,11 +55,17 @@ class Signals:
 
     def arrived(self, number: signal.Signals) -> None:
         """The handler."""
-        if self.status is not None:
+        if self._event.is_set():
             os._exit(STOPPED_BY[number])
-        self.status = STOPPED_BY[number]
-        note(self._announce())
-        self._event.set()
+        if self.status is None:
+            self.status = STOPPED_BY[number]
+            asyncio.get_running_loop().call_later(TOGETHER, self.answer)
+
+    def answer(self) -> None:
+        """Say that the first signal was heard, and let it be acted on; whatever comes from now on is a second one."""
+        if self.status is not None and not self._event.is_set():
+            note(self._announce())
+            self._event.set()
 
 
 @asynccontextmanager
@@ -71,3 +80,4 @@ async def handled() -> AsyncIterator[Signals]:
     finally:
         for number in STOPPED_BY:
             loop.remove_signal_handler(number)
+        signals.answer()

@@ -79,6 +79,20 @@ async def test_a_signal_is_the_status_also_when_every_award_is_final_by_then(she
     assert (done.status, done.json["counts"]["applied"]) == (143, 2)
 
 
+async def test_two_signals_at_one_moment_are_one(shell: Shell, sandbox: Sandbox):
+    """As ``timeout`` sends them."""
+    await sandbox.faults(HELD)
+    process = await under_way(shell, payout(shell.directory / "p.csv", 2), "--programme", "drip-credentials")
+    await line_that(process, "Recorded as batch 1.")
+    await until(lambda: _began(sandbox))
+    for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
+        process.send_signal(number)
+    await line_that(process, "Stopping")
+    await sandbox.faults()
+    done = await finished(process)
+    assert (done.status in (130, 143), done.json["counts"]["applied"]) == (True, 2)
+
+
 async def test_the_second_signal_leaves_at_once_and_the_row_is_in_doubt(shell: Shell, sandbox: Sandbox):
     await sandbox.faults(HELD)
     process = await under_way(shell, payout(shell.directory / "p.csv", 2), "--programme", "drip-credentials")
