@@ -8,17 +8,17 @@ from typing import Final
 from bot.domain.drafting import NOBODY_PAID, CampaignPaid
 from bot.domain.planning import same_label
 from bot.errors import Refused
-from bot.ledger import _rows, matching
+from bot.ledger import _rows, _staging, matching
 from bot.ledger._draft_values import Draft
 from bot.ledger.comparing import Comparison, left_out_mark
 
 LEFT_OUT: Final = "not sent: batch {batch} has an award for this campaign already"
 
-# Through the recipient's index, as in ``matching``. A deduction is no payment, and a payment no deduction.
+# Through the recipient's index, as in ``matching``.
 _PAID: Final = (
     " awards a CROSS JOIN batches b ON b.id = a.batch_id WHERE {who} AND d.unresolved IS NULL"  # noqa: S608 # our words
     " AND a.batch_id IN (SELECT value FROM json_each(?2))"
-    f" AND (a.amount > 0) = (d.amount > 0) AND {matching.STANDS}"
+    f" AND {matching.STANDS}"
 )
 
 
@@ -44,16 +44,29 @@ def skipped(connection: sqlite3.Connection, draft: Draft, lately: Comparison) ->
 
 
 def _paid_for_campaign(connection: sqlite3.Connection, draft: Draft) -> dict[int, int]:
-    """By line of a row for somebody who was paid for the draft's campaign, the newest batch of it that did so."""
+    """By line of a row for somebody who was paid for the draft's campaign, the newest batch of it that did so. A
+    deduction is no payment, and a payment no deduction. Rows for one recipient stand for each other: only one of them
+    may name the recipient as the award does."""
     batches = _campaign(connection, draft)
     if not batches:
         return {}
     rows = connection.execute(
-        f"SELECT d.line, max(a.batch_id) FROM draft_rows d CROSS JOIN {_paid(draft)}"  # noqa: S608 # our words
-        " AND d.draft_id = ?1 GROUP BY d.line",
+        "SELECT d.line, d.amount > 0, a.amount > 0, max(a.batch_id)"  # noqa: S608 # our words
+        f" FROM draft_rows d CROSS JOIN {_paid(draft)} AND d.draft_id = ?1 GROUP BY d.line, a.amount > 0",
         (draft.id, _rows.as_json(batches)),
     )
-    return dict(rows.fetchall())
+    found: dict[int, int] = {}
+    paid: dict[tuple[int, int], int] = {}
+    for line, gives, gave, batch_id in rows:
+        paid[line, gave] = batch_id
+        if gives == gave:
+            found[line] = batch_id
+    for group in _staging.duplicate_groups(connection, draft.id) if paid else ():
+        for row in group:
+            by = max((paid.get((one.line, int(row.amount > 0)), 0) for one in group), default=0)
+            if by and row.unresolved is None:
+                found[row.line] = by
+    return found
 
 
 def _paid(draft: Draft) -> str:

@@ -352,3 +352,18 @@ async def test_a_row_that_was_paid_by_a_login_is_asked_about_whichever_row_of_th
         assert [award.amount for award in await office.awards(recorded.batch_id)] == [20]
         await office.quiet()
         await office.check_books()
+
+
+async def test_who_was_paid_for_a_campaign_by_another_name_in_the_list_is_left_out(
+    drip_ids: list[str], door: Door
+) -> None:
+    """Only the deduction names somebody as the award of that week did, and that what is given goes to the same one is
+    told by the look-up."""
+    rows = [(IDS[0], "", -5), ("", drip_ids[0], 10), ("", drip_ids[0], 20), (IDS[1], "", 10), (IDS[2], "", 10)]
+    async with door.open() as office:
+        await office.send(file_of([(IDS[0], 10), (IDS[1], 10)]), label="Week 31")
+        preview = await office.draft(file_of(rows, BOTH), "drip-members", label="Week 31", duplicates=Duplicates.APART)
+        assert (preview.matches.rows, preview.campaign.rows, preview.campaign.left_out) == (2, 3, 3)
+        recorded = await office.confirm(preview, difference=True)
+        paid = [(award.recipient.value, award.amount) for award in await office.awards(recorded.batch_id)]
+        assert paid == [(IDS[0], -5), (IDS[2], 10)]
