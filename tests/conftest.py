@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 from pathlib import Path
 
 import hypothesis
@@ -15,6 +16,15 @@ TRACED = ("domain", "ledger", "providers", "services")
 # No test talks to another machine, so nobody has to be trusted. Reading the system's certificates takes every process
 # that a test starts a sixth of its start.
 os.environ["SSL_CERT_FILE"] = os.environ["SSL_CERT_DIR"] = os.devnull
+
+MEMORY = Path("/dev/shm")  # noqa: S108 # pytest makes a folder of its own in it, for whoever runs the tests
+ENOUGH_BYTES = 2_000_000_000
+
+# A ledger waits for the disk at every commit, which takes a test that does little else most of its time. Nothing that a
+# test shows depends on that: a process that is killed leaves the same files in memory, and tests/powercut damages files
+# itself.
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ENOUGH_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
