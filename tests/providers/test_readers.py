@@ -198,8 +198,8 @@ def test_a_jobs_award_is_applied_only_when_everything_that_names_it_agrees(
     assert read is not None
     for award, outcome in outcomes_of(read, ITEMS, GAMEBALL).items():
         own = next(one for one in ITEMS if one.award_id == award).target
-        good = [entry for entry in successful + results if entry["customerId"] == own]
-        bad = [entry for entry in failed + errors if entry["customerId"] == own]
+        good = [entry for entry in successful + results if str(entry["customerId"]) == own]
+        bad = [entry for entry in failed + errors if str(entry["customerId"]) == own]
         if outcome.kind is OutcomeKind.APPLIED:
             assert good and not bad
             assert not any(entry.get("error") or entry.get("success") is False for entry in good)
