@@ -100,16 +100,21 @@ class Database:
         """Run ``work`` on a read-only connection, inside one read transaction (a consistent view)."""
         self._refuse_if_closed()
         await self._free.acquire()
-        try:
-            self._refuse_if_closed()
-            reader = self._idle.pop() if self._idle else await self._open_reader()
-        except BaseException:
+        if self._closed:
             self._free.release()
-            raise
-        view = asyncio.ensure_future(reader.run(partial(in_transaction, "BEGIN", work)))
-        # A caller that is cancelled leaves at once; its connection comes back when it has finished reading.
-        view.add_done_callback(partial(self._give_back, reader))
+            self._refuse_if_closed()
+        # A caller that is cancelled leaves at once; its place is free when the connection has finished reading.
+        view = asyncio.ensure_future(self._view(work))
+        view.add_done_callback(self._free_place)
         return await self._result(view)
+
+    async def _view(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Also opens the connection, which nobody would close again if that were cut off in the middle."""
+        reader = self._idle.pop() if self._idle else await self._open_reader()
+        try:
+            return await reader.run(partial(in_transaction, "BEGIN", work))
+        finally:
+            self._idle.append(reader)
 
     async def close(self) -> None:
         """Finish what is under way and close every connection. Can be called again."""
@@ -132,8 +137,7 @@ class Database:
         if self._closed:
             raise LedgerError("the ledger is closed")
 
-    def _give_back(self, reader: Runner, view: asyncio.Future[T]) -> None:
-        self._idle.append(reader)
+    def _free_place(self, view: asyncio.Future[T]) -> None:
         self._free.release()
         if not view.cancelled():
             view.exception()  # seen, also when the caller has left

@@ -13,6 +13,7 @@ import pytest
 
 from bot.errors import LedgerError
 from bot.ledger import _connection
+from bot.ledger._connection import Connection
 from bot.ledger.database import READERS, Database
 
 
@@ -177,6 +178,29 @@ async def test_a_cancelled_reader_leaves_at_once_and_its_connection_comes_back(d
         assert not go_on.is_set()
         go_on.set()
     assert await database.read(_numbers) == []
+
+
+async def test_a_connection_that_opens_for_a_cancelled_reader_is_opened_to_the_end(database: Database, path: Path):
+    asked, go_on = asyncio.Event(), asyncio.Event()
+    opened: list[Connection] = []
+
+    async def opening() -> Connection:
+        asked.set()
+        await go_on.wait()
+        opened.append(await Connection.reader(path))
+        return opened[-1]
+
+    readers = Database(None, opening)
+    reading = asyncio.create_task(readers.read(_numbers))
+    await asked.wait()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    go_on.set()
+    await readers.close()
+    assert len(opened) == 1
+    with pytest.raises(ValueError, match="closed"):
+        await opened[0].run(_numbers)
 
 
 async def test_readers_cannot_write(database: Database):
