@@ -24,6 +24,8 @@ def _what(body: bytes, content_type: str, items: int) -> str:  # a decision tabl
         answer = json.loads(body)
     except (ValueError, RecursionError):
         return "text"
+    if not isinstance(answer, dict):
+        return "text"  # how deep a list may be is up to Python's version
     told = answer.get("results", answer.get("updates"))
     if answer.get("success") is False:
         return "unsuccessful"
