@@ -170,7 +170,8 @@ def earlier(
     for line, award_id, batch_id, amount, amounts, *facts in found:
         each = (amount,) if amounts is None else tuple(json.loads(amounts))
         by_line.setdefault(line, []).append(Earlier(award_id, batch_id, amount, each, *map(bool, facts)))
-    return [_together([by_line.get(line, ()) for line in lines.values()]) for lines in first]
+    together = [_together([by_line.get(line, ()) for line in lines.values()]) for lines in first]
+    return [_of_others(connection, group, awards) for group, awards in zip(groups, together, strict=True)]
 
 
 def _together(found: Sequence[Sequence[Earlier]]) -> Sequence[Earlier]:
@@ -182,3 +183,16 @@ def _together(found: Sequence[Sequence[Earlier]]) -> Sequence[Earlier]:
         known = awards.get(one.award_id, one)
         awards[one.award_id] = one._replace(by_name=one.by_name and known.by_name)
     return list(awards.values())
+
+
+def _of_others(
+    connection: sqlite3.Connection, group: Sequence[StagedRow], awards: Sequence[Earlier]
+) -> Sequence[Earlier]:
+    """Without those that all rows of the group were owed beside."""
+    if not awards or any(row.continues is None for row in group):
+        return awards
+    found = (
+        connection.execute(matching.OWN_BATCHES.format(continued="?"), (row.continues,)).fetchall() for row in group
+    )
+    own = set.intersection(*({batch_id for (batch_id,) in of_row} for of_row in found))
+    return [one for one in awards if one.batch_id not in own]

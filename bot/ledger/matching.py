@@ -36,6 +36,15 @@ _PAID: Final = (
 )
 
 
+OWN_BATCHES: Final = (
+    "WITH RECURSIVE chain (batch_id, next) AS (SELECT o.batch_id, o.continues FROM awards o WHERE o.id = {continued}"
+    " UNION ALL SELECT o.batch_id, o.continues FROM chain JOIN awards o ON o.id = chain.next)"
+    " SELECT batch_id FROM chain"
+)
+"""SQL of the batches that have an award, or one that it continues. What a row that continues it pays was owed beside
+every other award there: they were awards of their own then, however alike, and are none that it repeats."""
+
+
 def namesake(kind: str, programme: str) -> str | None:
     """The programme whose batches went to the same account, whatever the ledger has for that, where a new key of the
     same account is not known for what it is. ``None``: the account tells."""
@@ -82,7 +91,10 @@ class Scope:
     @property
     def paid(self) -> str:
         """SQL of the awards that have the draft's row ``d``. It is the only row of its recipient: see ``comparing``."""
-        return self.earlier("(a.amount = d.amount OR d.amount IN (SELECT value FROM json_each(a.amounts)))")
+        return self.earlier(
+            "(a.amount = d.amount OR d.amount IN (SELECT value FROM json_each(a.amounts)))"  # noqa: S608 # our words
+            f" AND (d.continues IS NULL OR a.batch_id NOT IN ({OWN_BATCHES.format(continued='d.continues')}))"
+        )
 
     def earlier(self, which: str = "true") -> str:
         """SQL of the awards ``a`` that went to the recipient of the draft's row ``d``."""

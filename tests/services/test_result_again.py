@@ -234,3 +234,26 @@ async def test_nobody_is_called_paid_by_a_sum_who_was_never_looked_up_for_it(doo
         preview = await office.draft(changed, "drip-members")
         (problem,) = await office.problems(preview)
         assert (preview.totals.rows, problem.line, problem.kind) == (0, 4, "other-award")
+
+
+@pytest.mark.parametrize("owed", [1, 2])
+async def test_a_row_that_is_owed_is_not_called_paid_by_one_beside_it_that_was(owed: int, door: Door) -> None:
+    """Rows that are kept apart are awards of their own: there were as many of them then."""
+    (who,) = members(1, first=300)
+    await door.sandbox.seed(discord_ids=[who], balance=15)
+    async with door.open() as office:
+        first = await office.send(file_of([(who, -10)] * (1 + owed)), duplicates=Duplicates.APART)
+        assert await office.states(first) == "A" + "R" * owed
+        submitting, programme = office.app.services.submitting, office.app.services.programmes.get("drip-credentials")
+        retried = await submitting.draft_retry(first, programme, MOD, NO_LIMITS)
+        assert (retried.totals.rows, retried.matches.rows) == (owed, 0)
+        for _ in range(2):
+            preview = await office.draft(await office.result_bytes(first), duplicates=Duplicates.APART)
+            assert (preview.totals.rows, preview.matches.rows) == (owed, 0)
+            await office.confirm(preview)  # refused once more
+            await office.quiet()
+        await door.sandbox.seed(discord_ids=[who], balance=15)
+        await office.send(file_of([(who, -10)]), confirm={"again": True})
+        preview = await office.draft(await office.result_bytes(first), duplicates=Duplicates.APART)
+        assert preview.matches.rows == 1  # somebody may have sent it by hand
+        await office.check_books()
