@@ -169,13 +169,21 @@ class Rig:
                 await self.clock.sleep(every)
 
 
-_templates: list[Path] = []
+_templates: list[bytes] = []
 """An empty ledger, migrated once for all tests."""
 
 
-def _begin_with(template: Path, path: Path) -> None:
+async def _begin(path: Path, clock: VirtualClock) -> None:
+    if not _templates:
+        template = path.with_name("template.db")
+        await (await Ledger.open(template, clock)).close()
+        _templates.append(template.read_bytes())
+    _write(path, _templates[0])
+
+
+def _write(path: Path, ledger: bytes) -> None:
     if not path.exists():
-        path.write_bytes(template.read_bytes())
+        path.write_bytes(ledger)
 
 
 @asynccontextmanager
@@ -192,11 +200,7 @@ async def rig(
     The dispatcher is made, not started. At the end it is stopped, and the ledger closed.
     """
     clock = clock or VirtualClock()
-    if not _templates:
-        template = path.with_name("template.db")
-        await (await Ledger.open(template, clock)).close()
-        _templates.append(template)
-    _begin_with(_templates[0], path)
+    await _begin(path, clock)
     opened = await Ledger.open(path, clock)
     # Nobody cuts the power in these tests, and hundreds of ledgers wait for the same disk.
     await opened.database.write_bare(lambda connection: connection.execute("PRAGMA synchronous = OFF"))
