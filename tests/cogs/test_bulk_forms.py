@@ -89,6 +89,21 @@ async def test_when_several_columns_could_be_how_much_the_card_asks_once(tmp_pat
         assert answered.buttons[0] == "Send 1 award"
 
 
+async def test_of_columns_that_bursar_knows_none_of_the_card_asks_who_and_then_how_much(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        a, b = world.members[:2]
+        content = f"Gewinner Juli;;\nPlatz;Benutzer;Anzahl\n1;{a.id};5\n2;{b.id};7\n"
+        card = await world.bulk(world.mod, file=("juli.csv", content.encode()))
+        assert "knows none of the column names in row 2" in card.text
+        options = {option["label"]: option["value"] for option in card.menus[0]["options"]}
+        assert list(options) == ["Benutzer", "Platz", "Anzahl"]
+        card = await world.pick(world.mod, card, options["Benutzer"])
+        options = {option["label"]: option["value"] for option in card.menus[0]["options"]}
+        card = await world.pick(world.mod, card, options["Anzahl"])
+        assert "who: `Benutzer`" in card.text and "**12 points** in total" in card.text
+        assert card.buttons[0] == "Send 2 awards"
+
+
 async def test_a_file_without_amounts_can_be_given_one_afterwards(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         content = "\n".join(["user", *(str(member.id) for member in world.members)])

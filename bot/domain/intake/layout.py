@@ -57,7 +57,7 @@ def find_layout(content: Content, encoding: str, options: ReadingOptions) -> Lay
         found = _header(content, encoding, delimiter, declared is not None, options)
         if found is not None and (best is None or _better(found, best)):
             best = found
-    return best[1] if best is not None else _no_header(content, encoding, declared)
+    return best[1] if best is not None else _no_header(content, encoding, declared, options)
 
 
 def _better(found: tuple[_Score, Layout], best: tuple[_Score, Layout]) -> bool:
@@ -114,7 +114,7 @@ def _score(cells: list[str], chosen: set[str], amount_given: bool) -> _Score | N
     return _Score(who and (much or amount_given), known, who, nearly)
 
 
-def _no_header(content: Content, encoding: str, declared: str | None) -> Refusal:
+def _no_header(content: Content, encoding: str, declared: str | None, options: ReadingOptions) -> Refusal:
     above: tuple[int, str] | None = None
     first: tuple[int, str] | None = None
     spaced: tuple[int, str] | None = None
@@ -129,7 +129,7 @@ def _no_header(content: Content, encoding: str, declared: str | None) -> Refusal
             spaced = here  # or a title, which the rows below tell
         found = next((part for part in parts if looks_like_recipient(part)), None)
         if found is not None:
-            return _headless(line, found, above)
+            return _nameless(content, encoding, declared, line, above, options) or _headless(line, found, above)
         if any(names.visible(part) for part in parts):
             above = here
             first = first or above
@@ -159,6 +159,32 @@ def _unparted(line: int, shown: str, declared: bool) -> Refusal:
             " row."
         )
     return Refusal("no-header", message)
+
+
+def _nameless(
+    content: Content,
+    encoding: str,
+    declared: str | None,
+    line: int,
+    above: tuple[int, str] | None,
+    options: ReadingOptions,
+) -> Refusal | None:
+    """That none of the names in the row above the data, in ``line``, is known, with the choice among them, first those
+    that have somebody in that line. Once one of them is chosen the row is known to be the header."""
+    if above is None:
+        return None
+    wanted = 1 if options.amount is not None else 2
+    for delimiter in (declared,) if declared else _DELIMITERS:
+        rows = dict(_first_rows(content, encoding, delimiter, declared is not None))
+        header, cells = rows.get(above[0], []), rows.get(line, [])
+        named = [(name, cell) for one, cell in zip(header, cells, strict=False) if (name := names.visible(one))]
+        found = tuple(name for name, _ in sorted(named, key=lambda pair: not looks_like_recipient(pair[1])))
+        if len(found) < wanted or len(header) != len(cells) or not any(map(looks_like_recipient, cells)):
+            continue
+        if len(set(map(names.squeezed, found))) == len(found) and max(map(len, found)) <= _NAME_MAX:
+            said = f"Bursar knows none of the column names in row {above[0]}, {above[1]}."
+            return Refusal("no-recipient-column", f"{said} Choose the one that says who gets the points.", found)
+    return None
 
 
 def _headless(line: int, found: str, above: tuple[int, str] | None) -> Refusal:
