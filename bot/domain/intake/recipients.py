@@ -28,6 +28,8 @@ _TWITTER_ID: Final = re.compile(r"[1-9][0-9]{0,19}", re.ASCII)
 """A count, so with zeros in front it would be somebody else's name for the service, and another recipient here."""
 _SCIENTIFIC: Final = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}", re.ASCII)
 _LONG_WITH_FRACTION: Final = re.compile(r"[0-9]{11,}[.,]0+", re.ASCII)
+_SHORT_WITH_FRACTION: Final = re.compile(r"[0-9]{1,10}\.0", re.ASCII)
+"""As programs write a column of numbers in which a cell was empty."""
 _GROUPED: Final = re.compile(r"[0-9]{1,3}(?:[ ,.'\u00a0\u202f\u2019][0-9]{3}){4,}(?:[.,]0+)?", re.ASCII)
 _BETWEEN: Final = re.compile(r"[\s,;]+")
 
@@ -178,6 +180,9 @@ def _customer_id(text: str, _now_ms: int) -> str:
     if _MENTION.fullmatch(text):
         message = f"{quoted(text)} is a member, not a customer id; put it into a column named discord_id"
         raise RecipientError("bad-recipient", message)
+    if _SHORT_WITH_FRACTION.fullmatch(text):
+        message = f"{quoted(text)} is an id that a program took for a number; write it without .0 if that is meant"
+        raise RecipientError("damaged-id", message)
     return _bounded(text, CUSTOMER_ID_MAX, "a customer id")
 
 
