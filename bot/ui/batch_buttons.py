@@ -144,7 +144,7 @@ async def _too_late(interaction: Interaction, view: BatchView, steered: Steered,
     """Who was first to make it so, and when."""
     services_of(interaction).batches.look_again(view.batch.id)
     at = f"{when(steered.at, 'T')} ({when(steered.at, 'R')})"
-    lines = [f"By **{escape(steered.by, 60)}**, {at}. Your press changed nothing."]
+    lines = [f"By **{escape(steered.by, 60)}**, {at}. This changed nothing."]
     await _receipt(interaction, view, f"Batch {view.batch.id} is already {word}", lines, Tone.PLAIN)
 
 

@@ -298,7 +298,7 @@ async def test_the_second_of_two_presses_reads_who_was_first(tmp_path: Path) -> 
         late = world.answer(await world.admin.slash(world.general, "batch pause", batch=str(batch_id)))
         assert f"### Batch {batch_id} is already paused" in late.text
         assert "By **mod**" in late.text
-        assert "Your press changed nothing." in late.text
+        assert "This changed nothing." in late.text
         await batch(world, world.admin, "stop", batch=str(batch_id))
         late = await batch(world, world.mod, "stop", batch=str(batch_id))
         assert f"### Batch {batch_id} is already stopped" in late.text
