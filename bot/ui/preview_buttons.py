@@ -248,6 +248,17 @@ def open_choices(preview: Preview, *, amounts: bool) -> Sequence[str]:
     return [name for name in facts.columns if name]
 
 
+def can_be_settled(preview: Preview) -> bool:
+    """Whether the card of a refused file has something to choose or to fill in that would settle it."""
+    return preview.refused is not None and (bool(preview.refused.choices) or takes_one_amount(preview))
+
+
+def takes_one_amount(preview: Preview) -> bool:
+    """Whether a refused file could be used with one amount for all of its rows."""
+    refused = preview.refused
+    return refused is not None and refused.kind == "no-amount-column" and preview.draft.file_sha256 is not None
+
+
 def _is_about_amounts(refused: Refusal) -> bool:
     return "amount" in refused.kind
 

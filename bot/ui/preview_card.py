@@ -11,7 +11,15 @@ import discord
 from bot.services.submitting import Preview
 from bot.ui.cards import RULE, Line, Tone, button, card
 from bot.ui.lookups import Searched
-from bot.ui.preview_buttons import again_buttons, column_menus, custom_id, draft_rows, looking_up_buttons
+from bot.ui.preview_buttons import (
+    again_buttons,
+    can_be_settled,
+    column_menus,
+    custom_id,
+    draft_rows,
+    looking_up_buttons,
+    takes_one_amount,
+)
 from bot.ui.preview_facts import (
     approval_lines,
     budget_lines,
@@ -197,14 +205,14 @@ def _refused_card(preview: Preview, frame: Frame) -> discord.ui.LayoutView:
     rows: list[list[discord.ui.Item[Any]]] = []
     rows.extend([menu] for menu in column_menus(preview))
     tools: list[discord.ui.Item[Any]] = []
-    if refused.kind == "no-amount-column" and preview.draft.file_sha256 is not None:
+    if takes_one_amount(preview):
         tools.append(button("Give one amount…", custom_id("change", preview), style=discord.ButtonStyle.primary))
     rows.append([*tools, button("Cancel", custom_id("cancel", preview))])
-    word = "Nothing sent · one question" if refused.choices or tools else "Nothing sent · this file cannot be used"
+    word = "Nothing sent · one question" if can_be_settled(preview) else "Nothing sent · this file cannot be used"
     lines: list[Line] = [escape(refused.message, 600), *wish_lines(preview, frame.title), *found_lines(preview)]
     return card(
         card_title(preview),
-        tone=Tone.ATTENTION if refused.choices or tools else Tone.STOPPED,
+        tone=Tone.ATTENTION if can_be_settled(preview) else Tone.STOPPED,
         word=word,
         practice=frame.practice,
         lines=lines,

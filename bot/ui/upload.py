@@ -20,6 +20,7 @@ from bot.ui.errors import Form, Guarded
 from bot.ui.looking import limits_for, settled, staff_place
 from bot.ui.parts import Typed, parts_of
 from bot.ui.permissions import actor_of, programme_title, require, services_of
+from bot.ui.preview_buttons import can_be_settled
 from bot.ui.text import escape, plain, sentence
 
 TEMPLATE_NAME: Final = "bursar-template.csv"
@@ -60,12 +61,16 @@ async def download(interaction: Interaction, attachment: discord.Attachment) -> 
 
 
 async def draft_upload(interaction: Interaction, rules: ServerRules, upload: Upload, typed: Typed) -> None:
-    """Check an upload, store it as a draft and show its preview."""
+    """Check an upload, store it as a draft and show its preview. Raises ``Refused`` for pasted cells of which nothing
+    can be made: they are put right where they were typed."""
     programme = choose_programme(interaction, rules, typed.programme)
     limits = limits_for(interaction, rules, programme)
     wish = Wish(programme, reason=typed.reason, amount=typed.amount)
     submitting = services_of(interaction).submitting
     preview = await submitting.draft_file(upload, wish, actor_of(interaction), limits)
+    refused = preview.refused
+    if upload.source == "paste" and refused is not None and not can_be_settled(preview):
+        raise Refused(refused.message.rstrip("."))
     await show_look(interaction, settled(interaction, preview, rules))
 
 

@@ -157,6 +157,25 @@ async def test_a_mistake_in_the_form_keeps_what_was_typed(tmp_path: Path) -> Non
         assert draft.buttons[0] == "Send 1 award"
 
 
+async def test_pasted_cells_that_cannot_be_used_are_edited_in_the_form(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await world.bulk(world.mod)
+        form = await world.mod.click(card.message, label="Upload or paste…")
+        cells = f"{world.members[0].id}\t5\n{world.members[1].id}\t7"
+        refused = world.answer(await world.mod.submit_modal(form, {"cells": cells}))
+        assert refused.text.startswith("### Nothing was sent.")
+        assert "there is no header above it." in refused.text and ".." not in refused.text
+        second = await world.mod.click(refused.message, label="Edit and try again")
+        assert second.modal is not None
+        fields = {part["component"]["custom_id"]: part["component"] for part in second.modal["components"]}
+        assert fields["cells"]["value"] == cells
+        draft = world.answer(await world.mod.submit_modal(second, {"cells": f"Wer\tWieviel\n{cells}"}))
+        assert "Nothing sent · one question" in draft.text
+        third = await world.mod.click(refused.message, label="Edit and try again")
+        draft = world.answer(await world.mod.submit_modal(third, {"cells": f"user\tamount\n{cells}"}))
+        assert draft.buttons[0] == "Send 2 awards"
+
+
 async def test_cells_that_fill_the_field_are_not_taken_since_their_last_amount_may_be_cut_off(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         card = await world.bulk(world.mod)
