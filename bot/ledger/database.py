@@ -103,16 +103,18 @@ class Database:
         if self._closed:
             self._free.release()
             self._refuse_if_closed()
-        # A caller that is cancelled leaves at once; its place is free when the connection has finished reading.
-        view = asyncio.ensure_future(self._view(work))
-        view.add_done_callback(self._free_place)
+        reader = self._idle.pop() if self._idle else None
+        looking = self._open_and_look(work) if reader is None else reader.run(_looked(work))
+        view = asyncio.ensure_future(looking)
+        # A caller that is cancelled leaves at once; its connection comes back when it has finished reading.
+        view.add_done_callback(partial(self._give_back, reader))
         return await self._result(view)
 
-    async def _view(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Also opens the connection, which nobody would close again if that were cut off in the middle."""
-        reader = self._idle.pop() if self._idle else await self._open_reader()
+    async def _open_and_look(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """To the end, whoever leaves: nobody would close a connection that is cut off while it opens."""
+        reader = await self._open_reader()
         try:
-            return await reader.run(partial(in_transaction, "BEGIN", work))
+            return await reader.run(_looked(work))
         finally:
             self._idle.append(reader)
 
@@ -137,7 +139,9 @@ class Database:
         if self._closed:
             raise LedgerError("the ledger is closed")
 
-    def _free_place(self, view: asyncio.Future[T]) -> None:
+    def _give_back(self, reader: Runner | None, view: asyncio.Future[T]) -> None:
+        if reader is not None:
+            self._idle.append(reader)
         self._free.release()
         if not view.cancelled():
             view.exception()  # seen, also when the caller has left
@@ -149,6 +153,10 @@ class Database:
             raise  # a rule of the schema or a slip in our SQL, not a state of the file
         except sqlite3.Error as error:
             raise explained(error, self.path) from error
+
+
+def _looked(work: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:
+    return partial(in_transaction, "BEGIN", work)
 
 
 async def _see_to_its_end(transaction: asyncio.Future[T]) -> None:
