@@ -165,10 +165,10 @@ def _collect(
 
 
 def _name_in(entry: Mapping[str, Any]) -> str | None:
-    """Whose row it is, also under the older name, and as a number unless that may have been rounded on its way: it
-    would be somebody else's."""
+    """Whose row it is, also under the older name, and as a number of a sane size unless that may have been rounded on
+    its way: it would be somebody else's."""
     name = entry.get("customerId", entry.get("playerUniqueId"))
-    if type(name) is int and (abs(name) < 2**53 or int(float(name)) != name):
+    if type(name) is int and as_whole(name) is not None and (abs(name) < 2**53 or int(float(name)) != name):
         return str(name)
     return name if isinstance(name, str) else None
 

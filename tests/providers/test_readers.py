@@ -209,6 +209,14 @@ def test_a_jobs_award_is_applied_only_when_everything_that_names_it_agrees(
                               for entry in good)  # fmt: skip
 
 
+@pytest.mark.parametrize("number", [10**400, -(10**400), 2**63, 2**53, 10**18], ids=lambda number: str(number)[:8])
+def test_a_number_that_is_too_large_or_may_be_rounded_names_no_customer(number: int) -> None:
+    for name in ("customerId", "playerUniqueId"):
+        answer = {"status": "completed", "response": {"successful": [{name: number}]}}
+        read = read_status(json.dumps(answer).encode(), GAMEBALL)
+        assert read is not None and not read.done
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"nope", b"{", b'{"a":1,"a":2}', b"NaN", b"[Infinity]", b"\xff", b"[" * 200_000, b"1" * 5000, b"{}{}"],
