@@ -52,7 +52,7 @@ class GameballProber:
         for customer in dict.fromkeys(purse.holder for purse in purses):
             answer = await self._balance(customer)
             value = _number(answer, "PointsValue")
-            worth = None if value is None else int(value.to_integral_value(ROUND_CEILING))
+            worth = None if value is None else as_whole(value.to_integral_value(ROUND_CEILING))
             read = {"points": as_whole(_number(answer, "PointsBalance")), "value": worth}
             found.update({purse: read[purse.currency] for purse in purses if purse.holder == customer})
         return found

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from bot.domain.calls import OutcomeKind, Verdict
 from bot.domain.model import PauseKind, ProviderKind, Recipient, RecipientType, Unit
+from bot.domain.probing import Purse
 from bot.errors import ResolutionFailed
+from bot.providers.factory import make_providers
 from bot.providers.gameball import LONGEST_REASON, number_text, tagged
 from bot.providers.gameball_once import NOT_TOLD, in_part
 
@@ -26,10 +28,13 @@ from .support import (
     SteppingClock,
     check,
     discord,
+    gameball_account,
     item,
     kinds,
+    programme,
     provider_of,
     sent,
+    settings,
 )
 
 KIND = ProviderKind.GAMEBALL
@@ -311,6 +316,15 @@ async def test_the_balance_is_read_in_both_spellings_and_never_guessed(
     async with provider_of(KIND, service, unit=unit) as provider:
         assert await provider.balance("me@x/y", discord(D1)) == balance
     assert service.calls[0].path == f"{ROOT}/customers/me%40x%2Fy/balance"
+
+
+async def test_a_probe_reads_no_balance_out_of_a_number_of_any_size(service: Service) -> None:
+    service.replies(Reply(body=b'{"availablePointsValue": 1e999999999, "availablePointsBalance": 1e999999999}'))
+    providers = make_providers(settings([], [gameball_account(service.url)]), SteppingClock())
+    prober = providers.prober(programme(KIND), {}, job_wait=1)
+    purses = [Purse("C1", currency) for currency in ("points", "value")]
+    assert await prober.balances(purses) == dict.fromkeys(purses)
+    await providers.close()
 
 
 async def test_an_unknown_customer_has_no_balance(service: Service) -> None:
