@@ -244,6 +244,8 @@ def _complain_if_misspelt(name: str) -> None:
 
 def _nearest(base: str, suffix: str) -> str:
     """By the letters that both have in the same order: words are left out or added more often than mistyped."""
+    if "_" not in base:  # the two underscores stand too early
+        base, suffix = f"{base}_{suffix.upper()}", ""
     family = base[: base.index("_") + 1]
     known = [name for name in BY_NAME if name.startswith(family)]
     near = max(known, key=lambda name: difflib.SequenceMatcher(None, base, name).ratio())

@@ -140,6 +140,8 @@ class TestSpelling:
             ("BURSAR_DB__EVENTS", "BURSAR_DATABASE"),
             ("DRIP_KEY", "DRIP_API_KEY"),
             ("DRIP_KEY__events", "DRIP_API_KEY__EVENTS"),
+            ("DRIP__api_key", "DRIP_API_KEY"),
+            ("BURSAR__DB", "BURSAR_DATABASE"),
             ("GAMEBALL_UNIT", "GAMEBALL_AMOUNT_UNIT"),
         ],
     )
