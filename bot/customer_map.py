@@ -73,7 +73,8 @@ def _text(path: Path, variable: str) -> str:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         shown = str(path)[:_PATH_SHOWN]
-        raise SettingsError(f"{variable}: {shown} cannot be read ({error.strerror}).") from None
+        hint = "Put a file there that whoever runs Bursar may read."
+        raise SettingsError(f"{variable}: {shown} cannot be read ({error.strerror}).", hint=hint) from None
     if len(content) > MAX_BYTES:
         raise SettingsError(f"{variable}: {path} is larger than {MAX_BYTES // 1_000_000} MB.")
     try:

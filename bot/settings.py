@@ -6,6 +6,7 @@ import errno
 import hashlib
 import re
 import shlex
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -211,7 +212,7 @@ def _server_ids(own: Reader) -> frozenset[str] | None:
 
 def _database(own: Reader, directory: Path) -> Path:
     path = own.path("BURSAR_DATABASE", directory) or directory / "bursar.db"
-    if _is_folder(path) or not _is_folder(path.parent) or _is_too_long(path):
+    if not _can_be_file(path) or not _is_folder(path.parent):
         own.wrong("BURSAR_DATABASE")
     return path
 
@@ -231,12 +232,13 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _is_too_long(path: Path) -> bool:
+def _can_be_file(path: Path) -> bool:
+    """Whether it is a file or can become one. A folder, a pipe (whoever opens one waits for its other end) and a device
+    cannot."""
     try:
-        path.lstat()
+        return stat.S_ISREG(path.stat().st_mode)
     except OSError as error:
-        return error.errno == errno.ENAMETOOLONG
-    return False
+        return error.errno != errno.ENAMETOOLONG
 
 
 def _backup_command(own: Reader) -> tuple[str, ...]:

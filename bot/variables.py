@@ -205,7 +205,8 @@ def _env_file(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise SettingsError(f"The file {path} cannot be read ({error.strerror}).") from None
+        hint = "Put a file there that whoever runs Bursar may read."
+        raise SettingsError(f"The file {path} cannot be read ({error.strerror}).", hint=hint) from None
     if len(content) > MAX_ENV_FILE:
         raise SettingsError(f"The file {path} is too large for a list of settings.")
     try:

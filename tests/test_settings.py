@@ -200,6 +200,7 @@ class TestValues:
             ("BURSAR_DATABASE", "."),
             ("BURSAR_DATABASE", "no/such/folder/bursar.db"),
             ("BURSAR_DATABASE", "x" * 300),
+            ("BURSAR_DATABASE", "/dev/null"),  # no file, though something is there
             ("BURSAR_HTTP_TIMEOUT", "0"),
             ("BURSAR_HTTP_TIMEOUT", "inf"),
             ("BURSAR_SETTLE_AFTER", "nan"),
