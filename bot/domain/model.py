@@ -296,6 +296,18 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """The deductions among some awards."""
+
+    awards: int
+    amount: int
+    """What they take together, above zero, in the smallest unit."""
+
+
+NOTHING_TAKEN: Final = Taken(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """A recorded batch."""
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bot.domain.model import Counts
+from bot.domain.model import Counts, Taken
 from bot.domain.ranges import ranges
 from bot.domain.states import AwardState
 from bot.ledger.events import EventKind
@@ -32,12 +32,16 @@ class Tally:
     counts: Counts
     sums: Mapping[AwardState, int]
     """Sum of amounts; states without awards are absent."""
+    taken: Mapping[AwardState, Taken]
+    """The deductions among them; states without any are absent."""
 
 
-NOTHING_TALLIED: Final = Tally(Counts(), {})
+NOTHING_TALLIED: Final = Tally(Counts(), {}, {})
 
-_ByState = Mapping[str, tuple[int, int]]
-"""State: number of awards and sum of their amounts."""
+_FIGURES: Final = "count(*), sum(amount), sum(amount < 0), sum(min(amount, 0))"
+_Figures = tuple[int, int, int, int]
+"""Awards and the sum of their amounts, then the same of the deductions among them."""
+_ByState = Mapping[str, _Figures]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +94,12 @@ def _counted(connection: sqlite3.Connection, batch_id: int) -> _Known | None:
     if row is None:
         return None
     first, last, seq = row
-    parts: list[dict[str, tuple[int, int]]] = [{} for _ in range((last - first) // PART + 1)]
-    for part, state, number, amount in connection.execute(
-        "SELECT (id - ?1) / ?3, state, count(*), sum(amount) FROM awards WHERE id BETWEEN ?1 AND ?2 GROUP BY 1, 2",
+    parts: list[dict[str, _Figures]] = [{} for _ in range((last - first) // PART + 1)]
+    for part, state, *figures in connection.execute(
+        f"SELECT (id - ?1) / ?3, state, {_FIGURES} FROM awards WHERE id BETWEEN ?1 AND ?2 GROUP BY 1, 2",  # noqa: S608 # our words
         (first, last, PART),
     ):
-        parts[part][state] = (number, amount)
+        parts[part][state] = _figures(figures)
     return _Known(seq or 0, first, tuple(parts), _total(parts))
 
 
@@ -112,10 +116,10 @@ def _counted_again(connection: sqlite3.Connection, batch_id: int, known: _Known)
     for part in touched:
         begin = known.first + part * PART
         found = connection.execute(
-            "SELECT state, count(*), sum(amount) FROM awards WHERE id BETWEEN ? AND ? AND batch_id = ? GROUP BY state",
+            f"SELECT state, {_FIGURES} FROM awards WHERE id BETWEEN ? AND ? AND batch_id = ? GROUP BY state",  # noqa: S608 # our words
             (begin, begin + PART - 1, batch_id),
         )
-        parts[part] = {state: (number, amount) for state, number, amount in found}
+        parts[part] = {state: _figures(figures) for state, *figures in found}
     return _Known(seq, known.first, tuple(parts), _total(parts) if touched else known.tally)
 
 
@@ -134,12 +138,20 @@ def _moves_since(
         yield entry, pairs
 
 
+def _figures(row: Sequence[int]) -> _Figures:
+    awards, amount, deductions, taken = row
+    return awards, amount, deductions, taken
+
+
 def _total(parts: Sequence[_ByState]) -> Tally:
-    numbers: dict[str, int] = {}
-    sums: dict[str, int] = {}
+    together: dict[str, _Figures] = {}
     for part in parts:
-        for state, (number, amount) in part.items():
-            numbers[state] = numbers.get(state, 0) + number
-            sums[state] = sums.get(state, 0) + amount
-    counts = Counts(**{state.replace("-", "_"): number for state, number in numbers.items()})
-    return Tally(counts, {AwardState(state): amount for state, amount in sums.items()})
+        for state, figures in part.items():
+            before = together.get(state, (0, 0, 0, 0))
+            together[state] = _figures([one + other for one, other in zip(before, figures, strict=True)])
+    by_state = {AwardState(state): figures for state, figures in together.items()}
+    return Tally(
+        Counts(**{state.replace("-", "_"): figures[0] for state, figures in together.items()}),
+        {state: figures[1] for state, figures in by_state.items()},
+        {state: Taken(figures[2], -figures[3]) for state, figures in by_state.items() if figures[2]},
+    )

@@ -11,7 +11,7 @@ from bot.clock import Clock, lies_ahead
 from bot.domain.amounts import canonical
 from bot.domain.intake import original_records
 from bot.domain.judging import Numbers, goes_by_credential
-from bot.domain.model import Actor, Award, Batch, Counts, Decision, Pause, PauseKind, Steered
+from bot.domain.model import Actor, Award, Batch, Counts, Decision, Pause, PauseKind, Steered, Taken
 from bot.domain.planning import schedule
 from bot.domain.reporting import result_csv
 from bot.domain.states import AwardState, BatchState
@@ -56,6 +56,8 @@ class BatchView:
     """Whose doubt keeps every place that a call could go over, while none is under way."""
     code: str = ""
     """Of its receipt, for ``/verify``."""
+    taken: Mapping[AwardState, Taken] = field(default_factory=dict)
+    """The deductions behind ``counts`` and ``sums``; states without any are absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +315,7 @@ class Batches:
             held_back=await self._ledger.queries.held_back(batch.id) if waits else NOTHING_HELD_BACK,
             held_lane=await self._held_lane(batch) if waits else None,
             code=str(await self._ledger.receipts.code(batch.id)),
+            taken=tally.taken,
         )
 
     async def _held_lane(self, batch: Batch) -> HeldLane | None:

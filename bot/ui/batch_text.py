@@ -10,7 +10,7 @@ from typing import Final
 from bot.clock import milliseconds
 from bot.domain import states
 from bot.domain.amounts import display
-from bot.domain.model import Award, Batch, Counts, PauseKind, RecipientType
+from bot.domain.model import NOTHING_TAKEN, Award, Batch, Counts, PauseKind, RecipientType
 from bot.domain.states import TAKEN_IN, AwardState, BatchState
 from bot.ledger.queries import Attempt, Event
 from bot.services.batches import BatchView
@@ -108,33 +108,35 @@ def became(award: Award) -> str:
     return TAKEN if award.state is AwardState.APPLIED and award.amount < 0 else STATE_WORDS[award.state]
 
 
-def takes(batch: Batch) -> bool:
-    """Whether the batch takes more than it gives."""
-    return batch.total < 0
-
-
 def by_state(view: BatchView) -> str:
-    """``612 paid · 8 refused · 4 in doubt``; states without awards are left out."""
-    counts = view.counts
-    numbers = {
-        AwardState.APPLIED: counts.applied,
-        AwardState.REJECTED: counts.rejected,
-        AwardState.UNKNOWN: counts.unknown,
-        AwardState.SENDING: counts.sending,
-        AwardState.PLANNED: counts.planned,
-        AwardState.CANCELLED: counts.cancelled,
-        AwardState.WRITTEN_OFF: counts.written_off,
-    }
-    words = {**STATE_WORDS, AwardState.APPLIED: TAKEN} if takes(view.batch) else STATE_WORDS
-    return " · ".join(f"{numbers[state]:,} {word}" for state, word in words.items() if numbers[state])
+    """``612 paid · 3 taken · 8 refused · 4 in doubt``; states without awards are left out."""
+    counts, taken = view.counts, view.taken.get(AwardState.APPLIED, NOTHING_TAKEN).awards
+    numbers = [
+        (counts.applied - taken, STATE_WORDS[AwardState.APPLIED]),
+        (taken, TAKEN),
+        (counts.rejected, STATE_WORDS[AwardState.REJECTED]),
+        (counts.unknown, STATE_WORDS[AwardState.UNKNOWN]),
+        (counts.sending, STATE_WORDS[AwardState.SENDING]),
+        (counts.planned, STATE_WORDS[AwardState.PLANNED]),
+        (counts.cancelled, STATE_WORDS[AwardState.CANCELLED]),
+        (counts.written_off, STATE_WORDS[AwardState.WRITTEN_OFF]),
+    ]
+    return " · ".join(f"{number:,} {word}" for number, word in numbers if number)
 
 
 def sums(view: BatchView) -> str:
-    """What was paid, of what the batch asks for; or taken."""
-    unit, sign = view.batch.destination.unit, -1 if takes(view.batch) else 1
-    done = display(sign * view.sums.get(AwardState.APPLIED, 0), unit)
-    less = f" · {AS_MUCH_AS_THERE_WAS}" if sign < 0 and view.batch.destination.kind.traits.cuts_deductions else ""
-    return f"**{done} of {points(abs(view.batch.total), unit)}** {TAKEN if sign < 0 else 'paid'}{less}"
+    """What was paid, of what the batch asks for; and what was taken. Their difference would be neither."""
+    unit = view.batch.destination.unit
+    to_take = sum(taken.amount for taken in view.taken.values())
+    took = view.taken.get(AwardState.APPLIED, NOTHING_TAKEN).amount
+    said = []
+    if view.batch.total + to_take or not to_take:
+        paid = view.sums.get(AwardState.APPLIED, 0) + took
+        said.append(f"**{display(paid, unit)} of {points(view.batch.total + to_take, unit)}** paid")
+    if to_take:
+        less = f" · {AS_MUCH_AS_THERE_WAS}" if view.batch.destination.kind.traits.cuts_deductions else ""
+        said.append(f"**{display(took, unit)} of {points(to_take, unit)}** {TAKEN}{less}")
+    return ", ".join(said)
 
 
 def doing(view: BatchView) -> str | None:

@@ -11,7 +11,7 @@ from bot.clock import SystemClock
 from bot.domain.model import Actor
 from bot.domain.states import AwardState
 from bot.ui import lookups
-from tests.support.batches import board_says, view
+from tests.support.batches import batch, board_says, view
 from tests.support.discord import Shown, World, discord_world
 
 PRIMARY, DANGER = 1, 4
@@ -401,3 +401,17 @@ async def test_whom_discord_does_not_tell_since_it_hangs_up_can_be_awarded_and_i
             card = await world.award(world.mod, members=str(ada.id), amount="5")
         assert "Discord could not be asked whether this is a member or a bot" in card.text
         assert len(card.buttons) == 2
+
+
+async def test_points_that_were_given_are_not_counted_against_those_that_were_taken(tmp_path: Path) -> None:
+    """Their difference is neither, and of a batch of which a part was refused it is not even near."""
+    async with discord_world(tmp_path) as world:
+        one, other, third = (member.mention for member in world.members[:3])
+        card = await world.award(world.mod, members=f"{one} 20 {other} -3000 {third} -10")
+        receipt = await world.press(world.mod, card, "Send and take points: 3 members")
+        assert "1 paid · 1 taken · 1 refused" in receipt.text
+        board = await board_says(world, 1, "Finished · 1 refused")
+        shown = await batch(world, world.mod, "show", batch="1")
+        for told in (board.text, shown.text):
+            assert "1 paid · 1 taken · 1 refused" in told
+            assert "**20 of 20 points** paid, **10 of 3,010 points** taken" in told

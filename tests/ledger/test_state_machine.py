@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 
 from bot.domain.budgets import Period
 from bot.domain.calls import Outcome, OutcomeKind, Verdict
-from bot.domain.model import Actor, Decision, Destination, Pause, PauseKind
+from bot.domain.model import NOTHING_TAKEN, Actor, Decision, Destination, Pause, PauseKind, Taken
 from bot.domain.states import AwardState
 from bot.errors import ApprovalNeeded, BursarError, LedgerError, LimitExceeded, Refused
 from bot.ledger.drafts import Draft
@@ -530,6 +530,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 amounts = [one.amount for one in own if one.state == state.value]
                 assert getattr(tally.counts, state.value.replace("-", "_")) == len(amounts)
                 assert tally.sums.get(state, 0) == sum(amounts)
+                taken = [-amount for amount in amounts if amount < 0]
+                assert tally.taken.get(state, NOTHING_TAKEN) == Taken(len(taken), sum(taken))
 
 
 LedgerMachine.TestCase.settings = settings(

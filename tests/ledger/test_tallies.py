@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from bot.domain.calls import Outcome, OutcomeKind
-from bot.domain.model import Counts, Decision
+from bot.domain.model import Counts, Decision, Taken
 from bot.ledger import _tallies
 from bot.ledger.ledger import Ledger
-from tests.ledger.making import ADA, MEMBERS, batch_of, call, claim, each_of, in_doubt, query
+from tests.ledger.making import ADA, MEMBERS, batch_of, call, claim, each_of, in_doubt, query, record, rows
 
 
 @pytest.mark.parametrize("kept", [1, 100])
@@ -19,7 +19,8 @@ async def test_every_move_is_seen_in_every_part_of_a_batch(
 ) -> None:
     monkeypatch.setattr(_tallies, "PART", 3)
     monkeypatch.setattr(_tallies, "KEPT", kept)
-    one, other = await batch_of(ledger, 10), await batch_of(ledger, 4, destination=MEMBERS)
+    mixed = [row._replace(amount=-row.amount if number % 3 else row.amount) for number, row in enumerate(rows(10))]
+    one, other = (await record(ledger, mixed)).batch_id, await batch_of(ledger, 4, destination=MEMBERS)
     kinds = [OutcomeKind.APPLIED, OutcomeKind.REJECTED, OutcomeKind.UNKNOWN, OutcomeKind.NOT_SENT]
     await _agree(ledger, path, one, other)
     for number, batch_id in enumerate((one, other, one, one)):
@@ -53,3 +54,6 @@ async def _agree(ledger: Ledger, path: Path, *batch_ids: int) -> None:
         tally = await ledger.queries.tally(batch_id)
         assert tally.counts == Counts(**{str(state).replace("-", "_"): number for state, number, _ in rows})  # type: ignore[arg-type] # a count
         assert {state.value: amount for state, amount in tally.sums.items()} == {state: sum_ for state, _, sum_ in rows}
+        deductions = "SELECT state, count(*), -sum(amount) FROM awards WHERE batch_id = ? AND amount < 0 GROUP BY 1"
+        taken = {state: Taken(number, sum_) for state, number, sum_ in query(path, deductions, batch_id)}
+        assert {state.value: one for state, one in tally.taken.items()} == taken

@@ -16,6 +16,7 @@ from bot.domain.model import (
     PauseKind,
     Recipient,
     RecipientType,
+    Taken,
 )
 from bot.domain.states import TAKEN_IN, AwardState, BatchState
 from bot.ledger.lanes import HeldLane
@@ -196,9 +197,18 @@ def test_counts_leave_out_what_is_nothing() -> None:
 
 def test_a_batch_that_takes_points_is_not_said_to_have_paid_them() -> None:
     counts = Counts(applied=2, rejected=1)
-    shown = dataclasses.replace(view(counts, total=-150), sums={AwardState.APPLIED: -100})
+    taken = {AwardState.APPLIED: Taken(2, 100), AwardState.REJECTED: Taken(1, 50)}
+    shown = dataclasses.replace(view(counts, total=-150), sums={AwardState.APPLIED: -100}, taken=taken)
     assert batch_text.by_state(shown) == "2 taken · 1 refused"
     assert batch_text.sums(shown) == "**100 of 150 points** taken"
+
+
+def test_what_is_given_is_told_apart_from_what_is_taken() -> None:
+    taken = {AwardState.REJECTED: Taken(1, 3000), AwardState.APPLIED: Taken(1, 10)}
+    sums = {AwardState.APPLIED: 10, AwardState.REJECTED: -3000}
+    shown = dataclasses.replace(view(Counts(applied=2, rejected=1), total=-2990), sums=sums, taken=taken)
+    assert batch_text.by_state(shown) == "1 paid · 1 taken · 1 refused"
+    assert batch_text.sums(shown) == "**20 of 20 points** paid, **10 of 3,010 points** taken"
 
 
 @pytest.mark.parametrize(
