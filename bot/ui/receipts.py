@@ -15,7 +15,7 @@ from bot.services.batches import BatchView
 from bot.services.submitting import Recorded
 from bot.services.watching import Doing
 from bot.ui import batch_text
-from bot.ui.answers import Interaction, has_expired, show
+from bot.ui.answers import Interaction, has_expired, is_out_of_reach, show
 from bot.ui.award_card import FEW, award_receipt, receipt_buttons
 from bot.ui.cards import RULE, Line, card
 from bot.ui.looking import Look, staff_place
@@ -46,16 +46,44 @@ async def give_receipt(interaction: Interaction, seen: Look, recorded: Recorded)
         if not await wait_at_most(services.clock, done, OUTCOME_SECONDS):
             done.cancel()
     view = await services.batches.view(recorded.batch_id, seen.actor)
-    await show(interaction, await _receipt(interaction, seen, view, recorded), files=[])
+    place = _Place(interaction)
+    await place.give(await _receipt(interaction, seen, view, recorded), view.batch.id)
     if not batch_text.is_over(view):
-        task = asyncio.create_task(_follow(interaction, seen, view, recorded), name=f"receipt of {view.batch.id}")
+        task = asyncio.create_task(_follow(place, seen, view, recorded), name=f"receipt of {view.batch.id}")
         _following.add(task)
         task.add_done_callback(_following.discard)
 
 
-async def _follow(interaction: Interaction, seen: Look, view: BatchView, recorded: Recorded) -> None:
+class _Place:
+    """Where a receipt stands: where the answer belongs, or in a message of its own."""
+
+    def __init__(self, interaction: Interaction) -> None:
+        self.interaction = interaction
+        self._own: discord.WebhookMessage | None = None
+
+    async def give(self, receipt: discord.ui.LayoutView, batch_id: int) -> None:
+        """Show it for the first time. Where Discord does not change the card it comes beside that one: whoever sent
+        something has to be told, and not that something went wrong."""
+        try:
+            await show(self.interaction, receipt, files=[])
+        except Exception as error:
+            if has_expired(error) or not is_out_of_reach(error):
+                raise
+            _log.warning("the card of batch %d could not be edited, its receipt comes beside it: %r", batch_id, error)
+            self._own = await self.interaction.followup.send(view=receipt, ephemeral=True, wait=True)
+
+    async def update(self, receipt: discord.ui.LayoutView) -> None:
+        """Show it as it is now."""
+        if self._own is None:
+            await show(self.interaction, receipt, files=[])
+        else:
+            await self._own.edit(view=receipt)
+
+
+async def _follow(place: _Place, seen: Look, view: BatchView, recorded: Recorded) -> None:
     """Edit the receipt when something changed, until the batch is over or the token is. What fails is tried again: it
     must not go on saying what is over."""
+    interaction = place.interaction
     services = services_of(interaction)
     until = services.clock.monotonic() + TOKEN_SECONDS
     wait = _until_next_look(view, services.clock.now())
@@ -65,7 +93,7 @@ async def _follow(interaction: Interaction, seen: Look, view: BatchView, recorde
         try:
             now = await services.batches.view(recorded.batch_id, seen.actor)
             if _state(now) != _state(view):
-                await show(interaction, await _receipt(interaction, seen, now, recorded), files=[])
+                await place.update(await _receipt(interaction, seen, now, recorded))
             view, wait = now, _until_next_look(now, services.clock.now())
         except Exception as error:
             if has_expired(error):
