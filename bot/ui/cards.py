@@ -56,12 +56,14 @@ def card(
     tone: Tone,
     practice: bool,
     lines: Sequence[Line],
+    end: Sequence[str] = (),
     rows: Sequence[Sequence[discord.ui.Item[Any]]] = (),
     word: str | None = None,
 ) -> discord.ui.LayoutView:
     """One card. ``word`` replaces the tone's own words under the heading. ``practice`` puts the banner on top.
 
-    Lines that follow one another share a text; ``rows`` are rows of up to five buttons, or of one menu.
+    Lines that follow one another share a text; ``rows`` are rows of up to five buttons, or of one menu. ``end``: lines
+    below all others, which have their room however much those say.
     """
     container: discord.ui.Container[discord.ui.LayoutView] = discord.ui.Container(accent_colour=tone.colour)
     head = [PRACTICE] if practice else []
@@ -69,7 +71,7 @@ def card(
     said = tone.word if word is None else word
     if said:
         head.append(f"-# {said}")
-    budget = TEXT_BUDGET
+    budget = TEXT_BUDGET - len("\n".join(end))
     for block in ["\n".join(head), *_blocks(lines)]:
         if isinstance(block, str):
             budget = _add_text(container, block, budget)
@@ -77,6 +79,9 @@ def card(
             container.add_item(discord.ui.Separator())
         else:
             container.add_item(block)
+    if end:
+        container.add_item(discord.ui.Separator())
+        container.add_item(discord.ui.TextDisplay("\n".join(end)))
     for row in rows:
         container.add_item(discord.ui.ActionRow(*row))
     view = discord.ui.LayoutView(timeout=None)
@@ -125,7 +130,7 @@ def _add_text(container: discord.ui.Container[discord.ui.LayoutView], text: str,
     if budget <= 0:
         return 0
     if len(text) > budget:
-        kept = text[: max(0, budget - len(_CUT))].rsplit("\n", 1)[0]
+        kept = text[: max(0, budget - len(_CUT))].rpartition("\n")[0]
         container.add_item(discord.ui.TextDisplay(f"{kept}\n{_CUT}".lstrip("\n")))
         return 0
     container.add_item(discord.ui.TextDisplay(text))

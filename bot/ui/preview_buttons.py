@@ -150,8 +150,13 @@ def _difference_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
     flags = "dg" if preview.totals.problems else "d"
     if preview.rest_why is not None:
         return [button(f"Ask for approval: only {left:,} not yet paid", custom_id(_verb("ask", flags), preview))]
-    label = f"Send only {left:,} not yet paid for “{plain(preview.draft.label or '', 30)}”"
-    return [button(label, custom_id(_verb("send", flags), preview))]
+    totals = preview.totals
+    verb = "Take points: only" if totals.deductions == totals.rows else "Send only"
+    mixed = 0 < totals.deductions < totals.rows
+    label = f"{verb} {left:,} not yet paid for “{plain(preview.draft.label or '', 15 if mixed else 30)}”"
+    label += " (some may take points)" if mixed else ""
+    style = discord.ButtonStyle.danger if totals.deductions else discord.ButtonStyle.secondary
+    return [button(label, custom_id(_verb("send", flags), preview), style=style)]
 
 
 def _moved_back(preview: Preview) -> str:
@@ -170,11 +175,11 @@ def _send_label(preview: Preview, sending: int) -> str:
         return f"Take back {count(sending, 'award')} ({_moved_back(preview)})"
     bad, matched, noun = totals.problems > 0, preview.blocking_matches, counted(preview)
     some, only = count(sending, noun), "the good rows only: " if bad else ""
-    if bad and matched:
-        unpaid = f"the {_good(some)} not yet paid" if noun == "row" else f"what is good and not yet paid: {some}"
-        return f"Send only {unpaid}"
     if matched:
-        return f"Send only the {some} not yet paid"
+        unpaid = f"the {some} not yet paid"
+        if bad:
+            unpaid = f"the {_good(some)} not yet paid" if noun == "row" else f"what is good and not yet paid: {some}"
+        return _only(preview, unpaid, sending)
     if totals.deductions:
         given, taken = sending - totals.deductions, totals.deductions
         if given <= 0:
@@ -183,6 +188,16 @@ def _send_label(preview: Preview, sending: int) -> str:
     if bad and noun == "row":
         return f"Send the {_good(some)} only"
     return f"Send {only}{count(sending, 'award')}"
+
+
+def _only(preview: Preview, part: str, sending: int) -> str:
+    """A label for a part of the rows, of which it may not be known whether those with deductions are in it."""
+    totals = preview.totals
+    left = totals.total - preview.matches.total
+    is_known = sending == 1 and not totals.unresolved
+    if totals.deductions and (totals.deductions == totals.rows or (is_known and left < 0)):
+        return f"Take points: only {part}"
+    return f"Send only {part}" + (" (some may take points)" if totals.deductions and not is_known else "")
 
 
 def _good(rows: str) -> str:

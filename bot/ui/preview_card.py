@@ -94,16 +94,16 @@ def preview_card(preview: Preview, frame: Frame, step: Step = Step.MAIN) -> disc
             lines.append(discord.ui.File(f"attachment://{frame.problems_file}"))
     if preview.totals.problems and not preview.totals.rows:
         lines.extend([RULE, "**No row can be sent**: correct them in the file, then send it with `/bulk` again."])
-    if preview.good_rows:
-        lines.extend([RULE, *budget_lines(preview), plan_line(preview), _where(frame)])
+    # What is promised is named before it is confirmed, however much there is to say of the file.
+    end = [*budget_lines(preview), plan_line(preview), _where(frame)] if preview.good_rows else []
     if preview.good_rows and preview.start_delay_seconds > 0:
-        lines.append(f"-# The first call waits {preview.start_delay_seconds:g} s; until then stopping costs nothing")
-    lines.append(expiry_line(preview))
+        end.append(f"-# The first call waits {preview.start_delay_seconds:g} s; until then stopping costs nothing")
+    end.append(expiry_line(preview))
     if frame.looking_up is not None:
         rows = [looking_up_buttons(preview)]
     else:
         rows = draft_rows(preview, has_staff_channel=frame.staff_channel is not None)
-    return card(card_title(preview), tone=tone, word=word, practice=frame.practice, lines=lines, rows=rows)
+    return card(card_title(preview), tone=tone, word=word, practice=frame.practice, lines=lines, end=end, rows=rows)
 
 
 def _again_card(preview: Preview, frame: Frame) -> discord.ui.LayoutView:

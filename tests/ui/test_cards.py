@@ -62,6 +62,13 @@ def test_texts_beyond_the_limit_are_cut_at_a_line_and_say_so() -> None:
     assert all(set(line) == {"y"} for line in texts(view)[-1].split("\n")[:-1])
 
 
+def test_what_is_said_at_the_end_has_its_room_and_no_line_is_cut_in_its_middle() -> None:
+    view = card("Title", tone=Tone.DRAFT, practice=True, lines=["x" * 3800], end=["y" * 90, "z" * 90])
+    assert texts(view)[-1] == f"{'y' * 90}\n{'z' * 90}"
+    assert texts(view)[-2] == "-# … and more than a card can hold"
+    assert len("".join(texts(view))) <= 4000
+
+
 def test_dividing_lines_never_stand_at_an_end_or_twice() -> None:
     made = container(card("T", tone=Tone.PLAIN, practice=False, lines=[RULE, "a", RULE, RULE, "b", RULE]))
     kinds = [component["type"] for component in made["components"]]

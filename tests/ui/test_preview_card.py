@@ -136,6 +136,41 @@ def test_nobody_takes_points_a_second_time_by_a_button_that_says_pay(
 
 
 @pytest.mark.parametrize(
+    ("deductions", "unpaid", "label"),
+    [
+        (0, 100, "Send only the 2 rows not yet paid"),
+        (3, -100, "Take points: only the 2 rows not yet paid"),
+        (1, 100, "Send only the 2 rows not yet paid (some may take points)"),
+        (1, -50, "Take points: only the 1 row not yet paid"),
+        (1, 50, "Send only the 1 row not yet paid"),
+    ],
+)
+def test_nobody_takes_points_from_those_not_yet_paid_by_a_button_that_says_send(
+    deductions: int, unpaid: int, label: str
+) -> None:
+    matched = 1 if abs(unpaid) == 100 else 2
+    earlier = Matches(matched, -unpaid, (EarlierBatch(41, "Ada", NOW_MS, None, matched),))
+    made = buttons(preview_card(preview(totals=totals(3, deductions=deductions, total=0), matches=earlier), FRAME))
+    assert next(iter(made)) == label
+    assert made[label].style is (discord.ButtonStyle.danger if deductions else discord.ButtonStyle.primary)
+
+
+@pytest.mark.parametrize(
+    ("deductions", "label"),
+    [
+        (0, "Send only 2 not yet paid for “Week 31”"),
+        (3, "Take points: only 2 not yet paid for “Week 31”"),
+        (1, "Send only 2 not yet paid for “Week 31” (some may take points)"),
+    ],
+)
+def test_nor_by_the_one_for_the_rest_of_a_campaign(deductions: int, label: str) -> None:
+    made = buttons(
+        preview_card(preview(totals=totals(3, deductions=deductions), campaign=CampaignPaid(1, left_out=1)), FRAME)
+    )
+    assert label in made
+
+
+@pytest.mark.parametrize(
     ("deductions", "matched", "label"),
     [
         (0, 2, "Send all 3 good rows, 2 of them again"),
@@ -301,6 +336,13 @@ def test_the_longest_card_is_within_discords_limits(step: Step) -> None:
     frame = replace(FRAME, title="*" * 200, no_staff_channel="*" * 500, staff_channel=None, practice=True)
     for view in (preview_card(worst(), frame, step), award_card(worst(), frame, Faces({}, {}), step)):
         assert refusable_card(view) == []
+
+
+def test_the_longest_card_still_says_where_the_result_is_told_and_until_when_a_stop_costs_nothing() -> None:
+    text = text_of(preview_card(worst(), FRAME))
+    assert "more than a card can hold" in text
+    for promised in ("**Plan**", f"**Progress and result** in {FRAME.staff_channel}", "The first call waits 10 s"):
+        assert promised in text
 
 
 @pytest.mark.parametrize(
