@@ -69,6 +69,17 @@ class SettingsCommands(app_commands.Group):
         await answers.think(interaction)
         await settings_changes.show_settings(interaction)
 
+    @app_commands.command(name="programme", description="Choose where points go when a command names no programme")
+    @app_commands.describe(programme="Which programme")
+    async def programme(self, interaction: Interaction, programme: str) -> None:
+        changes_nothing(interaction)
+        await answers.think(interaction)
+        await settings_changes.change_programme(interaction, programme)
+
+    @programme.autocomplete("programme")
+    async def _every_programme(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
+        return await _suggested(interaction, current, services_of(interaction).programmes.names())
+
     @app_commands.command(name="currency", description="Choose the currency of a Drip programme from Drip's own list")
     @app_commands.describe(programme="Which programme", currency="Start typing its name")
     async def currency(self, interaction: Interaction, programme: str, currency: str) -> None:
@@ -97,12 +108,8 @@ class SettingsCommands(app_commands.Group):
 
     @currency.autocomplete("programme")
     async def _programmes(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
-        try:
-            rules = await require_settings(interaction)
-        except BursarError:
-            return []
-        names = [name for name in services_of(interaction).programmes.names() if name.startswith("drip")]
-        return suggestions.fitting([(f"{programme_title(rules, name)} ({name})", name) for name in names], current)
+        names = services_of(interaction).programmes.names()
+        return await _suggested(interaction, current, [name for name in names if name.startswith("drip")])
 
     @currency.autocomplete("currency")
     async def _choices(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
@@ -116,6 +123,15 @@ class SettingsCommands(app_commands.Group):
         if programme in rules.currencies:
             choices.append(("Back to the operator's setting", OPERATORS_OWN))
         return suggestions.fitting(choices, current)
+
+
+async def _suggested(interaction: Interaction, current: str, names: Sequence[str]) -> list[app_commands.Choice[str]]:
+    """Programmes by title and name, for who may change the settings."""
+    try:
+        rules = await require_settings(interaction)
+    except BursarError:
+        return []
+    return suggestions.fitting([(f"{programme_title(rules, name)} ({name})", name) for name in names], current)
 
 
 def _named(currency: Currency) -> str:

@@ -78,6 +78,8 @@ PLAIN_NOTE: Final = (
     " cards have none for now. If it still fails, nothing is sent after a restart: choose an empty private channel."
 )
 
+MENU_MAX: Final = 25
+"""Options of a menu (Discord's limit)."""
 ROLES_MAX: Final = 25
 """Roles in one list: what a menu can hold."""
 
@@ -246,6 +248,8 @@ def _programme_lines(programmes: Sequence[ProgrammeLine], room: int) -> list[Lin
             lines.append(f"-# … and {count(len(programmes) - told, 'more programme')}")
             break
         lines.extend(about)
+    if len(programmes) > MENU_MAX:
+        lines.append("-# `/settings programme` has those that do not fit into the menu, too.")
     if any(one.name.startswith("drip") for one in programmes):
         lines.append("-# `/settings currency` chooses from Drip's own list.")
     return lines
@@ -306,7 +310,15 @@ def _channel_menu(rules: ServerRules, there: There) -> discord.ui.ChannelSelect[
     )
 
 
+def fitting_menu(names: Sequence[str], chosen: str | None) -> list[str]:
+    """As many as a menu can hold, with the chosen one: without it the menu would say that there is none."""
+    if chosen is None or chosen not in names[MENU_MAX:]:
+        return list(names[:MENU_MAX])
+    return [*names[: MENU_MAX - 1], chosen]
+
+
 def _programme_menu(rules: ServerRules, programmes: Sequence[ProgrammeLine]) -> discord.ui.Select[Any]:
+    shown = fitting_menu([one.name for one in programmes], rules.default_programme)
     options = [
         discord.SelectOption(
             label=plain(one.title if one.title == one.name else f"{one.title} ({one.name})"),
@@ -314,7 +326,8 @@ def _programme_menu(rules: ServerRules, programmes: Sequence[ProgrammeLine]) -> 
             description=plain(f"cannot be used: {one.unusable}") if one.unusable else None,
             default=one.name == rules.default_programme,
         )
-        for one in programmes[:25]
+        for one in programmes
+        if one.name in shown
     ]
     if not options:
         nothing = discord.SelectOption(label="The operator has set no keys", value="-")

@@ -220,7 +220,7 @@ async def change_titles(interaction: Interaction, typed: Mapping[str, str]) -> N
     told = []
     async with one_at_a_time(interaction.client):
         rules = await require_settings(interaction)
-        titles = dict(rules.programme_titles)
+        titles, names = dict(rules.programme_titles), services_of(interaction).programmes.names()
         for programme, text in typed.items():
             before, after = titles.get(programme, ""), plain(text)
             if before == after:
@@ -229,9 +229,20 @@ async def change_titles(interaction: Interaction, typed: Mapping[str, str]) -> N
             if after:
                 titles[programme] = after
             told.append(_told(f"Name of {programme}", escape(before) or programme, escape(after) or programme))
+        for programme in typed:
+            if titles.get(programme, "") != rules.programme_titles.get(programme, ""):
+                _refuse_taken(programme, titles.get(programme) or programme, titles, names)
         if told:
             await _store(interaction, "programme_titles", titles)
     await _tell(interaction, rules, told)
+
+
+def _refuse_taken(programme: str, title: str, titles: Mapping[str, str], names: Iterable[str]) -> None:
+    """Raises ``UsageError`` where another programme is called so: no card could tell any more where points go."""
+    for other in names:
+        called = {one.casefold() for one in (other, titles.get(other) or other)}
+        if other != programme and title.casefold() in called:
+            raise UsageError(f"“{escape(title)}” is what {other} is called.", hint=f"Give {programme} another name.")
 
 
 async def change_currency(interaction: Interaction, programme: str, currency: str | None, name: str) -> None:

@@ -21,14 +21,13 @@ from bot.ui.looking import limits_for, settled, staff_place
 from bot.ui.parts import Typed, parts_of
 from bot.ui.permissions import actor_of, programme_title, require, services_of
 from bot.ui.preview_buttons import can_be_settled
+from bot.ui.settings_card import fitting_menu
 from bot.ui.text import escape, plain, sentence
 
 TEMPLATE_NAME: Final = "bursar-template.csv"
 PASTED_NAME: Final = "pasted rows"
 CELLS_MAX: Final = 4000
 """Characters of a text field; Discord takes no more."""
-PROGRAMMES_MAX: Final = 25
-"""Options of a menu."""
 
 
 def choose_programme(interaction: Interaction, rules: ServerRules, name: str | None) -> Programme:
@@ -123,11 +122,11 @@ class FormButton(
                 hint="Give the command once more.",
             )
         typed = kept.get(key)
-        names = services_of(interaction).programmes.names()
         chosen = typed.programme or rules.default_programme
+        names = fitting_menu(services_of(interaction).programmes.names(), chosen)
         options = [
             discord.SelectOption(label=plain(programme_title(rules, name), 100), value=name, default=name == chosen)
-            for name in names[:PROGRAMMES_MAX]
+            for name in names
         ]
         await interaction.response.send_modal(UploadForm(interaction, key, typed, options))
 

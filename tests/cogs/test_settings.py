@@ -68,6 +68,45 @@ async def test_many_accounts_leave_room_for_everything_that_can_be_set(tmp_path:
             assert kept in text, kept
 
 
+async def test_more_programmes_than_a_menu_holds_can_all_be_the_default(tmp_path: Path) -> None:
+    """The menu shows which one it is, also where that one is the last: "None" would be untrue."""
+    accounts = {f"GAMEBALL_{name}__N{number:02}": value for number in range(30) for name, value in GAMEBALL.items()}
+    async with discord_world(tmp_path, **accounts) as world:
+        last = "gameball-n29"
+        options = {"programme": last}
+        found = await world.admin.autocomplete(world.general, "settings programme", "programme", "n29")
+        assert [choice["value"] for choice in found] == [last]
+        card = world.answer(await world.admin.slash(world.general, "settings programme", **options))
+        assert f"**Default programme**: drip-members → {last}" in card.text
+        assert "`/settings programme` has those that do not fit into the menu, too." in card.text
+        assert picked(card.menus[1]) == [last]
+        offer = await world.bulk(world.mod)
+        form = await world.mod.click(offer.message, label="Upload or paste…")
+        assert form.modal is not None
+        assert picked(form.modal["components"][-1]["component"]) == [last]
+        wrong = world.answer(await world.admin.slash(world.general, "settings programme", programme="nothing"))
+        assert "There is no programme called nothing." in wrong.text
+
+
+def picked(menu: Any) -> list[str]:
+    """What a menu shows as chosen, of as many options as Discord lets it have."""
+    assert len(menu["options"]) <= 25
+    return [option["value"] for option in menu["options"] if option.get("default")]
+
+
+async def test_no_two_programmes_are_called_alike(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        names = {"drip-members": "Server points", "drip-credentials": "", "gameball": ""}
+        await fill(world, await settings(world), "Name programmes", **names)
+        for taken, whose in (("SERVER points", "drip-members"), ("drip-Members", "drip-members")):
+            told = await fill(world, await settings(world), "Name programmes", **{**names, "gameball": taken})
+            assert f"“{taken}” is what {whose} is called.\nGive gameball another name." in told.text
+            assert "Nothing was changed." in told.text
+        assert (await rules(world)).programme_titles == {"drip-members": "Server points"}
+        handed_on = {**names, "drip-members": "Old points", "gameball": "Server points"}
+        assert "✓ Changed" in (await fill(world, await settings(world), "Name programmes", **handed_on)).text
+
+
 async def all_promises(world: World, card: Shown) -> None:
     """Leaf through what every programme can promise: nothing of it is missing."""
     page = await world.press(world.admin, card, PROMISES_LABEL)
