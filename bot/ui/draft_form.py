@@ -13,6 +13,7 @@ from bot.services.submitting import Wish
 from bot.ui.answers import Interaction
 from bot.ui.errors import Form
 from bot.ui.preview_facts import DUPLICATE_WORDS
+from bot.ui.text import plain
 
 REASON_MAX = 200
 LABEL_MAX = 60
@@ -48,11 +49,12 @@ class ChangeForm(Form):
         self.add_item(discord.ui.Label(text="Several rows for one recipient", component=self._duplicates))
 
     def wish(self, old: Wish) -> Wish:
-        """The old wish with what was typed. An emptied field leaves what was there."""
+        """The old wish with what was typed. An emptied field, or one in which there is nothing to see, leaves what was
+        there."""
         return replace(
             old,
-            label=self._label.value.strip() or old.label,
-            reason=self._reason.value.strip() or old.reason,
+            label=plain(self._label.value, LABEL_MAX) or old.label,
+            reason=plain(self._reason.value, REASON_MAX) or old.reason,
             amount=(self._amount.value.strip() or old.amount) if self._asks_amount else old.amount,
             duplicates=Duplicates(self._duplicates.values[0]) if self._duplicates.values else old.duplicates,
         )

@@ -196,8 +196,8 @@ async def _begin(interaction: Interaction) -> None:
 
 
 async def _or_gone(interaction: Interaction, draft_id: int, work: Awaitable[None]) -> None:
-    """Do it. A private card of a draft that was cancelled, or whose time is over, then says that instead: nothing on it
-    can be pressed any more."""
+    """Do it. A private card of a draft that was cancelled, or sent by somebody else, or whose time is over, then says
+    that instead: nothing on it can be pressed any more."""
     try:
         await work
     except DraftGone as error:
@@ -209,12 +209,19 @@ async def _or_gone(interaction: Interaction, draft_id: int, work: Awaitable[None
 
 
 async def _is_over(interaction: Interaction, draft_id: int) -> bool:
-    """Whether the draft is gone without having been sent; whoever was overtaken by a receipt is told beside it."""
+    """Whether the draft is gone without having been sent by who asks; whoever was overtaken by their own receipt is
+    told beside it."""
+    submitting, actor = services_of(interaction).submitting, actor_of(interaction)
     try:
-        await services_of(interaction).submitting.draft(draft_id, actor_of(interaction))
+        draft = await submitting.draft(draft_id, actor)
     except DraftGone as error:
-        return error.batch_id is None
-    return False
+        return error.batch_id is None or await _is_of_another(interaction, error.batch_id)
+    return draft.batch_id is not None and await _is_of_another(interaction, draft.batch_id)
+
+
+async def _is_of_another(interaction: Interaction, batch_id: int) -> bool:
+    view = await services_of(interaction).batches.view(batch_id, actor_of(interaction))
+    return view.batch.actor.id != str(interaction.user.id)
 
 
 def _is_private(interaction: Interaction) -> bool:

@@ -16,7 +16,7 @@ _UTC = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}) UTC\b")
 _MARKDOWN = re.compile(r"[\\`*_~|<\[]|^[>#-]")
 """discord.py's own leaves as it is what stands between a masked link and the last bracket."""
 _FOREIGN = re.compile(r"\]\(|\|\||```|~~")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 
 
 def escape(text: str, limit: int = 100) -> str:

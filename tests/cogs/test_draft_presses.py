@@ -120,6 +120,31 @@ async def test_a_card_whose_draft_was_cancelled_says_so_itself_whatever_is_press
             assert (now.buttons, now.menus, now.files) == ([], [], [])
 
 
+@pytest.mark.parametrize("pressed", ["Send 8 awards", "Cancel", "Change…", "Show to staff"])
+async def test_a_card_whose_draft_somebody_else_sent_says_so_itself(tmp_path: Path, pressed: str) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = world.guild.add_member(world.env.create_user("mia"), roles=[world.role])
+        mine = await uploaded(world)
+        hers = await world.pick(mia, await batch(world, mia, "list"), "1")
+        await world.press(mia, hers, "Send 8 awards")
+        await world.press(world.mod, mine, pressed)
+        now = world.again(mine)
+        assert f"<@{mia.id}> already sent it" in now.text and "**batch 1**" in now.text
+        assert "nothing sent" not in now.text
+        assert (now.buttons, now.files) == ([], [])
+        assert "### Batch 1" in world.again(hers).text
+
+
+async def test_a_period_in_which_there_is_nothing_to_see_is_none(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await uploaded(world, "week_31.csv")
+        form = await world.mod.click(card.message, label="Change…")
+        typed = {"label": "\u200b\u2060 \u202e", "reason": "\u200b", "duplicates": ["sum"]}
+        changed = world.answer(await world.mod.submit_modal(form, typed), card)
+        assert "**Period** Week 31" in changed.text
+        assert "**Reason**" not in changed.text
+
+
 async def test_a_choice_on_an_older_card_changes_nothing_and_shows_the_draft_as_it_is(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         mia = world.guild.add_member(world.env.create_user("mia"), roles=[world.role])
