@@ -152,7 +152,11 @@ class DecideButton(
         batch_id, decision = int(self.match["batch"]), Decision(self.match["decision"])
         await refuse_other_ledger(interaction, batch_id)
         only = None if self.match["only"] is None else int(self.match["only"])
-        awards = await _targets(interaction, batch_id, int(self.match["call"]), only)
+        try:
+            awards = await _targets(interaction, batch_id, int(self.match["call"]), only)
+        except NotFound:
+            await show_doubts(interaction, batch_id)  # what is still in doubt, before who was first is told
+            raise
         await interaction.response.send_modal(ReasonForm(interaction, batch_id, decision, awards))
 
 

@@ -142,6 +142,19 @@ async def test_the_later_of_two_answers_reads_the_first_one(tmp_path: Path) -> N
         assert sum((await world.paid()).values()) == 80
 
 
+async def test_a_press_on_rows_that_somebody_else_settled_takes_them_off_the_card(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await in_doubt(world)
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        other = await batch(world, world.admin, "resolve", batch=str(batch_id))
+        await decide(world, world.mod, card, "They landed: all 2", "seen in the programme")
+        late = await world.press(world.admin, other, "Send again: all 2")
+        assert "**mod** was first" in late.text
+        now = world.again(other)
+        assert "No row of this batch is in doubt." in now.text
+        assert now.buttons == ["Details"]
+
+
 async def test_what_was_decided_about_one_call_is_no_word_about_the_next(tmp_path: Path) -> None:
     """Sent again meanwhile and in doubt again: whoever still looks at the first call would send it a third time."""
     async with discord_world(tmp_path) as world:
