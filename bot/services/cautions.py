@@ -55,7 +55,8 @@ async def of_a_halt(ledger: Ledger, actor: Actor) -> tuple[Notice, ...]:
     halt = await ledger.halts.in_force(actor.server_id)
     if halt is None:
         return ()
-    message = f"{halt.by.name} stopped everything ({halt.reason}): this can be sent once an administrator releases that"
+    # What follows before why: a long reason is cut off.
+    message = f"this can be sent once an administrator releases the stop of everything by {halt.by.name}: {halt.reason}"
     return (Notice("halted", message),)
 
 

@@ -36,6 +36,12 @@ _RISKS_TAKEN: Final = {
     Decision.WRITE_OFF: "given up: never sent again. They may have lost it, so taking the same anew is asked about.",
 }
 
+_RISKS_MIXED: Final = {
+    Decision.LANDED: "counted as paid, or as taken. If it did not arrive after all, it never will.",
+    Decision.SEND_AGAIN: "sent once more. If the first one arrived, they get it twice, or it is taken twice.",
+    Decision.WRITE_OFF: "given up: never sent again. It may have arrived, so sending the same anew is asked about.",
+}
+
 _VERBS: Final = {
     Decision.LANDED: ("It landed", "They landed"),
     Decision.SEND_AGAIN: ("Send again", "Send again"),
@@ -52,8 +58,10 @@ DONE: Final = {
 
 def done_word(decision: Decision, awards: Sequence[Award]) -> str:
     """The same, where it is known that points were taken."""
-    took = decision is Decision.LANDED and bool(awards) and all(award.amount < 0 for award in awards)
-    return "counted as taken" if took else DONE[decision]
+    took = sum(1 for award in awards if award.amount < 0)
+    if decision is not Decision.LANDED or not took:
+        return DONE[decision]
+    return "counted as taken" if took == len(awards) else "counted as landed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +213,10 @@ def _row(award: Award, batch: Batch, numbers: Numbers, *, apart: bool) -> str:
 
 def risks(awards: Sequence[Award]) -> Mapping[Decision, str]:
     """What each answer means for those who got, or lost, the points."""
-    return _RISKS_TAKEN if all(award.amount < 0 for award in awards) else _RISKS
+    took = sum(1 for award in awards if award.amount < 0)
+    if took == len(awards):
+        return _RISKS_TAKEN
+    return _RISKS_MIXED if took else _RISKS
 
 
 def verb(decision: Decision, rows: int) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bot.domain.model import Actor
 from bot.domain.states import BatchState
 from tests.support.batches import SHELL, batch, board_says, decide, in_doubt, record, view
@@ -47,11 +49,14 @@ async def test_everything_stops_and_only_an_administrator_releases_it(tmp_path: 
         assert "Batch 2" in late.text
 
 
-async def test_what_is_prepared_while_everything_is_stopped_says_so_before_the_last_press(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reason", ["wrong amounts", "w" * 200])
+async def test_what_is_prepared_while_everything_is_stopped_says_so_before_the_last_press(
+    tmp_path: Path, reason: str
+) -> None:
     async with discord_world(tmp_path) as world:
         await world.setting("quick_award", "100")
-        await batch(world, world.mod, "stop-all", reason="wrong amounts")
-        told = "Mod stopped everything (wrong amounts): this can be sent once an administrator releases that"
+        await batch(world, world.mod, "stop-all", reason=reason)
+        told = f"This can be sent once an administrator releases the stop of everything by mod: {reason}"[:200]
         draft = await world.bulk(world.mod, file=("more.csv", csv_of(world, rows(world, 5))))
         assert told in draft.text
         award = await world.award(world.mod, members=world.members[0].mention, amount="5")

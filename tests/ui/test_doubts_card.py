@@ -46,7 +46,9 @@ def test_the_answers_about_deductions_say_what_they_mean_for_who_lost_the_points
     assert "taken from them twice" in risks([taken])[Decision.SEND_AGAIN]
     assert "they get it twice" in risks([taken, award(2)])[Decision.SEND_AGAIN]
     assert done_word(Decision.LANDED, [taken]) == "counted as taken"
-    assert done_word(Decision.LANDED, [taken, award(2)]) == "counted as paid"
+    assert "or it is taken twice" in risks([taken, award(2)])[Decision.SEND_AGAIN]
+    assert done_word(Decision.LANDED, [taken, award(2)]) == "counted as landed"
+    assert done_word(Decision.LANDED, [award(2)]) == "counted as paid"
     assert done_word(Decision.SEND_AGAIN, [taken]) == "to be sent again"
 
 
