@@ -15,7 +15,7 @@ from bot.domain.drafting import Alike, CampaignPaid, DraftTotals, LeftOut, Match
 from bot.domain.intake import Content, sha256_of
 from bot.domain.model import Actor, Problem, Recipient, RecipientType
 from bot.domain.repeats import Earlier
-from bot.errors import NotFound
+from bot.errors import NotFound, Refused
 from bot.ledger import (
     _drafts,
     _files,
@@ -249,6 +249,18 @@ class Drafts:
         """Rows that continue an award which was sent again since and was not refused or stopped: recording them would
         raise ``Refused``."""
         return await self._database.read(lambda c: _staging.taken_up(c, draft_id))
+
+    async def taken_back(self, draft: Draft) -> str | None:
+        """Why recording this draft of an undo would raise ``Refused``, in a sentence; ``None`` for any other draft."""
+
+        def work(connection: sqlite3.Connection) -> str | None:
+            try:
+                undo.check(connection, draft)
+            except Refused as error:
+                return f"{error.message}. {error.hint or ''}".strip()
+            return None
+
+        return await self._database.read(work)
 
     async def problems_alike(self, draft_id: int, limit: int) -> tuple[Sequence[Alike], int]:
         """The first so many kinds of problems with their lines, by the first line of each; and how many kinds there

@@ -77,6 +77,8 @@ class Preview:
     """Id of the channel that the server has set for progress and result."""
     taken_up: int = 0
     """Rows that name an award which was sent again since: they can only be left out."""
+    taken_back: str | None = None
+    """Why an undo cannot be sent (any more), which is mostly that another one was."""
     asks_who: bool = False
     """The service has to be asked who the person who looks at it is there."""
 
@@ -165,6 +167,7 @@ async def make_preview(
         rest_why=found.rest_why,
         rest_over_limit=over or found.rest_over,
         taken_up=await drafts.taken_up(draft.id) if asked else 0,
+        taken_back=await drafts.taken_back(draft) if asked else None,
         asks_who=likeness is Likeness.UNASKED,
     )
 

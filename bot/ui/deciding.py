@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import discord
 
 from bot.domain.model import ProviderKind
-from bot.errors import ApprovalNeeded, DraftGone, MatchedEarlier
+from bot.errors import ApprovalNeeded, DraftGone, MatchedEarlier, Refused
 from bot.services.submitting import Choice
 from bot.ui import answers, approvals, staff
 from bot.ui.answers import Interaction
@@ -75,6 +75,10 @@ async def confirm(interaction: Interaction, seen: Look, choice: Choice) -> None:
         except (MatchedEarlier, ApprovalNeeded) as error:
             await _brought_back(interaction, seen, error)
             return
+        except Refused:
+            if seen.preview.draft.source == "undo":
+                await show_draft(interaction, draft_id)  # it cannot be sent any more, and says so now
+            raise
         deciding.has_receipt = True
         await give_receipt(interaction, seen, recorded)
 

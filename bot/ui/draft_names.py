@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bot.ledger.drafts import Draft
 from bot.services.submitting import MembersDrafted
 from bot.ui.text import escape, plain, points, when, who
+
+_OF_A_BATCH: Final = {"undo": "takes batch {} back", "retry": "rows of batch {} again"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,11 @@ def draft_choice(listed: ListedDraft, names: Mapping[str, str]) -> tuple[str, st
 
 
 def _named(draft: Draft) -> str:
-    named = draft.label or draft.file_name or draft.reason or "pasted rows"
-    if draft.parent_id is not None and draft.source == "undo":
-        return f"takes batch {draft.parent_id} back · {named}"
-    if draft.parent_id is not None and draft.source == "retry":
-        return f"rows of batch {draft.parent_id} again · {named}"
-    return named
+    named = draft.label or draft.file_name or draft.reason
+    if draft.parent_id is None or draft.source not in _OF_A_BATCH:
+        return named or "pasted rows"
+    what = _OF_A_BATCH[draft.source].format(draft.parent_id)
+    return f"{what} · {named}" if named else what
 
 
 def _for(people: Sequence[str], members: MembersDrafted, draft: Draft) -> str:

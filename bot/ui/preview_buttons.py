@@ -26,6 +26,9 @@ HASH_PREFIX: Final = 10
 BESIDES: Final = 12
 """Characters of the hash of what else the card said."""
 
+LABEL_MAX: Final = 80
+"""Characters of a button (Discord's limit). A number that is cut off would be another one."""
+
 FLAGS: Final = ("", *(f"-{flags}" for flags in ("g", "s", "a", "d", "gs", "ga", "ag", "dg")))
 """What may stand behind ``send`` and ``ask`` in a custom id: the decisions about rows, as letters."""
 
@@ -86,7 +89,7 @@ def draft_rows(preview: Preview, *, has_staff_channel: bool) -> list[list[discor
 
 def _send_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
     """The main button, and the way to pay rows again."""
-    if preview.to_look_up or preview.draft.content_hash is None:
+    if preview.to_look_up or preview.draft.content_hash is None or preview.taken_back is not None:
         return []
     waiting = approval_buttons(preview, _send_label(preview, to_send(preview)))
     if waiting is not None and _over_limit_as_asked(preview) is None:
@@ -172,7 +175,9 @@ def _send_label(preview: Preview, sending: int) -> str:
     Deductions are named: nobody takes points by a button that says "send"."""
     totals = preview.totals
     if preview.draft.source == "undo":
-        return f"Take back {count(sending, 'award')} ({_moved_back(preview)})"
+        label = f"Take back {count(sending, 'award')}"
+        whole = f"{label} ({_moved_back(preview)})"
+        return whole if len(whole) <= LABEL_MAX else label
     bad, matched, noun = totals.problems > 0, preview.blocking_matches, counted(preview)
     some, only = count(sending, noun), "the good rows only: " if bad else ""
     if matched:

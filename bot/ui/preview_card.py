@@ -174,6 +174,8 @@ def preview_state(preview: Preview, frame: Frame, step: Step) -> tuple[Tone, str
         return Tone.ATTENTION, f"{far} · no answer yet, it is asked again"
     if preview.over_limit is not None:
         return Tone.STOPPED, "Nothing sent · above a limit"
+    if preview.taken_back is not None:
+        return Tone.STOPPED, "Nothing sent · this cannot be taken back"
     if preview.totals.rows and not preview.good_rows:
         return Tone.ATTENTION, "Nothing sent · there is no account to send to"
     if step is Step.AGAIN:

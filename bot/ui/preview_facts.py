@@ -11,7 +11,7 @@ from bot.domain.model import Duplicates, Notice, RecipientType
 from bot.services.approving import ApprovalState
 from bot.services.previewing import ELSEWHERE, matched_words
 from bot.services.submitting import Preview
-from bot.ui.text import count, duration, escape, listing, plain, points, sentence, when, who
+from bot.ui.text import count, duration, escape, listing, local_times, plain, points, sentence, when, who
 
 UNRESOLVED_SHOWN: Final = 5
 SHOWN_WARNINGS: Final = 6
@@ -187,7 +187,8 @@ def _alike(problems: Alike, noun: str) -> str:
 
 def limit_lines(preview: Preview) -> list[str]:
     """Why the draft as a whole cannot be sent."""
-    return [] if preview.over_limit is None else [f"⛔ {sentence(escape(preview.over_limit, 240))}"]
+    why = preview.over_limit or preview.taken_back
+    return [] if why is None else [f"⛔ {local_times(sentence(escape(why, 240)))}"]
 
 
 def approval_lines(preview: Preview, *, again: bool = False) -> list[str]:

@@ -72,6 +72,21 @@ async def test_two_presses_of_two_cards_take_back_once(tmp_path: Path) -> None:
         assert sum("already sent it" in answer.text for answer in answers) == 2
 
 
+async def test_a_card_says_that_another_undo_was_first_and_offers_nothing_more(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await finished(world, [50, 30])
+        mine, theirs = [await batch(world, who, "undo", batch=str(batch_id)) for who in (world.mod, world.admin)]
+        await world.press(world.mod, mine, label(mine))
+        await world.quiet()
+        await world.press(world.admin, theirs, label(theirs))
+        listed = await batch(world, world.admin, "list")
+        reopened = await world.pick(world.admin, listed, listed.menus[0]["options"][0]["value"])
+        for now in (world.again(theirs), reopened):
+            assert "Nothing sent · this cannot be taken back" in now.text
+            assert "⛔ Mod took awards of batch 1 back already, on <t:" in now.text
+            assert now.buttons == ["Cancel", "Show to staff"]
+
+
 async def test_a_reversal_that_the_service_refuses_is_reported_and_not_tried_again(tmp_path: Path) -> None:
     async with discord_world(tmp_path, DRIP_MEMBERS_BATCH_SIZE="1") as world:
         batch_id = await finished(world, [50, 30])

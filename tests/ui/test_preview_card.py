@@ -84,6 +84,13 @@ def test_the_main_button_says_exactly_what_it_does(changes: dict[str, object], f
     assert str(made[first].custom_id).split(":")[1] == identity
 
 
+def test_no_number_of_an_undo_is_cut_off_on_its_button() -> None:
+    most = 9_007_199_254_740_991
+    moved = totals(2, deductions=1, total=0, total_absolute=2 * most)
+    made = buttons(preview_card(preview(draft=draft(source="undo", parent_id=5), totals=moved), FRAME))
+    assert next(iter(made)) == "Take back 2 awards"
+
+
 def test_deductions_make_the_main_button_red() -> None:
     made = buttons(preview_card(preview(totals=totals(10, deductions=1)), FRAME))
     assert next(iter(made.values())).style is discord.ButtonStyle.danger
