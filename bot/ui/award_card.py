@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import discord
 
-from bot.domain.model import Award, Unit
+from bot.domain.model import NOTHING_TAKEN, Award, Unit
 from bot.domain.states import AwardState, BatchState
 from bot.services.batches import BatchView
 from bot.services.submitting import Preview
@@ -24,6 +24,7 @@ from bot.ui.preview_card import (
     Frame,
     Step,
     preview_state,
+    promise_lines,
 )
 from bot.ui.preview_facts import (
     approval_lines,
@@ -82,6 +83,8 @@ def award_card(preview: Preview, frame: Frame, faces: Faces, step: Step = Step.M
     if preview.schedule.lookups or preview.totals.rows > FEW:
         lines.extend([RULE, plan_line(preview)])
     lines.extend(budget_lines(preview))
+    if preview.good_rows and preview.totals.rows > FEW:
+        lines.extend(promise_lines(preview, frame))
     if preview.good_rows:
         lines.append(expiry_line(preview))
     return card(
@@ -226,8 +229,8 @@ def _receipt_title(view: BatchView, awards: Sequence[Award], unit: Unit) -> str:
         waits = award.state is AwardState.PLANNED and batch.state is BatchState.PAUSED
         return f"{amount} for {name}: {'not sent yet' if waits else 'under way'}"
     if counts.applied == counts.total:
-        taken = sum(1 for award in awards if award.amount < 0)
-        if taken == len(awards):
+        taken = view.taken.get(AwardState.APPLIED, NOTHING_TAKEN).awards  # only the first ten awards are at hand
+        if taken == counts.total:
             return f"Took points from {count(counts.total, 'member')}"
         return f"Sent to {count(counts.total - taken, 'member')}" + (f", took from {taken:,}" if taken else "")
     return f"{counts.applied:,} of {count(counts.total, 'award')} sent"

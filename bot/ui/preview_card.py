@@ -95,9 +95,7 @@ def preview_card(preview: Preview, frame: Frame, step: Step = Step.MAIN) -> disc
     if preview.totals.problems and not preview.totals.rows:
         lines.extend([RULE, "**No row can be sent**: correct them in the file, then send it with `/bulk` again."])
     # What is promised is named before it is confirmed, however much there is to say of the file.
-    end = [*budget_lines(preview), plan_line(preview), _where(frame)] if preview.good_rows else []
-    if preview.good_rows and preview.start_delay_seconds > 0:
-        end.append(f"-# The first call waits {preview.start_delay_seconds:g} s; until then stopping costs nothing")
+    end = [*budget_lines(preview), plan_line(preview), *promise_lines(preview, frame)] if preview.good_rows else []
     end.append(expiry_line(preview))
     if frame.looking_up is not None:
         rows = [looking_up_buttons(preview)]
@@ -191,10 +189,14 @@ def preview_state(preview: Preview, frame: Frame, step: Step) -> tuple[Tone, str
     return Tone.DRAFT, Tone.DRAFT.word
 
 
-def _where(frame: Frame) -> str:
+def promise_lines(preview: Preview, frame: Frame) -> list[str]:
+    """Where it is told how it goes, and how long stopping costs nothing."""
+    lines = [f"⚠ **No progress message** {frame.no_staff_channel}"]
     if frame.staff_channel is not None:
-        return f"**Progress and result** in {frame.staff_channel}"
-    return f"⚠ **No progress message** {frame.no_staff_channel}"
+        lines = [f"**Progress and result** in {frame.staff_channel}"]
+    if preview.start_delay_seconds > 0:
+        lines.append(f"-# The first call waits {preview.start_delay_seconds:g} s; until then stopping costs nothing")
+    return lines
 
 
 # --- a file that is not taken as a whole --------------------------------------------------------------------------

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from bot.clock import SystemClock
 from bot.domain.model import Actor
 from bot.domain.states import AwardState
-from bot.ui import lookups
+from bot.ui import lookups, receipts
 from tests.support.batches import batch, board_says, view
 from tests.support.discord import Shown, World, discord_world
 
@@ -415,3 +416,25 @@ async def test_points_that_were_given_are_not_counted_against_those_that_were_ta
         for told in (board.text, shown.text):
             assert "1 paid · 1 taken · 1 refused" in told
             assert "**20 of 20 points** paid, **10 of 3,010 points** taken" in told
+
+
+@pytest.mark.parametrize(
+    ("first", "rest", "title"),
+    [
+        (-1, 5, "### Sent to 2 members, took from 10"),
+        (5, -1, "### Sent to 10 members, took from 2"),
+        (-1, -2, "### Took points from 12 members"),
+    ],
+)
+async def test_a_receipt_for_more_members_than_it_names_is_headed_by_what_became_of_all(
+    tmp_path: Path, first: int, rest: int, title: str
+) -> None:
+    async with discord_world(tmp_path, members=12) as world:
+        await world.setting("start_delay_seconds", 0.5)
+        named = " ".join(f"{one.mention} {first if at < 10 else rest}" for at, one in enumerate(world.members))
+        card = await world.award(world.mod, members=named)
+        assert f"**Progress and result** in <#{world.staff.id}>" in card.text
+        assert "The first call waits 0.5 s" in card.text
+        with mock.patch.multiple(receipts, STEP_SECONDS=0.2, START_SECONDS=0.2):
+            receipt = await world.press(world.mod, card, card.buttons[0])
+            await world.until(lambda: title in world.again(receipt).text)
