@@ -24,7 +24,7 @@ from bot.ui.draft_showing import edit, show_draft, show_look
 from bot.ui.errors import Guarded, error_card
 from bot.ui.looking import Look, allowed, look, settled
 from bot.ui.permissions import actor_of, services_of
-from bot.ui.preview_buttons import FLAGS, as_shown, content_of, open_choices
+from bot.ui.preview_buttons import COLUMN_MENUS, FLAGS, as_shown, column_verb, content_of, open_choices
 from bot.ui.preview_card import Step
 from bot.ui.staff_note import staff_note
 
@@ -245,8 +245,8 @@ _PRESSES: Final[Mapping[str, Act]] = {
 
 _PICKS: Final[Mapping[str, Pick]] = {
     "duplicates": _choose_duplicates,
-    "recipient-column": _choose_recipient,
-    "amount-column": _choose_amount,
+    **{column_verb(page, amounts=False): _choose_recipient for page in range(COLUMN_MENUS)},
+    **{column_verb(page, amounts=True): _choose_amount for page in range(COLUMN_MENUS)},
 }
 
 _TAIL: Final = r":(?P<draft>[0-9]{1,18}):(?P<shown>[0-9a-z.-]{1,64})"

@@ -26,6 +26,10 @@ HASH_PREFIX: Final = 10
 BESIDES: Final = 12
 """Characters of the hash of what else the card said."""
 
+OPTIONS_MAX: Final = 25
+"""Of a menu (Discord's limit)."""
+COLUMN_MENUS: Final = 3
+"""Menus for one question, so 75 columns: a card has 40 components."""
 LABEL_MAX: Final = 80
 """Characters of a button (Discord's limit). A number that is cut off would be another one."""
 
@@ -290,26 +294,34 @@ def _chosen_column(preview: Preview, *, amounts: bool) -> str | None:
 
 
 def column_menus(preview: Preview) -> list[discord.ui.Select[Any]]:
-    """Choose the column that says who, and the one that says how much."""
+    """Choose the column that says who, and the one that says how much, of as many as ``COLUMN_MENUS`` menus hold."""
     return [
-        _column_menu(preview, choices, amounts=amounts)
+        _column_menu(preview, choices, page, amounts=amounts)
         for amounts in (False, True)
         if (choices := open_choices(preview, amounts=amounts))
+        for page in range(min(COLUMN_MENUS, -(-len(choices) // OPTIONS_MAX)))
     ]
 
 
-def _column_menu(preview: Preview, choices: Sequence[str], *, amounts: bool) -> discord.ui.Select[Any]:
+def column_verb(page: int, *, amounts: bool) -> str:
+    """What a menu of columns does, in its custom id. Each has one of its own."""
+    return f"{'amount' if amounts else 'recipient'}-column{f'-{page}' if page else ''}"
+
+
+def _column_menu(preview: Preview, choices: Sequence[str], page: int, *, amounts: bool) -> discord.ui.Select[Any]:
     chosen = None if preview.refused is not None else _chosen_column(preview, amounts=amounts)
     role = "How much: " if amounts else "Who: "  # whoever sees a choice does not see the question any more
+    question = "Which column says how much?" if amounts else "Which column says who?"
+    first = page * OPTIONS_MAX
     return discord.ui.Select(
-        custom_id=custom_id("amount-column" if amounts else "recipient-column", preview),
-        placeholder="Which column says how much?" if amounts else "Which column says who?",
+        custom_id=custom_id(column_verb(page, amounts=amounts), preview),
+        placeholder=question if not page and chosen is None else f"{role}another column",
         options=[
             discord.SelectOption(
                 label=plain(f"{role if chosen is not None else ''}{name}", 100) or " ",
                 value=str(index),
                 default=name == chosen,
             )
-            for index, name in enumerate(choices[:25])
+            for index, name in enumerate(choices[first : first + OPTIONS_MAX], first)
         ],
     )

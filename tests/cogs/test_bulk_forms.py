@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.discord import csv_of, discord_world, rows
+from tests.support.discord import Shown, csv_of, discord_world, rows
 
 
 async def test_the_form_behind_change_edits_period_reason_and_duplicates(tmp_path: Path) -> None:
@@ -230,3 +230,26 @@ async def test_what_was_typed_before_a_restart_is_not_silently_replaced_by_an_em
         assert "What was typed for this form is not known any more" in told.text
         assert "Give the command once more." in told.text
         assert (await world.mod.click(bare.message, label="Upload or paste…")).modal is not None
+
+
+async def test_any_column_of_a_wide_file_can_be_chosen(tmp_path: Path) -> None:
+    """An export has more columns than a menu holds, and the amounts may stand in the last one."""
+    async with discord_world(tmp_path) as world:
+        lines = [[f"c{number}" for number in range(60)]]
+        for member in world.members:
+            lines.append(["x"] * 58 + [str(member.id), "7"])
+        content = "\n".join(map(",".join, lines)).encode()
+        card = await world.bulk(world.mod, file=("export.csv", content))
+        card = await world.pick(world.mod, card, value_of(card, "c58")[1], value_of(card, "c58")[0])
+        assert "No column says how much." in card.text
+        card = await world.pick(world.mod, card, value_of(card, "c59")[1], value_of(card, "c59")[0])
+        assert "**8 awards** to 8 recipients · **56 points** in total" in card.text
+        assert all(menu["placeholder"].endswith("another column") for menu in card.menus)
+        wrong = await world.pick(world.mod, card, value_of(card, "How much: c1")[1], value_of(card, "How much: c1")[0])
+        assert "**8 rows are bad" in wrong.text
+
+
+def value_of(card: Shown, label: str) -> tuple[int, str]:
+    """In which of the card's menus an option is, and what choosing it says."""
+    found = [(at, option) for at, menu in enumerate(card.menus) for option in menu["options"]]
+    return next((at, str(option["value"])) for at, option in found if option["label"] == label)

@@ -21,7 +21,19 @@ from bot.ui.preview_buttons import HASH_PREFIX
 from bot.ui.preview_card import PARTED_WORD, Frame, Step, preview_card
 from bot.ui.preview_facts import warning_lines
 from bot.ui.staff_note import staff_note
-from tests.support.previews import BAD_ROWS, DUPLICATES, EARLIER, FRAME, HASH, NOW_MS, draft, member, preview, totals
+from tests.support.previews import (
+    BAD_ROWS,
+    DUPLICATES,
+    EARLIER,
+    FRAME,
+    HASH,
+    NOW_MS,
+    draft,
+    facts,
+    member,
+    preview,
+    totals,
+)
 from tests.support.specification import refusable_card
 
 
@@ -324,7 +336,15 @@ def worst() -> Preview:
     long = "*_" * 400
     people = tuple(member(n)._replace(recipient=Recipient(RecipientType.CUSTOM, long, long)) for n in range(10))
     return preview(
-        draft=draft(label=long, reason=long, file_name=long, request={"duplicates": "once"}),
+        draft=draft(
+            label=long,
+            reason=long,
+            file_name=long,
+            request={"duplicates": "once", "recipient_column": "c 198", "amount_column": "c 199"},
+        ),
+        facts=facts(columns=tuple(f"c {number}" for number in range(200)), ignored=(long,) * 198),
+        approval_why=long,
+        campaign=CampaignPaid(500, left_out=500),
         totals=totals(100_000, problems=999, unresolved=99, deductions=5, lines=200_000),
         sample=people[:5],
         largest=people[:3],
@@ -343,6 +363,8 @@ def test_the_longest_card_is_within_discords_limits(step: Step) -> None:
     frame = replace(FRAME, title="*" * 200, no_staff_channel="*" * 500, staff_channel=None, practice=True)
     for view in (preview_card(worst(), frame, step), award_card(worst(), frame, Faces({}, {}), step)):
         assert refusable_card(view) == []
+    with_file = replace(frame, problems_file="bad.csv")
+    assert refusable_card(preview_card(worst(), with_file), "bad.csv") == []
 
 
 def test_the_longest_card_still_says_where_the_result_is_told_and_until_when_a_stop_costs_nothing() -> None:
