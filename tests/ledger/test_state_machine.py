@@ -6,6 +6,7 @@ The model knows the promise and not the SQL. After every step the whole file is 
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Awaitable
 from pathlib import Path
@@ -84,7 +85,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize(budget=BUDGETS, thresholds=THRESHOLDS)
     def open_the_ledger(self, budget: int | None, thresholds: tuple[int | None, int | None]) -> None:
         self.runner = asyncio.Runner()
-        self.directory = tempfile.TemporaryDirectory()
+        # where tests/conftest.py lets pytest make its folders
+        self.directory = tempfile.TemporaryDirectory(dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
         self.path = Path(self.directory.name) / "bursar.db"
         self.clock = HandClock()
         self.model = Model()
