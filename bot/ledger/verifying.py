@@ -8,9 +8,11 @@ not cut off together with their rows: for that the head of the chain is kept som
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import sqlite3
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -104,7 +106,8 @@ def _file(connection: sqlite3.Connection) -> None:
         raise Wrong(f"{row} of {broken[0]}", f"it refers to a row of {broken[2]} that does not exist")
 
 
-def _schema_as_packaged() -> dict[str, str]:
+@functools.cache
+def _schema_as_packaged() -> Mapping[str, str]:
     with contextlib.closing(sqlite3.connect(":memory:")) as fresh:
         for migration in migrations.packaged():
             fresh.executescript(migration.sql)

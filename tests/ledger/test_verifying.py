@@ -123,7 +123,8 @@ async def _rejected(ledger: Ledger, batch_id: int) -> list[int]:
 
 
 def tampered(template: bytes, *statements: str) -> Verified | None:
-    """What ``verify`` says after these statements, run by somebody who can switch every rule off and on again.
+    """What ``verify`` says after these statements, run by somebody who can switch every rule of the tables that they
+    name off and on again.
 
     ``None``: SQLite itself did not let it happen (a unique index, a type).
     """
@@ -131,7 +132,8 @@ def tampered(template: bytes, *statements: str) -> Verified | None:
     try:
         # Bytes 18 and 19 say "write-ahead log" (sqlite.org/fileformat.html), which there is none of in memory.
         connection.deserialize(template[:18] + b"\1\1" + template[20:])
-        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        every = connection.execute("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        triggers = [(name, sql) for name, table, sql in every if any(table in statement for statement in statements)]
         for name, _ in triggers:
             connection.execute(f"DROP TRIGGER {name}")
         connection.execute("PRAGMA ignore_check_constraints = ON")
