@@ -369,10 +369,12 @@ _UNDER_WAY: Final = {"open": "on its way", "accepted": "a job is working on it"}
 
 
 def attempt_line(attempt: Attempt) -> str:
-    """One call that did not simply succeed."""
+    """One call that did not simply succeed, with the service's own name for it, which its support asks for."""
     status = f" · HTTP {attempt.http_status}" if attempt.http_status is not None else ""
     said = attempt.detail or attempt.verdict or _UNDER_WAY.get(attempt.state, attempt.state)
-    return f"{when(attempt.claimed_at, 'T')} {count(len(attempt.award_ids), 'award')}{status} · {escape(said, 150)}"
+    name = f" · request {escape(attempt.request_id, 60)}" if attempt.request_id else ""
+    awards = count(len(attempt.award_ids), "award")
+    return f"{when(attempt.claimed_at, 'T')} {awards}{status} · {escape(said, 150)}{name}"
 
 
 def who_ended(view: BatchView, events: Sequence[Event]) -> str | None:

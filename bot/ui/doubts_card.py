@@ -180,6 +180,8 @@ def _evidence(call: Call, rows: int, said: Collection[str], unread: str | None) 
             "Not read back yet: Bursar does that by itself when the call is old enough, and may settle it then."
             " Waiting costs nothing."
         )
+    if attempt.request_id:
+        lines.append(f"Request at the service: {escape(attempt.request_id, 60)}")
     if attempt.job_id:
         lines.append(f"Job of the service: {escape(attempt.job_id, 60)}")
     return lines

@@ -50,6 +50,11 @@ def test_a_call_is_told_by_what_is_known_of_its_end(
     assert batch_text.attempt_line(attempt) == f"<t:{NOW_MS // 1000}:T> 2 awards · {said}"
 
 
+def test_the_services_name_for_a_call_is_told_for_whoever_asks_its_support() -> None:
+    attempt = Attempt(3, 41, "closed", NOW_MS, NOW_MS, "t", (1, 2), "unknown", 502, "req_7", "a gateway spoke", None)
+    assert batch_text.attempt_line(attempt).endswith("2 awards · HTTP 502 · a gateway spoke · request req\\_7")
+
+
 ORIGIN = ["1,203 awards by **mod** · Gold · <t:1785000000:f>", "Reason: Weekly quest", "File: week-31.csv"]
 
 

@@ -22,9 +22,10 @@ def award(award_id: int) -> Award:
     return Award(award_id, 41, award_id, (), who, who.value, 5, None, state, 1, 3, None, None, NOW_MS, None)
 
 
-def shown(numbers: dict[int, Numbers]) -> str:
-    """The text of the card."""
+def shown(numbers: dict[int, Numbers], **known: str) -> str:
+    """The text of the card. ``known`` of the call."""
     attempt = Attempt(3, 41, "closed", NOW_MS, NOW_MS, "t", tuple(numbers), "unknown", None, None, "no answer", None)
+    attempt = replace(attempt, **known)
     call = Call(attempt, tuple(map(award, numbers)), False, numbers)
     of = view(Counts(unknown=len(numbers)), destination=DESTINATION)
     return str(doubts_card(of, [call], 0, only=None, done=None, practice=False).to_components())
@@ -50,6 +51,12 @@ def test_the_answers_about_deductions_say_what_they_mean_for_who_lost_the_points
     assert done_word(Decision.LANDED, [taken, award(2)]) == "counted as landed"
     assert done_word(Decision.LANDED, [award(2)]) == "counted as paid"
     assert done_word(Decision.SEND_AGAIN, [taken]) == "to be sent again"
+
+
+def test_the_services_own_names_for_the_call_are_told_for_whoever_asks_its_support() -> None:
+    text = shown({1: found(SHORT)}, request_id="req-7", job_id="job-9")
+    assert "Request at the service: req-7" in text
+    assert "Job of the service: job-9" in text
 
 
 def test_what_is_so_of_all_rows_is_said_once() -> None:
