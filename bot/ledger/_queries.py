@@ -150,12 +150,12 @@ def left_out(batch_id: int, take: Callable[[Iterable[_rows.Row]], None], connect
     )
 
 
-def texts(batch_id: int, connection: sqlite3.Connection) -> tuple[str, str]:
-    """How the file of a batch was read, and what the person who confirmed decided, as JSON."""
-    row = connection.execute("SELECT request, choice FROM batches WHERE id = ?", (batch_id,)).fetchone()
+def request(batch_id: int, connection: sqlite3.Connection) -> str:
+    """How the file of a batch was read, as JSON."""
+    row = connection.execute("SELECT request FROM batches WHERE id = ?", (batch_id,)).fetchone()
     if row is None:
         raise NotFound(f"there is no batch {batch_id} here")
-    return row[0], row[1]
+    return str(row[0])
 
 
 def continued(award_ids: Sequence[int], server_id: str | None, connection: sqlite3.Connection) -> Mapping[int, Award]:

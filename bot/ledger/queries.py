@@ -143,10 +143,6 @@ class Queries:
         """What of a draft would wait for doubts at the account."""
         return await self._database.read(partial(_queries.held_back_ahead, draft_id, account, server_id, limit))
 
-    async def attempts(self, batch_id: int) -> Sequence[Attempt]:
-        """Oldest first."""
-        return await self._database.read(partial(_queries.attempts, "batch_id = ? ORDER BY id", (batch_id,)))
-
     async def calls(self, batch_id: int, most: int) -> Calls:
         """What became of the batch's calls, with the last ``most`` that did not go through whole."""
         return await self._database.read(partial(_queries.calls, batch_id, most))
@@ -178,11 +174,7 @@ class Queries:
 
     async def request(self, batch_id: int) -> Mapping[str, object]:
         """How the batch's file was read (``drafts.NewDraft.request``)."""
-        return _rows.mapping((await self._database.read(partial(_queries.texts, batch_id)))[0])
-
-    async def choice(self, batch_id: int) -> Mapping[str, object]:
-        """What the person who confirmed decided."""
-        return _rows.mapping((await self._database.read(partial(_queries.texts, batch_id)))[1])
+        return _rows.mapping(await self._database.read(partial(_queries.request, batch_id)))
 
     async def continued(self, award_ids: Sequence[int], server_id: str | None) -> Mapping[int, Award]:
         """For a file with award ids: each id's newest successor by ``continues`` (itself when it has none). Ids that

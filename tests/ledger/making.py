@@ -17,6 +17,7 @@ from bot.domain.states import AwardState
 from bot.ledger._calls import BuildBody
 from bot.ledger.drafts import Draft, NewDraft
 from bot.ledger.ledger import Ledger
+from bot.ledger.queries import Attempt
 from bot.ledger.recording import Confirmation, Recorded
 
 START = 1_800_000_000.0
@@ -180,6 +181,13 @@ async def call(ledger: Ledger, batch_id: int, kind: OutcomeKind, limit: int = 10
 async def awards(ledger: Ledger, batch_id: int | None = None) -> list[Award]:
     """Every award by id."""
     return [award async for chunk in ledger.queries.awards(batch_id) for award in chunk]
+
+
+async def attempts_of(ledger: Ledger, batch_id: int) -> list[Attempt]:
+    """A batch's calls, oldest first."""
+    sql = "SELECT id FROM attempts WHERE batch_id = ? ORDER BY id"
+    found = await ledger.database.read(lambda connection: connection.execute(sql, (batch_id,)).fetchall())
+    return [await ledger.queries.attempt(attempt_id) for (attempt_id,) in found]
 
 
 async def in_doubt(ledger: Ledger, batch_id: int) -> list[int]:

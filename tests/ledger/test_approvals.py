@@ -74,7 +74,7 @@ async def test_above_a_threshold_nothing_is_recorded_without_leave(ledger: Ledge
     used = await ledger.approvals.of_batch(recorded.batch_id)
     assert used is not None
     assert (used.state, used.decided_by, used.asked_by) == (ApprovalState.USED, "Bob", "Ada")
-    assert (await ledger.queries.choice(recorded.batch_id))["approved_by"] == "Bob"
+    assert (await ledger.queries.events(recorded.batch_id))[0].detail["approved_by"] == "Bob"
 
 
 @pytest.mark.parametrize("rule", [{"amount": "30"}, {"rows": 3}, {"first_use": False}])

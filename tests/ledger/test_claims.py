@@ -22,6 +22,7 @@ from tests.ledger.making import (
     MEMBERS,
     HandClock,
     all_of,
+    attempts_of,
     awards,
     batch_of,
     build,
@@ -221,7 +222,7 @@ async def test_what_was_in_flight_is_in_doubt_after_a_restart_and_the_rest_goes_
     ledger = await Ledger.open(path, clock)
     assert await ledger.claims.mark_interrupted() == Interrupted(attempts=3, awards=4)
     assert await states(ledger) == ["unknown", "unknown", "planned", "unknown", "unknown"]
-    assert {(one.verdict, one.state, one.closed_at) for one in await ledger.queries.attempts(first)} == {
+    assert {(one.verdict, one.state, one.closed_at) for one in await attempts_of(ledger, first)} == {
         ("interrupted", "closed", clock.ms)
     }
     told = [event.detail for event in await ledger.queries.events(first) if event.kind == "calls-interrupted"]

@@ -55,7 +55,7 @@ async def test_whoever_was_paid_under_the_label_is_left_out_whatever_the_amount(
     assert [one.recipient for one in await awards(ledger, recorded.batch_id)] == [member(3), member(4)]
     told = await ledger.queries.line_statuses(recorded.batch_id)
     assert (told[2].status, told[2].detail) == ("not sent", "not sent: batch 1 has an award for this campaign already")
-    assert (await ledger.queries.choice(recorded.batch_id))["difference"] is True
+    assert (await ledger.queries.events(recorded.batch_id))[0].detail["difference"] is True
 
 
 async def test_of_two_at_once_nobody_is_paid_twice(ledger: Ledger):

@@ -15,6 +15,7 @@ from tests.ledger.making import (
     GAMEBALL,
     HandClock,
     all_of,
+    attempts_of,
     awards,
     batch_of,
     claim,
@@ -45,7 +46,7 @@ async def test_an_accepted_job_keeps_its_awards_under_way_and_its_id(ledger: Led
     assert await states(ledger, batch_id) == ["sending"] * 3
     job_of = Job(claimed.attempt_id, batch_id, "job-1", clock.ms, 0, claimed.items, token=claimed.token)
     assert job == replace(job_of, may_take_less=True)  # until a probe has asked
-    (attempt,) = await ledger.queries.attempts(batch_id)
+    (attempt,) = await attempts_of(ledger, batch_id)
     assert (attempt.state, attempt.verdict, attempt.closed_at, attempt.job_id) == (
         "accepted",
         "accepted",
@@ -71,7 +72,7 @@ async def test_the_job_of_an_earlier_call_says_nothing_of_a_later_one(ledger: Le
     claimed = await claim(ledger, batch_id)
     await ledger.claims.record_outcome(claimed, all_of(claimed, OutcomeKind.ACCEPTED, job_id="job-1"))
     assert await states(ledger, batch_id) == ["unknown"] * 2
-    (attempt,) = await ledger.queries.attempts(batch_id)
+    (attempt,) = await attempts_of(ledger, batch_id)
     assert (attempt.state, attempt.verdict, attempt.job_id) == ("closed", "unknown", None)
     assert len(await ledger.claims.jobs()) == 1
     assert [one.attempt_id for one in await ledger.evidence.waiting()] == [claimed.attempt_id]
@@ -109,7 +110,7 @@ async def test_a_finished_job_settles_its_awards(ledger: Ledger, clock: HandCloc
     clock.at += 30
     await ledger.claims.record_job(job, {1: APPLIED, 2: REJECTED, 3: APPLIED}, finished=True, detail="done")
     assert await states(ledger, batch_id) == ["applied", "rejected", "applied"]
-    (attempt,) = await ledger.queries.attempts(batch_id)
+    (attempt,) = await attempts_of(ledger, batch_id)
     assert (attempt.state, attempt.verdict, attempt.closed_at, attempt.detail) == ("closed", "mixed", clock.ms, "done")
     assert await ledger.claims.jobs() == []
     assert await ledger.claims.finish_if_done(batch_id)
@@ -118,7 +119,7 @@ async def test_a_finished_job_settles_its_awards(ledger: Ledger, clock: HandCloc
 async def test_what_all_awards_became_is_the_verdict_on_the_job(ledger: Ledger):
     batch_id, _, job = await _accepted(ledger)
     await ledger.claims.record_job(job, dict.fromkeys((1, 2, 3), APPLIED), finished=True, detail=None)
-    assert (await ledger.queries.attempts(batch_id))[0].verdict == "applied"
+    assert (await attempts_of(ledger, batch_id))[0].verdict == "applied"
 
 
 async def test_an_award_that_the_finished_job_does_not_name_is_in_doubt(ledger: Ledger):
@@ -132,7 +133,7 @@ async def test_a_lost_job_says_why_its_awards_are_in_doubt(ledger: Ledger):
     batch_id, _, job = await _accepted(ledger)
     await ledger.claims.record_job(job, {}, finished=True, detail="the report is gone")
     assert {one.detail for one in await awards(ledger, batch_id)} == {"the report is gone"}
-    assert (await ledger.queries.attempts(batch_id))[0].verdict == "unknown"
+    assert (await attempts_of(ledger, batch_id))[0].verdict == "unknown"
 
 
 async def test_a_running_job_may_tell_a_part(ledger: Ledger):
@@ -145,14 +146,14 @@ async def test_a_running_job_may_tell_a_part(ledger: Ledger):
     assert left.polls == 2
     await ledger.claims.record_job(left, {1: APPLIED, 2: APPLIED, 3: REJECTED}, finished=True, detail=None)
     assert await states(ledger, batch_id) == ["applied", "applied", "rejected"]
-    assert (await ledger.queries.attempts(batch_id))[0].detail == "half"
+    assert (await attempts_of(ledger, batch_id))[0].detail == "half"
 
 
 async def test_a_running_job_that_told_everything_is_asked_no_more(ledger: Ledger):
     batch_id, _, job = await _accepted(ledger)
     await ledger.claims.record_job(job, dict.fromkeys((1, 2, 3), APPLIED), finished=False, detail=None)
     assert await ledger.claims.jobs() == []
-    assert (await ledger.queries.attempts(batch_id))[0].verdict == "applied"
+    assert (await attempts_of(ledger, batch_id))[0].verdict == "applied"
 
 
 async def test_a_job_that_takes_too_long_leaves_doubts_that_its_late_end_settles(ledger: Ledger):
@@ -180,7 +181,7 @@ async def test_a_job_that_proves_an_award_unsent_opens_the_finished_batch_again(
     assert await states(ledger, batch_id) == ["planned", "applied", "applied"]
     assert (await ledger.queries.batch(batch_id, None)).state is BatchState.OPEN
     assert (await kinds(ledger, batch_id))[-1] == "batch-reopened"
-    assert (await ledger.queries.attempts(batch_id))[0].verdict == "mixed"
+    assert (await attempts_of(ledger, batch_id))[0].verdict == "mixed"
     assert [item.award_id for item in (await claim(ledger, batch_id)).items] == [1]
 
 
@@ -189,7 +190,7 @@ async def test_a_job_that_proves_an_award_unsent_while_the_batch_is_open_changes
     await ledger.claims.record_job(job, dict.fromkeys((1, 2, 3), NOT_SENT), finished=True, detail=None)
     assert await states(ledger, batch_id) == ["planned"] * 3
     assert await kinds(ledger, batch_id) == ["batch-recorded"]
-    assert (await ledger.queries.attempts(batch_id))[0].verdict == "mixed"
+    assert (await attempts_of(ledger, batch_id))[0].verdict == "mixed"
 
 
 async def test_a_stopped_batch_sends_nothing_again_whatever_its_job_proves(ledger: Ledger):
@@ -224,7 +225,7 @@ async def test_a_decision_by_hand_is_not_taken_back_by_a_late_answer_but_noted(l
         (event.award_id, event.detail) for event in await ledger.queries.events(batch_id) if event.kind == "late-answer"
     ]
     assert late == [(1, {"attempt": job.attempt_id, "state": "applied"})]
-    assert (await ledger.queries.attempts(batch_id))[0].verdict == "mixed"
+    assert (await attempts_of(ledger, batch_id))[0].verdict == "mixed"
 
 
 async def test_an_old_job_does_not_touch_an_award_that_was_sent_again(ledger: Ledger):
@@ -247,7 +248,7 @@ async def test_a_job_is_asked_about_no_more_once_every_award_is_decided(ledger: 
     await ledger.claims.give_up_waiting(job, "too long")
     await ledger.steering.resolve([1, 2, 3], Decision.LANDED, ADA, reason="seen")
     assert await ledger.claims.jobs() == []
-    (attempt,) = await ledger.queries.attempts(batch_id)
+    (attempt,) = await attempts_of(ledger, batch_id)
     assert (attempt.state, attempt.verdict, attempt.closed_at) == ("closed", "decided", clock.ms)
     await ledger.claims.record_job(job, dict.fromkeys((1, 2, 3), REJECTED), finished=True, detail=None)
     assert await states(ledger, batch_id) == ["applied"] * 3

@@ -20,6 +20,7 @@ from tests.ledger.making import (
     MEMBERS,
     HandClock,
     all_of,
+    attempts_of,
     awards,
     batch_of,
     build,
@@ -54,7 +55,7 @@ async def test_every_outcome_puts_its_awards_where_it_proves_them_to_be(
     await ledger.claims.record_outcome(claimed, replace(verdict, detail="a call"))
     made = await awards(ledger, batch_id)
     assert {(one.state, one.detail, one.changed_at, one.attempts) for one in made} == {(state, "as told", clock.ms, 1)}
-    (attempt,) = await ledger.queries.attempts(batch_id)
+    (attempt,) = await attempts_of(ledger, batch_id)
     assert (attempt.state, attempt.verdict, attempt.closed_at) == ("closed", word, clock.ms)
     assert (attempt.http_status, attempt.request_id, attempt.detail, attempt.job_id) == (207, "r-1", "a call", None)
     assert attempt.award_ids == (1, 2, 3)
@@ -182,7 +183,7 @@ async def test_the_rows_at_fault_are_rejected_and_the_others_go_again_together(l
     ]
     calls = [[item.award_id for item in (await claim(ledger, batch_id)).items] for _ in range(2)]
     assert calls == [[5], [1, 3, 4]]
-    assert (await ledger.queries.attempts(batch_id))[0].verdict == "refused-whole"
+    assert (await attempts_of(ledger, batch_id))[0].verdict == "refused-whole"
 
 
 async def test_halving_finds_the_only_bad_row_and_pays_the_rest(ledger: Ledger):

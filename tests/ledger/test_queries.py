@@ -22,6 +22,7 @@ from tests.ledger.making import (
     SHELL,
     STRANGER,
     HandClock,
+    attempts_of,
     awards,
     batch_of,
     call,
@@ -42,7 +43,7 @@ async def test_a_batch_of_another_server_is_not_found(ledger: Ledger):
         with pytest.raises(NotFound):
             await ledger.queries.batch(number, server_id)
     assert (await ledger.queries.batch(batch_id, None)).id == batch_id
-    for ask in (ledger.queries.request(99), ledger.queries.choice(99), ledger.queries.attempt(99)):
+    for ask in (ledger.queries.request(99), ledger.queries.attempt(99)):
         with pytest.raises(NotFound):
             await ask
 
@@ -169,7 +170,7 @@ async def test_an_award_tells_everything(ledger: Ledger, clock: HandClock):
 async def test_attempts_come_oldest_first(ledger: Ledger):
     batch_id = await batch_of(ledger, 3)
     calls = [await call(ledger, batch_id, OutcomeKind.NOT_SENT), await claim(ledger, batch_id, 2)]
-    found = await ledger.queries.attempts(batch_id)
+    found = await attempts_of(ledger, batch_id)
     assert [one.id for one in found] == [one.attempt_id for one in calls]
     assert [(one.state, one.token, one.award_ids) for one in found] == [
         ("closed", calls[0].token, (1, 2, 3)),

@@ -14,6 +14,7 @@ from bot.domain.drafting import StagedRow
 from bot.domain.model import Recipient
 from bot.ledger.restorations import Why
 from bot.providers.base import Foresight
+from tests.ledger.making import attempts_of
 from tests.services.neighbour import Neighbour, programme_of
 from tests.services.office import Door, file_of, members, paying
 from tests.services.rig import STAFF, Rig, recipient, rig
@@ -100,7 +101,7 @@ async def test_our_own_calls_are_no_strangers_and_the_list_is_asked_once(tmp_pat
         neighbour = it.neighbour
         assert isinstance(neighbour, Listing)
         asked = neighbour.asked
-        (attempt,) = await it.ledger.queries.attempts(first)
+        (attempt,) = await attempts_of(it.ledger, first)
         neighbour.tokens = {attempt.token: None}
         second = await it.record([3])
         await it.quiet(second)

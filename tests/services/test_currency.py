@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.services import currency_check
+from tests.ledger.making import attempts_of
 from tests.services.office import HURRY, MOD, Door, members, pauses, paying
 from tests.support.sandbox import Sandbox
 
@@ -36,7 +37,7 @@ async def test_a_currency_that_the_account_lacks_pauses_with_nothing_claimed(doo
         assert await office.state(batch_id) == "paused:currency"
         assert await office.states(batch_id) == "PPP"
         assert await office.writes() == []
-        assert await office.app.ledger.queries.attempts(batch_id) == []
+        assert await attempts_of(office.app.ledger, batch_id) == []
         assert pauses(office.told) == [(batch_id, "currency")]
         pause = (await office.batch(batch_id)).pause
         assert pause is not None

@@ -11,6 +11,7 @@ from bot.clock import milliseconds
 from bot.domain.model import Decision, Duplicates, ProviderKind
 from bot.domain.promises import TAKEN_ONCE
 from bot.ledger import copying
+from tests.ledger.making import attempts_of
 from tests.services.doubts import FAULTS, resumed, seed
 from tests.services.office import HURRY, IN_A_HURRY, MOD, Door, Office, members, paying, speed_beside
 from tests.support.patience import until
@@ -72,7 +73,7 @@ async def test_a_lost_answer_is_sent_again_and_nobody_is_paid_twice(name: str, d
         assert set(await paths(office)) == {"transactions/manual"}
         assert len(await office.writes()) == 4 + doubted
         assert "evidence-not-landed" not in events
-        attempts = await office.app.ledger.queries.attempts(batch_id)
+        attempts = await attempts_of(office.app.ledger, batch_id)
         assert len(attempts) == 4 + doubted
 
 

@@ -39,7 +39,7 @@ async def test_again_pays_matched_rows_a_second_time(door: Door) -> None:
         second = await office.send(paying(IDS), confirm={"again": True})
         assert await office.states(second) == "A" * 6
         await office.check_books()
-        assert (await office.app.ledger.queries.choice(second))["again"] is True
+        assert (await office.app.ledger.queries.events(second))[0].detail["again"] is True
 
 
 async def test_only_the_rows_not_yet_paid_are_sent_on_request(door: Door) -> None:

@@ -7,6 +7,7 @@ import pytest
 from bot.domain.model import PauseKind
 from bot.errors import ResolutionFailed
 from bot.services.rules import Limits
+from tests.ledger.making import attempts_of
 from tests.services.office import MOD, NO_LIMITS, Door, file_of, members, pauses, paying
 
 PROGRAMMES = ["drip-credentials", "drip-members", "gameball"]
@@ -126,7 +127,7 @@ async def test_a_bad_row_that_no_read_shows_is_found_by_halving(door: Door) -> N
         batch_id = await office.send(file_of(rows, "drip_id,amount"), "drip-members")
         assert await office.states(batch_id) == "AAARAAAAAA"
         await office.check_books()
-        attempts = await office.app.ledger.queries.attempts(batch_id)
+        attempts = await attempts_of(office.app.ledger, batch_id)
         assert [attempt.verdict for attempt in attempts].count("refused-whole") >= 3
 
 

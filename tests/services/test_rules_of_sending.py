@@ -287,7 +287,7 @@ async def test_bad_rows_stop_a_batch_until_the_good_ones_are_asked_for(door: Doo
         assert problems.splitlines()[0].split(",")[-1] == "problem"
         recorded = await office.confirm(preview, good_rows=True)
         assert recorded.awards == 2
-        assert (await office.app.ledger.queries.choice(recorded.batch_id))["good_rows"] is True
+        assert (await office.app.ledger.queries.events(recorded.batch_id))[0].detail["good_rows"] is True
 
 
 async def test_a_refused_file_is_a_draft_that_says_why_and_cannot_be_confirmed(door: Door) -> None:

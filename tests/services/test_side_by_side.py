@@ -15,6 +15,7 @@ from bot.domain.model import Programme
 from bot.domain.retrying import PAUSE_AFTER_UNCLEAR
 from bot.errors import LedgerError
 from bot.services.watching import Doing
+from tests.ledger.making import attempts_of
 from tests.services.neighbour import Neighbour, programme_of
 from tests.services.rig import STAFF, Rig, rig
 from tests.support.patience import PATIENCE
@@ -54,12 +55,12 @@ async def test_an_intent_is_written_while_the_one_before_is_not_yet_known_to_be(
 
         async def hold() -> None:
             nonlocal known
-            begun = len(await it.ledger.queries.attempts(batch_id))
+            begun = len(await attempts_of(it.ledger, batch_id))
             together, known = begun > known + 1, begun  # under one commit, where the ledger's thread took so long
             if begun >= 6 and not held:
                 held.append(begun)
                 async with asyncio.timeout(PATIENCE):
-                    while not together and len(await it.ledger.queries.attempts(batch_id)) == begun:
+                    while not together and len(await attempts_of(it.ledger, batch_id)) == begun:
                         pass
 
         it.database.after_write = hold
@@ -76,7 +77,7 @@ async def test_no_intent_is_written_beside_another_that_takes_what_room_the_rate
 
         async def look() -> None:
             for _ in range(5):
-                begun = len(await it.ledger.queries.attempts(batch_id))
+                begun = len(await attempts_of(it.ledger, batch_id))
                 waiting.append(begun - len(it.neighbour.truth.calls))
 
         it.database.after_write = look

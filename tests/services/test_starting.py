@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.model import Batch, Pause, PauseKind, Programme
+from tests.ledger.making import attempts_of
 from tests.services.neighbour import Neighbour, programme_of
 from tests.services.rig import STAFF, Rig, rig
 
@@ -117,7 +118,7 @@ async def test_a_call_that_cannot_be_built_pauses_the_batch_with_nothing_sent(tm
         it.start()
         await it.quiet()
         assert (await it.states(batch_id), await it.state(batch_id)) == ("PP", "paused:unclear")
-        assert await it.ledger.queries.attempts(batch_id) == []
+        assert await attempts_of(it.ledger, batch_id) == []
 
 
 async def test_a_batch_whose_programme_is_gone_is_paused_and_never_redirected(tmp_path: Path) -> None:
