@@ -209,7 +209,7 @@ class _Job:
             matches_seen=summary["matched"]["mark"],
         )
         try:
-            return str((await self.desk.confirm(answer))["batch"])
+            return await self.desk.confirm(answer)
         except BursarError:
             batch_id = await recorded_batch(self.settings, summary["draft"])
             if batch_id is None:

@@ -50,7 +50,7 @@ class RemoteDesk:
         summary: Json = message["summary"]
         return summary
 
-    async def confirm(self, answer: Answer) -> Json:
+    async def confirm(self, answer: Answer) -> str:
         await self._send(
             {
                 "op": "confirm",
@@ -60,7 +60,7 @@ class RemoteDesk:
                 "matches_seen": answer.matches_seen,
             }
         )
-        return await self._receive()
+        return str((await self._receive())["batch"])
 
     async def withdraw(self) -> None:
         with suppress(DriverGoneError):

@@ -16,7 +16,6 @@ from bot.domain.jsonable import Json
 from bot.domain.model import Actor, Duplicates
 from bot.errors import UsageError
 from bot.ledger.ledger import Ledger
-from bot.ledger.recording import Recorded
 from bot.services.bundle import Services
 from bot.services.handover.summary import MAX_PROBLEMS, preview_json, standing_json
 from bot.services.previewing import Preview
@@ -70,8 +69,8 @@ class Desk(Protocol):
         is said before that. Raises ``UsageError``, ``SettingsError``, ``Refused``.
         """
 
-    async def confirm(self, answer: Answer) -> Json:
-        """Record the batch: ``batch``, ``awards``, ``skipped``, ``rejected``. Raises ``Refused``."""
+    async def confirm(self, answer: Answer) -> str:
+        """Record the batch; its id. Raises ``Refused``."""
 
     async def withdraw(self) -> None:
         """Nothing is to be sent: drop the draft, if there is one."""
@@ -111,7 +110,7 @@ class LocalDesk:
             )
         return await self._summary(preview)
 
-    async def confirm(self, answer: Answer) -> Json:
+    async def confirm(self, answer: Answer) -> str:
         if self._draft_id is None:
             raise UsageError("there is nothing to confirm yet")
         choice = Choice(
@@ -122,7 +121,7 @@ class LocalDesk:
         )
         recorded = await self._services.submitting.confirm(self._draft_id, choice, self._actor, self._limits)
         self._batch_id, self._draft_id = recorded.batch_id, None
-        return _recorded_json(recorded)
+        return str(recorded.batch_id)
 
     async def withdraw(self) -> None:
         if self._draft_id is not None:
@@ -185,15 +184,6 @@ def _is_to_be_looked_up(preview: Preview, order: Order) -> bool:
     if Duplicates(order.duplicates) in (Duplicates.ONCE, Duplicates.REFUSE):
         return True
     return preview.over_limit is None and (order.again or not preview.blocking_matches)
-
-
-def _recorded_json(recorded: Recorded) -> Json:
-    return {
-        "batch": str(recorded.batch_id),
-        "awards": recorded.awards,
-        "skipped": recorded.skipped,
-        "rejected": recorded.rejected,
-    }
 
 
 def order_from(message: Mapping[str, Any], content: bytes) -> Order:

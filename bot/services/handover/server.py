@@ -157,11 +157,11 @@ class _Connection:
             again=message.get("again") is True,
             matches_seen=str(message.get("matches_seen")),
         )
-        recorded = await desk.confirm(answer)
-        with about(batch=recorded["batch"]):
+        batch_id = await desk.confirm(answer)
+        with about(batch=batch_id):
             log.info("recorded by handover from the command line")
         with suppress(ConnectionError):
-            await frames.send(self._writer, {"event": "recorded", **recorded})
+            await frames.send(self._writer, {"event": "recorded", "batch": batch_id})
         return True
 
     async def _follow(self, desk: Desk) -> None:
