@@ -65,10 +65,19 @@ def test_the_readme_says_how_long_it_takes_as_the_preview_does() -> None:
     assert (360, 30.0) in WINDOWS
 
 
+def _anchors(page: Path) -> set[str]:
+    """What a heading is called in a link to it."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     for page in [DOCS / "README.md", *(DOCS / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+        links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", page.read_text(encoding="utf-8"))
+        for target, anchor in links:
+            there = page.parent / target if target else page
+            assert there.exists(), f"{page.name}: {target}"
+            assert not anchor or anchor in _anchors(there), f"{page.name}: {target}#{anchor}"
 
 
 def test_what_the_code_names_of_the_services_page_is_on_it() -> None:
