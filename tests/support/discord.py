@@ -30,7 +30,7 @@ from bot.domain.model import Actor
 from bot.errors import BursarError
 from bot.services.rules import Capability
 from bot.settings import Settings
-from bot.ui import receipts
+from bot.ui import board, receipts
 from bot.ui.answers import has_expired
 from bot.ui.board import StaffBoard
 from bot.ui.start_rule import start_rule
@@ -42,6 +42,8 @@ from tests.support.specification import violations
 SERVER_ID = 111111111111111111
 DELAY = 300.0
 """Seconds before a first call, of a batch that begins when the test says so (``World.begin``)."""
+EDIT_EVERY = 0.3
+"""Seconds between two edits of a board: what is under way is shown soon, so that it need not be under way for long."""
 _TEXT, _BUTTON, _FILE, _FRAME = 10, 2, 13, 17
 _MENUS = (3, 5, 6, 7, 8)
 
@@ -332,14 +334,19 @@ async def discord_world(
     practice: bool = False,
     plan: str = "pro",
     settling: bool = False,
+    edit_every: float = EDIT_EVERY,
     **environ: str,
 ) -> AsyncIterator[World]:
-    """Start everything in ``directory``. ``environ``: more settings, by their variables.
+    """Start everything in ``directory``. ``edit_every``: seconds, of the staff channel's messages. ``environ``: more
+    settings, by their variables.
 
     Fails at the end when the client raised anything but a refusal, or sent what Discord would not take.
     """
     # SimCord waits for timers that are due within its patience: every receipt of a batch that is not over has one.
-    with mock.patch.multiple(receipts, STEP_SECONDS=600.0, START_SECONDS=600.0):
+    with (
+        mock.patch.multiple(receipts, STEP_SECONDS=600.0, START_SECONDS=600.0),
+        mock.patch.object(board, "EDIT_EVERY_SECONDS", edit_every),
+    ):
         async with running_sandbox("--drip-plan", plan) as sandbox:
             values = {**sandbox.environ(), "DRIP_RATE_PLAN": plan, "BURSAR_SERVER_IDS": str(SERVER_ID), **environ}
             settings = Settings.load(values, directory)
@@ -414,10 +421,10 @@ async def _bind(world: World) -> None:
 async def _at_work(world: World) -> AsyncIterator[None]:
     """The dispatcher and the staff board, beside the client."""
     app = world.app
-    board = StaffBoard(app.services, lambda: world.client)
-    app.watchers.add(board)
+    staff_board = StaffBoard(app.services, lambda: world.client)
+    app.watchers.add(staff_board)
     app.start_rule.ask = start_rule(app.services, lambda: world.client)
-    task = asyncio.create_task(board.run(), name="board")
+    task = asyncio.create_task(staff_board.run(), name="board")
     try:
         async with app.dispatching():
             yield

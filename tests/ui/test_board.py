@@ -14,8 +14,7 @@ import pytest
 from bot.domain.model import Decision
 from bot.domain.states import BatchState
 from bot.providers.base import Health
-from bot.ui import board as board_module
-from bot.ui.board import StaffBoard
+from bot.ui.board import EDIT_EVERY_SECONDS, StaffBoard
 from bot.ui.board_message import ALERTED, BoardMessage
 from bot.ui.results import result_file
 from bot.ui.staff import nonce_of
@@ -37,12 +36,6 @@ from tests.support.patience import eventually, until
 
 SLOW = {"service": "drip", "path": "/transaction", "kind": "slow", "ms": 150}
 BAD_KEY = {"service": "drip", "path": "/transaction", "kind": "401"}
-
-
-@pytest.fixture
-def edited_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is under way is shown soon, so that it need not be under way for long."""
-    monkeypatch.setattr(board_module, "EDIT_EVERY_SECONDS", 0.3)
 
 
 async def test_a_batch_has_one_message_from_its_recording_to_its_result(tmp_path: Path) -> None:
@@ -86,10 +79,9 @@ async def test_a_small_award_names_everybody_and_needs_no_file(tmp_path: Path) -
 
 
 async def test_a_key_that_is_not_accepted_pauses_the_batch_and_alerts_the_staff_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(board_module, "EDIT_EVERY_SECONDS", 0.0)
-    async with discord_world(tmp_path) as world:
+    async with discord_world(tmp_path, edit_every=0.0) as world:
         await world.sandbox.faults(BAD_KEY)
         batch_id = await record(world, [50, 20])
         await world.until(lambda: bool(alerts(world)))
@@ -210,7 +202,6 @@ async def test_a_refusal_of_discord_disturbs_no_award_and_is_tried_again(tmp_pat
         assert await world.paid() != {}
 
 
-@pytest.mark.usefixtures("edited_often")
 async def test_a_board_goes_on_after_a_restart_with_the_same_message(tmp_path: Path) -> None:
     async with discord_world(tmp_path, DRIP_MEMBERS_BATCH_SIZE="1") as world:
         await without_board()
@@ -240,7 +231,7 @@ async def test_a_batch_recorded_while_nobody_kept_boards_gets_one_at_the_start(t
 
 
 async def test_a_message_under_way_is_edited_every_few_seconds_at_most(tmp_path: Path) -> None:
-    async with discord_world(tmp_path, DRIP_MEMBERS_BATCH_SIZE="1") as world:
+    async with discord_world(tmp_path, edit_every=EDIT_EVERY_SECONDS, DRIP_MEMBERS_BATCH_SIZE="1") as world:
         await world.sandbox.faults({**SLOW, "ms": 100})
         batch_id = await record(world, [10] * 8)
         await board_says(world, batch_id, "Done")
@@ -249,7 +240,6 @@ async def test_a_message_under_way_is_edited_every_few_seconds_at_most(tmp_path:
         assert await world.calls() == 8
 
 
-@pytest.mark.usefixtures("edited_often")
 async def test_a_batch_whose_ring_is_not_free_yet_says_when_it_goes_on_and_then_that_it_did(tmp_path: Path) -> None:
     async with discord_world(tmp_path, DRIP_RING=f"{OWN},{OTHER}", BURSAR_SETTLE_AFTER="3") as world:
         await world.sandbox.seed(members=[{"drip_id": place, "balance": 0} for place in (OWN, OTHER)])
@@ -264,7 +254,6 @@ async def test_a_batch_whose_ring_is_not_free_yet_says_when_it_goes_on_and_then_
         await board_says(world, batch_id, "Done")
 
 
-@pytest.mark.usefixtures("edited_often")
 async def test_a_call_whose_answers_are_lost_is_said_to_be_sent_again(tmp_path: Path) -> None:
     async with discord_world(tmp_path, DRIP_RING=f"{OWN},{OTHER}", BURSAR_SETTLE_AFTER="1") as world:
         await world.sandbox.seed(members=[{"drip_id": place, "balance": 0} for place in (OWN, OTHER)])
@@ -327,11 +316,8 @@ async def test_a_ring_that_somebody_else_used_is_told_in_words_that_need_no_manu
         assert "Next: the operator finds out who else uses its places" in alert.text
 
 
-async def test_a_pause_is_shown_without_waiting_for_the_next_edit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.ui.board.EDIT_EVERY_SECONDS", 600.0)
-    async with discord_world(tmp_path) as world:
+async def test_a_pause_is_shown_without_waiting_for_the_next_edit(tmp_path: Path) -> None:
+    async with discord_world(tmp_path, edit_every=600.0) as world:
         batch_id = await record(world, [50], delay=600)
         board = await board_says(world, batch_id, "Nothing sent yet")
         await world.press(world.mod, board, "Pause")
