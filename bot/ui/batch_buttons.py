@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import discord
 
-from bot.domain.model import Steered
+from bot.domain.model import Programme, Steered
 from bot.errors import NotFound, Refused
 from bot.services.batches import BatchView
-from bot.services.rules import Capability
+from bot.services.rules import Capability, Limits
 from bot.ui import answers, batch_cards, batch_text
 from bot.ui.answers import Interaction
 from bot.ui.cards import Tone, button, card
@@ -222,13 +222,8 @@ async def list_batches(interaction: Interaction, page: int = 0) -> None:
 
 async def retry(interaction: Interaction, batch_id: int) -> None:
     """Draft the definitely refused rows anew and show the preview; sending them is a decision of its own."""
-    await begin(interaction)
-    rules = await require(interaction, Capability.MANAGE)
+    programme, limits = await _for_another(interaction, batch_id)
     services, actor = services_of(interaction), actor_of(interaction)
-    batch = (await services.batches.view(batch_id, actor)).batch
-    currency = rules.currencies.get(batch.programme)
-    programme = services.programmes.still(batch.programme, currency=currency, what="batch was recorded for")
-    limits = limits_for(interaction, rules, programme)
     try:
         preview = await services.submitting.draft_retry(batch_id, programme, actor, limits)
     except Refused:
@@ -239,15 +234,21 @@ async def retry(interaction: Interaction, batch_id: int) -> None:
 
 async def undo(interaction: Interaction, batch_id: int) -> None:
     """Draft the opposite of what landed and show the preview; sending it is a decision of its own."""
-    await begin(interaction)
-    rules = await require(interaction, Capability.MANAGE)
+    _, limits = await _for_another(interaction, batch_id)
     services, actor = services_of(interaction), actor_of(interaction)
-    batch = (await services.batches.view(batch_id, actor)).batch
-    currency = rules.currencies.get(batch.programme)
-    programme = services.programmes.still(batch.programme, currency=currency, what="batch was recorded for")
-    limits = limits_for(interaction, rules, programme)
     preview = await services.submitting.draft_undo(batch_id, actor, limits)
     await show_draft(interaction, preview.draft.id)
+
+
+async def _for_another(interaction: Interaction, batch_id: int) -> tuple[Programme, Limits]:
+    """Where a batch that is made from this one goes, and what it is judged by; refuses whoever may not make one."""
+    await begin(interaction)
+    rules = await require(interaction, Capability.MANAGE)
+    services = services_of(interaction)
+    batch = (await services.batches.view(batch_id, actor_of(interaction))).batch
+    currency = rules.currencies.get(batch.programme)
+    programme = services.programmes.still(batch.programme, currency=currency, what="batch was recorded for")
+    return programme, limits_for(interaction, rules, programme)
 
 
 async def refuse_other_ledger(interaction: Interaction, batch_id: int) -> None:
