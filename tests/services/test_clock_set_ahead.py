@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,11 +13,11 @@ from bot.domain.lanes import LaneKind
 from bot.ledger._lock import DriverLock
 from bot.services.quarantine import Quarantine
 from bot.services.watching import Doing
-from tests.services.doubts import CALLS, resumed, seed
+from tests.services.doubts import CALLS, seed
 from tests.services.lane_office import MEMBERS, check, opened, rows_of, variables
 from tests.services.office import IN_A_HURRY, Door, Office, members, paying
 from tests.support.calendar import Calendar
-from tests.support.patience import eventually
+from tests.support.patience import eventually, until
 
 SOMEBODY = "c" * 24
 
@@ -84,18 +82,27 @@ async def test_a_clock_that_is_set_ahead_while_nothing_runs_lets_no_doubt_be_jud
     programme: str, door: Door
 ) -> None:
     """The call is carried out after the next start, which would find that it is long over and did not land."""
-    ids, loop = members(3), asyncio.get_running_loop()
-    late: dict[str, Any] = {"kind": "apply-late", "after": 4.0, "answer": "reset"}
+    ids = members(3)
+    late = {"kind": "apply-late", "after": 2.0, "answer": "reset"}
     async with door.open(**IN_A_HURRY) as office:
         await seed(office, programme, ids)
         await office.sandbox.faults({"match": {**CALLS[programme], "nth": 1}, **late})
-        sent = loop.time()
         assert await office.states(await office.send(paying(ids), programme)) == "UUU"
         await office.sandbox.faults()
+        (call,) = await office.writes()
+
+    async def carried_out() -> bool:
+        booked = await door.sandbox.applied("gameball" if programme == "gameball" else "drip")
+        return call["id"] in {one["call"] for one in booked}
+
     door.calendar.days = 1
-    assert (await resumed(door, speed=2.0, **IN_A_HURRY))[0] == {"applied": 3}
-    await asyncio.sleep(sent + 2 * late["after"] - loop.time())  # by then it was carried out, whatever was told of it
-    async with door.open(dispatching=False) as office:
+    async with door.open(settling=True, **IN_A_HURRY) as office:
+        await until(carried_out)
+        assert await office.states(1) == "UUU"
+        door.calendar.let_pass(office.app.settings.settle_after)
+        office.app.services.dispatcher.wake()
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        assert await office.states(1) == "AAA"
         await office.check_books()
 
 
