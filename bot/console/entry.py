@@ -61,13 +61,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parse(given)
     except UsageError as error:
         return _misused(given, error)
+    except OutputLostError as error:  # of --help
+        return _lost(given[0], error)
+    except BrokenPipeError:
+        return _reader_gone()
     log.configure((), level=logging.WARNING, debug=options.debug)
     command = cast("Command", importlib.import_module(COMMANDS[options.command]))
     stay_quick()
     try:
         return _flushed(command.run(options))
     except OutputLostError as error:
-        return _lost(options, error)
+        return _lost(options.command, error)
     except BursarError as error:
         return _failed(command, options, error, _status_of(error, options.command), command.FAILED)
     except BrokenPipeError:
@@ -103,11 +107,11 @@ def _failed(command: Command, options: Namespace, error: BursarError, status: in
     return status
 
 
-def _lost(options: Namespace, error: OutputLostError) -> int:
+def _lost(command: str, error: OutputLostError) -> int:
     """The result cannot be told. Nothing was recorded: what is told of a recorded batch does not end like this."""
     output.silence(sys.stdout)
     output.note(str(error))
-    return exits.Exit.BAD_ROWS if options.command in _YES_OR_NO else exits.Exit.WRONG
+    return exits.Exit.BAD_ROWS if command in _YES_OR_NO else exits.Exit.WRONG
 
 
 def _defect(command: Command, options: Namespace, error: Exception) -> int:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
+from bot.console.output import put
 from bot.domain.model import Duplicates
 from bot.errors import UsageError
 
@@ -43,9 +44,13 @@ class Parser(argparse.ArgumentParser):
             message if len(message) <= LONGEST else f"{message[:LONGEST]}…", hint=f"See {self.prog} --help."
         )
 
+    def print_help(self, file: Any = None) -> None:
+        """Written out at once: what the interpreter cannot write at its end, it tells in words of its own."""
+        put(self.format_help(), flush=True)
+
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The command and its options; raises ``UsageError``. ``--help`` prints and leaves with 0."""
+    """The command and its options; raises ``UsageError``. ``--help`` leaves with 0, or raises like ``put``."""
     options = _parser().parse_args(arguments)
     for name, value in vars(options).items():
         if isinstance(value, str) and name not in _PATHS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -91,6 +92,27 @@ async def test_others_say_so_and_end(command: str, status: int, shell: Shell):
     done = await unheard(shell, command, "> /dev/full")
     assert done.status == status
     assert done.err.endswith(LOST)
+
+
+@pytest.mark.parametrize(("command", "status"), [("", 2), ("bulk", 2), ("doctor", 1)])
+async def test_help_that_cannot_be_shown_is_one_sentence(command: str, status: int, shell: Shell):
+    done = await unheard(shell, f"{command} --help", "> /dev/full")
+    assert (done.status, done.err) == (status, LOST)
+
+
+async def test_help_ends_quietly_where_the_reader_has_left(shell: Shell):
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "bulk", "--help"),
+        cwd=shell.directory,
+        env=environment({}),
+        stdout=writing,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(writing)
+    _, err = await process.communicate()
+    assert (process.returncode, err) == (141, b"")
 
 
 @pytest.mark.parametrize(
