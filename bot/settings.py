@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import re
 import shlex
 import stat
@@ -212,7 +213,8 @@ def _server_ids(own: Reader) -> frozenset[str] | None:
 
 def _database(own: Reader, directory: Path) -> Path:
     path = own.path("BURSAR_DATABASE", directory) or directory / "bursar.db"
-    if not _can_be_file(path) or not _is_folder(path.parent):
+    home = Path(os.path.realpath(path)).parent  # of what a link leads to, which may be on a disk that is not there
+    if not _can_be_file(path) or not _is_folder(home):
         own.wrong("BURSAR_DATABASE")
     return path
 

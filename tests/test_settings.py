@@ -219,6 +219,14 @@ class TestValues:
         variable = next(variable for variable in VARIABLES if variable.name == name)
         assert message == f"{name} is {variable.meaning}. It must be {variable.allowed}."
 
+    def test_a_link_is_no_ledger_where_the_folder_that_it_leads_to_is_not_there(self, tmp_path: Path):
+        """As when the disk with the ledger is not mounted: nothing is known then, least of all that all is finished."""
+        (tmp_path / "bursar.db").symlink_to(tmp_path / "disk" / "bursar.db")
+        for values in (DRIP, {**DRIP, "BURSAR_DATABASE": "bursar.db"}):
+            assert complaint(values, tmp_path).startswith("BURSAR_DATABASE is the ledger's file.")
+        (tmp_path / "disk").mkdir()
+        assert load(DRIP, tmp_path).database == tmp_path / "bursar.db"
+
     @pytest.mark.parametrize(
         "url",
         [
