@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -69,20 +68,20 @@ def failure(error: Json, status: int) -> Json:
 
 # --- judging ------------------------------------------------------------------------------------------------------
 
-Accept = Callable[[Recipient], object]
-"""Raises ``ValueError`` for a recipient that the programme cannot take."""
+Who = Callable[[Recipient], str]
+"""What tells two recipients apart. Raises ``ValueError`` for one that the programme cannot take."""
 
 
 async def _judged(options: Namespace, settings: Settings, content: Content) -> Verdict:
-    async with _rules(options.programme, settings) as (programme, accept):
-        return _judge(content, _reading_options(options, settings, programme), Duplicates(options.duplicates), accept)
+    async with _rules(options.programme, settings) as (programme, who):
+        return _judge(content, _reading_options(options, settings, programme), Duplicates(options.duplicates), who)
 
 
 @asynccontextmanager
-async def _rules(name: str | None, settings: Settings) -> AsyncIterator[tuple[Programme | None, Accept]]:
-    """The programme and its rule about recipients; without a name nothing in particular."""
+async def _rules(name: str | None, settings: Settings) -> AsyncIterator[tuple[Programme | None, Who]]:
+    """The programme and its rule about recipients; without a name they are what they are called."""
     if name is None:
-        yield None, lambda recipient: None
+        yield None, lambda recipient: recipient.key
         return
     from bot.providers.factory import make_providers
 
@@ -90,7 +89,13 @@ async def _rules(name: str | None, settings: Settings) -> AsyncIterator[tuple[Pr
     try:
         programmes = Programmes(settings.programmes(), providers.make)
         programme = programmes.get(name)
-        yield programme, programmes.provider(programme).target
+        target, names_people = programmes.provider(programme).target, programme.kind.traits.names_people
+
+        def who(recipient: Recipient) -> str:
+            named = target(recipient)
+            return named if named is not None and names_people else recipient.key
+
+        yield programme, who
     finally:
         await providers.close()
 
@@ -134,46 +139,39 @@ def _amount(text: str | None, unit: Unit) -> int | None:
     return amount
 
 
-def _judge(content: Content, options: ReadingOptions, duplicates: Duplicates, accept: Accept) -> Verdict:
+def _judge(content: Content, options: ReadingOptions, duplicates: Duplicates, who: Who) -> Verdict:
     reading = read(content, options)
     rows: list[Row] = []
+    groups: dict[str, list[StagedRow]] = {}
     problems: list[Problem] = []
     for entry in reading.entries() if reading.refusal is None else ():
         if isinstance(entry, Problem):
             problems.append(entry)
-        elif (problem := _unacceptable(entry, accept)) is not None:
-            problems.append(problem)
-        else:
+            continue
+        try:
+            groups.setdefault(who(entry.recipient), []).append(_staged(entry))
             rows.append(entry)
+        except ValueError as error:
+            problems.append(Problem(entry.line, None, "wrong-type", str(error)))
     ending = reading.finish()
     refused = reading.refusal or ending.refusal
     if refused is not None:
         # Of a file that is too big only the beginning was read, so nothing can be said of the file's hash.
         sha256 = None if content.size > options.max_bytes else reading.sha256
         return Verdict(options.unit, sha256, reading.facts, refused, (), (), ending.warnings)
-    rows, found, notices = _duplicates_judged(rows, duplicates, options)
+    rows, found, notices = _duplicates_judged(rows, groups.values(), duplicates, options)
     problems = sorted([*problems, *found], key=lambda problem: problem.line)
     return Verdict(options.unit, reading.sha256, reading.facts, None, rows, problems, (*ending.warnings, *notices))
 
 
-def _unacceptable(row: Row, accept: Accept) -> Problem | None:
-    try:
-        accept(row.recipient)
-    except ValueError as error:
-        return Problem(row.line, None, "wrong-type", str(error))
-    return None
-
-
 def _duplicates_judged(
-    rows: list[Row], policy: Duplicates, options: ReadingOptions
+    rows: list[Row], groups: Iterable[list[StagedRow]], policy: Duplicates, options: ReadingOptions
 ) -> tuple[list[Row], Sequence[Problem], Sequence[Notice]]:
     """Rows as they stand in the file, without those that the policy does not pay.
 
     Rows that are summed stay apart here, as the file has them: the limit is judged on their sum all the same.
     """
-    in_groups = sorted(rows, key=lambda row: (row.recipient.key, row.line))
-    groups = [list(group) for _, group in groupby(in_groups, key=lambda row: row.recipient.key)]
-    repeated = [[_staged(row) for row in group] for group in groups if len(group) > 1]
+    repeated = [group for group in groups if len(group) > 1]
     if not repeated:
         return rows, (), ()
     merged = merge_duplicates(repeated, policy, options.unit, options.max_award)

@@ -192,6 +192,27 @@ async def test_the_limit_holds_for_the_sum_of_duplicates(tmp_path: Path):
     assert done.json["totals"] == {"rows": 1, "amount": "15"}
 
 
+async def test_two_names_of_one_customer_are_one_recipient_once_the_programme_is_known(tmp_path: Path):
+    """As `bulk` sees it: the customer map says that the Discord id is that customer."""
+    one, two = members(2)
+    write_csv(tmp_path / "map.csv", "discord_id,customer_id", f"{one},c1", f"{two},c2")
+    write_csv(tmp_path / "p.csv", "discord_id,customer_id,amount", f"{one},,5", f"{two},,5", ",c1,5")
+    given = ("p.csv", "--programme", "gameball")
+    variables = {**MONEY, "GAMEBALL_CUSTOMER_MAP": "map.csv"}
+    done = await check(tmp_path, *given, "--duplicates", "refuse", **variables)
+    assert (done.status, [problem["line"] for problem in done.json["problems"]]) == (1, [2, 4])
+    done = await check(tmp_path, *given, "--duplicates", "once", **variables)
+    assert (done.status, done.json["totals"]["amount"]) == (0, "10")
+    done = await check(tmp_path, *given, BURSAR_MAX_AWARD="9", **variables)
+    assert (done.status, done.json["totals"]["amount"]) == (1, "5")
+
+
+async def test_a_drip_id_is_one_member_however_its_letters_are_written(tmp_path: Path):
+    write_csv(tmp_path / "p.csv", "drip_id,amount", f"{'5a' * 12},5", f"{'5A' * 12},5")
+    done = await check(tmp_path, "p.csv", "--programme", "drip-members", **DRIP)
+    assert [(warning["kind"], warning["lines"]) for warning in done.json["warnings"]] == [("duplicate", [2, 3])]
+
+
 async def test_columns_can_be_chosen_and_an_amount_given(tmp_path: Path):
     one, two = members(2)
     write_csv(tmp_path / "p.csv", "who,guest", f"{one},{two}")
