@@ -140,9 +140,7 @@ class Dispatcher:
     async def _recover(self) -> None:
         interrupted = await self._ledger.claims.mark_interrupted()
         if interrupted.attempts:
-            log.warning(
-                "%d calls were cut off by a crash: %d awards are in doubt", interrupted.attempts, interrupted.awards
-            )
+            log.warning("calls cut off by a crash: %d, awards in doubt: %d", interrupted.attempts, interrupted.awards)
         if self._settle_after is not None:
             await self._ledger.evidence.try_unread_again()
         self._stale.tell()
