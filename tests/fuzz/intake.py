@@ -6,14 +6,11 @@ import unicodedata
 from typing import Final
 
 from bot.domain.intake import NOTICE_KINDS, PROBLEM_KINDS, REFUSAL_KINDS, ReadingOptions, original_records, read
+from bot.domain.intake.labels import sums_up
 from bot.domain.model import Problem, RecipientType, Row, Unit
 
 NOW_MS: Final = 1_785_000_000_000
 _MINUS: Final = "-\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"
-_TOTALS: Final = (
-    "tota", "sum", "grand", "sub", "sous", "som", "gesamt", "insgesamt", "zwischen", "razem", "łącznie", "eindtotaal",
-)  # fmt: skip
-"""How labels of a file's own total begin; without an amount nothing is to be said of them."""
 _OPTIONS: Final = (
     ReadingOptions(now_ms=NOW_MS),
     ReadingOptions(now_ms=NOW_MS, unit=Unit.MONEY, max_award=50),
@@ -59,7 +56,7 @@ def check(content: bytes, options: ReadingOptions) -> tuple[list[Row], list[Prob
     told_lines = {*lines, *(line for warning in ending.warnings for line in warning.lines)}
     silent = set(originals) - told_lines
     if ending.refusal is None:
-        assert all(any(cell.strip("' :=").casefold().startswith(_TOTALS) or not _visible(cell)
+        assert all(any(sums_up(cell.strip("' ")) or not _visible(cell)
                        for cell in originals[line]) for line in silent), "a row that nobody hears of"  # fmt: skip
     return rows, problems
 
