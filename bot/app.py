@@ -178,6 +178,7 @@ def _wired(
         clock,
         max_rows=settings.max_rows,
         max_file_bytes=settings.max_file_bytes,
+        settle_after=settings.settle_after,
         recorded=dispatcher.wake,
     )
     servers = Servers(

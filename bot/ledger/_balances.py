@@ -184,10 +184,11 @@ def remember(
     read_at: int,
     now: int,
     nobody: Iterable[str] = (),
+    lag: int = 0,
 ) -> None:
     """Balances by holder as they were read; ``read_at``: when the reading began. Newer knowledge is kept, and where
     nobody can say which is the newer, because the clock was set back, there is none. ``nobody``: those of them who are
-    not there at all."""
+    not there at all. ``lag``: for how long (milliseconds) a reading may not show yet what is known already."""
     if read_at > latest(now):
         return
     purse_id = _purse(connection, account, currency)
@@ -196,8 +197,8 @@ def remember(
         "INSERT INTO balances (purse_id, holder, balance, at)"
         " SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), ?2 FROM json_each(?3) WHERE true"
         " ON CONFLICT DO UPDATE SET balance = iif(at > ?4, NULL, excluded.balance),"
-        " at = iif(at > ?4, ?5, excluded.at), absent = 0 WHERE excluded.at >= at OR at > ?4",
-        (purse_id, read_at, told, latest(now), now),
+        " at = iif(at > ?4, ?5, excluded.at), absent = 0 WHERE excluded.at >= at + ?6 OR at > ?4",
+        (purse_id, read_at, told, latest(now), now, lag),
     )
     connection.execute(
         "UPDATE balances SET absent = 1 WHERE purse_id = ? AND at = ? AND balance = 0"

@@ -80,13 +80,26 @@ class Evidence:
         return await self._database.read(lambda c: _balances.newcomers_of_draft(c, draft_id, now, most))
 
     async def remember_balances(
-        self, account: str, currency: str, readings: Mapping[str, int], *, read_at: float, nobody: Iterable[str] = ()
+        self,
+        account: str,
+        currency: str,
+        readings: Mapping[str, int],
+        *,
+        read_at: float,
+        nobody: Iterable[str] = (),
+        settle_after: float = 0.0,
     ) -> None:
         """Balances by holder (``judging.holder_of``), as a read told them that began at ``read_at`` (Unix seconds).
-        ``nobody``: those of them who are not there at all."""
+        ``nobody``: those of them who are not there at all.
+
+        What a call of ours did may show in reads only later, for ``settle_after`` seconds at most: until then a read
+        tells nothing of its recipients that is not known already.
+        """
         if readings:
-            at, now = milliseconds(read_at), self._now()
-            await self._database.write(lambda c: _balances.remember(c, account, currency, readings, at, now, nobody))
+            at, now, lag = milliseconds(read_at), self._now(), milliseconds(settle_after)
+            await self._database.write(
+                lambda c: _balances.remember(c, account, currency, readings, at, now, nobody, lag)
+            )
 
     async def mark(self, account: str) -> Mark | None:
         """From where a later search for a transaction of ours may begin."""

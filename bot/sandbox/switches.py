@@ -46,6 +46,7 @@ class DripSwitches:
     fuzzy_search: bool = False  # a search also returns somebody who was not asked for
     absent_balances: bool = False  # leave out balances that were never written, instead of 0
     tells_linked: bool = False  # ``accounts/find`` knows logins that the API tied to an account
+    stale_reads: bool = False  # reads show each balance as it was before its last change
     find_shows: int | None = None  # what ``credentials/find`` shows of everybody, whatever there is
     max_amount: int | None = None  # an error sample says 1,000,000
     max_body: int = 1_048_576

@@ -69,7 +69,9 @@ async def look_ahead(
     readings = {holders[one]: balance for one, balance in seen.balances.items()}
     account, currency = batch.destination.account, batch.destination.currency
     nobody = [holders[one] for one in seen.absent]
-    await ledger.evidence.remember_balances(account, currency, readings, read_at=began, nobody=nobody)
+    await ledger.evidence.remember_balances(
+        account, currency, readings, read_at=began, nobody=nobody, settle_after=plan.linger
+    )
     return True
 
 

@@ -16,20 +16,32 @@ LOOKUP_ROWS: Final = 50
 
 
 async def resolve_pending(
-    ledger: Ledger, provider: Provider, clock: Clock, draft_id: int, progress: Callable[[int, int], None] | None
+    ledger: Ledger,
+    provider: Provider,
+    clock: Clock,
+    draft_id: int,
+    progress: Callable[[int, int], None] | None,
+    *,
+    settle_after: float,
 ) -> None:
-    """Look up whoever has no target yet, told to ``progress`` as (done, of). Raises ``ResolutionFailed``."""
+    """Look up whoever has no target yet, told to ``progress`` as (done, of). ``settle_after``: seconds after a call
+    until when what is read may be from before it. Raises ``ResolutionFailed``."""
     of = (await ledger.drafts.totals(draft_id)).pending
     done, line = 0, 0
     while part := await ledger.drafts.pending_recipients(draft_id, line, LOOKUP_ROWS):
-        await _resolve(ledger, provider, clock, draft_id, part)
+        await _resolve(ledger, provider, clock, draft_id, part, settle_after)
         done, line = done + len(part), part[-1][0]
         if progress is not None:
             progress(done, of)
 
 
 async def _resolve(
-    ledger: Ledger, provider: Provider, clock: Clock, draft_id: int, part: Sequence[tuple[int, Recipient]]
+    ledger: Ledger,
+    provider: Provider,
+    clock: Clock,
+    draft_id: int,
+    part: Sequence[tuple[int, Recipient]],
+    settle_after: float,
 ) -> None:
     began = clock.now()
     resolution = await provider.resolve([recipient for _, recipient in part])
@@ -44,4 +56,6 @@ async def _resolve(
     if destination.currency is not None:
         # Free evidence, should a call end in doubt: what they had before it.
         balances = {one.target: one.balance for one in resolution.found.values() if one.balance is not None}
-        await ledger.evidence.remember_balances(destination.account, destination.currency, balances, read_at=began)
+        await ledger.evidence.remember_balances(
+            destination.account, destination.currency, balances, read_at=began, settle_after=settle_after
+        )

@@ -51,14 +51,16 @@ class Submitting:
         *,
         max_rows: int,
         max_file_bytes: int,
+        settle_after: float,
         recorded: Callable[[int], None],
     ) -> None:
-        """``recorded`` is told the id of every recorded batch (it wakes the dispatcher)."""
+        """``recorded`` is told the id of every recorded batch (it wakes the dispatcher). ``settle_after``: seconds."""
         self._ledger = ledger
         self._programmes = programmes
         self._clock = clock
         self._max_rows = max_rows
         self._max_file_bytes = max_file_bytes
+        self._settle_after = settle_after
         self._recorded = recorded
         self._oneself = Oneself(ledger, clock)
         self._confirmer = Confirmer(ledger, clock, self._oneself)
@@ -246,7 +248,8 @@ class Submitting:
         draft = await self._ledger.drafts.get(draft_id, actor.server_id)
         provider = self._programmes.provider(await self.programme_of(draft))
         async with self._change_of(draft_id):
-            await resolve_pending(self._ledger, provider, self._clock, draft_id, progress)
+            clock, settle_after = self._clock, self._settle_after
+            await resolve_pending(self._ledger, provider, clock, draft_id, progress, settle_after=settle_after)
             await merge_resolved(self._ledger, draft, limits)
         if not limits.may_award_self:
             await self._oneself.ask(draft, provider, actor)

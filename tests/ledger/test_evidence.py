@@ -415,3 +415,14 @@ async def test_accounts_are_asked_for_where_they_decide(ledger: Ledger, clock: H
     asked = await ledger.evidence.to_tell_apart(doubted, Judgements(landed))
     assert {one.key for one in asked} == ({ONE, W1} if amount == 7 else set())
     assert not await ledger.evidence.to_tell_apart(doubted, Judgements(landed, accounts={ONE: X, W1: Y}))
+
+
+@pytest.mark.parametrize(("after", "known"), [(119.0, 110), (120.0, 90)])
+async def test_a_read_tells_nothing_new_until_it_must_show_what_was_sent(
+    ledger: Ledger, path: Path, clock: HandClock, after: float, known: int
+) -> None:
+    await paid(ledger, 110)
+    clock.at += after
+    readings = {row(2, 1).recipient.key: 90}
+    await ledger.evidence.remember_balances(REALM, CURRENCY, readings, read_at=clock.now(), settle_after=120.0)
+    assert expected(path, await claim(ledger, await batch_of(ledger, 1))) == {"before": [known]}

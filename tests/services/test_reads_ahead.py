@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.planning import Schedule
 from bot.services import foresight
+from tests.services.doubts import CALLS, resumed, seed
 from tests.services.office import Door, Office, members, paying
 from tests.support.sandbox import Sandbox
 
@@ -114,3 +115,32 @@ async def test_in_a_long_list_a_few_new_credentials_are_read_and_many_are_not(
         # Ten a call: the known ones first, then some in the calls behind them.
         schedule, read = await sent(office, paying([*paid, *others], 20), "drip-credentials")
     assert (schedule.reads, read) == (told, made)
+
+
+@pytest.mark.parametrize(("amount", "fault"), [(10, "reset-before-apply"), (-10, "reset-after-apply")])
+async def test_a_read_that_may_not_show_the_last_award_yet_proves_nothing_of_the_next(
+    door: Door, amount: int, fault: str
+) -> None:
+    """It would show the award before as the one in doubt, or hide one that landed, which would then be sent again."""
+    ids = members(5)
+    async with door.open() as office:
+        await seed(office, "drip-members", ids)
+        await office.sandbox.switches(drip={"stale_reads": True})
+        await office.send(paying(ids), "drip-members")
+        await office.sandbox.faults({"match": {**CALLS["drip-members"], "nth": 1}, "kind": fault})
+        await office.send(paying(ids, amount), "drip-members", confirm={"again": True})
+        await office.sandbox.faults()
+        await office.sandbox.switches(drip={"stale_reads": False})
+    assert (await resumed(door))[0] == {"applied": 5, "unknown": 5}
+
+
+async def test_once_it_must_show_it_the_next_is_settled_by_it(door: Door) -> None:
+    ids = members(5)
+    async with door.open() as office:
+        await seed(office, "drip-members", ids)
+        await office.send(paying(ids), "drip-members")
+        door.calendar.let_pass(office.app.settings.settle_after)
+        await office.sandbox.faults({"match": {**CALLS["drip-members"], "nth": 1}, "kind": "reset-before-apply"})
+        await office.send(paying(ids), "drip-members", confirm={"again": True})
+        await office.sandbox.faults()
+    assert (await resumed(door))[0] == {"applied": 10}

@@ -96,6 +96,8 @@ class Realm:
         """Credentials made by hand: key to the drip id they are linked to."""
         self.balances: dict[str, dict[str, int]] = {one: {} for one in self.currencies}
         self.book = Book()
+        self._before: dict[tuple[str, str], int] = {}
+        """By currency and holder, while reads are stale."""
         self._by_login: dict[str, str] = {}
 
     def add_currency(self, currency: Currency) -> Currency:
@@ -187,14 +189,17 @@ class Realm:
         if self.switches.overdraft == "cap" and not outside:
             effect = max(amount, min(0, -before))
         after = balances[holder] = before + effect
+        if self.switches.stale_reads:
+            self._before[currency, holder] = before
         self.book.add(recipient, currency, amount, effect, before, call=call, endpoint=endpoint, outside=outside)
         return after
 
     def balances_json(self, holder: str) -> list[dict[str, Any]]:
         """The ``balances`` of a member or credential as the reads return them."""
+        before = self._before if self.switches.stale_reads else {}
         return [
-            {"balance": balances.get(holder, 0), "currencyId": one, "currencyName": known.name,
-             "currencyEmoji": known.emoji}
+            {"balance": before.get((one, holder), balances.get(holder, 0)), "currencyId": one,
+             "currencyName": known.name, "currencyEmoji": known.emoji}
             for one, known in self.currencies.items()
             if not known.archived
             for balances in (self.balances[one],)
