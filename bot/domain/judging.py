@@ -14,7 +14,7 @@ from typing import Final
 
 from bot.domain.calls import Item
 from bot.domain.lanes import Landing, Passage
-from bot.domain.model import ProviderKind
+from bot.domain.model import ProviderKind, Recipient
 
 CREDENTIAL_TARGET: Final = "credential:"
 """How a target of a members programme begins that is paid by credential."""
@@ -83,6 +83,8 @@ class Doubted:
     """Gameball: a transaction that was listed before the call was sent."""
     job_open: bool = False
     """Gameball: the call became a job that has not ended, so what is not there yet may still come."""
+    paid: Recipient | None = None
+    """Where somebody was absent: who was paid before, so that a key which may look for recipients finds this one."""
     passage: Passage | None = None
     """The lane that the call has, whose places tell what became of it. It may have one although nothing is in doubt any
     more, because people have decided."""

@@ -57,6 +57,11 @@ class Shown:
         return self.credentials.get("read-back") != "not-seen"
 
     @property
+    def finds_credentials(self) -> bool:
+        """What a credential was paid was seen to show, so that the key finds those that are there."""
+        return self.credentials.get("read-back") == "seen"
+
+    @property
     def tells_accounts(self) -> bool:
         """Asked whose a login is, Drip tells also of those that its API tied to an account, so that one of which it
         says that it is nobody's has a balance of its own. That is not documented."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from bot.domain.calls import Item
-from bot.domain.judging import ELSEWHERE, REFUSAL, Doubted, Numbers
+from bot.domain.judging import CREDENTIAL_TARGET, ELSEWHERE, REFUSAL, Doubted, Numbers
 from bot.domain.lanes import START_WITHIN, LaneKind, Passage
-from bot.domain.model import ProviderKind
+from bot.domain.model import ProviderKind, Recipient
 from bot.domain.promises import REASONS_WHOLE
 from bot.ledger import _balances, _kinds, _lanes, _once, _rows, restorations
 from bot.ledger._balances import Claimable
@@ -139,6 +139,7 @@ def doubt(connection: sqlite3.Connection, attempt_id: int) -> Doubted | None:
         mark=mark if isinstance(mark, int) else None,
         job_open=state == "accepted",
         absent=frozenset(open_ids).intersection(nobody) if isinstance(nobody, list) else frozenset(),
+        paid=_paid_before(connection, batch_id, account) if nobody else None,
         passage=passage,
         whole=len(open_ids) == len(ids),
         body_sha256=body_sha256,
@@ -160,6 +161,18 @@ def _landed_of(connection: sqlite3.Connection, attempt_id: int, award_ids: Seque
         (json.dumps(list(award_ids)), attempt_id),
     )
     return tuple(target for (target,) in found)
+
+
+def _paid_before(connection: sqlite3.Connection, batch_id: int, account: str) -> Recipient | None:
+    """The newest credential that was paid, as far as it is quickly found: of a members programme only this batch's."""
+    row = connection.execute(
+        f"SELECT {_rows.ITEM} FROM batches b CROSS JOIN awards a ON a.id BETWEEN b.first_award AND b.last_award"  # noqa: S608 # our words
+        f" WHERE b.account = ?1 AND (b.id = ?2 OR b.kind NOT IN {_kinds.PAYING_MEMBERS}) AND a.state = 'applied'"
+        f" AND (b.kind NOT IN {_kinds.PAYING_MEMBERS} OR a.target GLOB '{CREDENTIAL_TARGET}*')"
+        " ORDER BY b.id DESC, a.id DESC LIMIT 1",
+        (account, batch_id),
+    ).fetchone()
+    return None if row is None else _rows.item(row).recipient
 
 
 def _targets_of(connection: sqlite3.Connection, award_ids: Iterable[int]) -> tuple[str, ...]:

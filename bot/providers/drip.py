@@ -68,6 +68,9 @@ class DripAccess:
         """Whether credentials were seen to hold what their accounts hold; ``None``: not yet compared."""
         self.accounts: dict[str, tuple[str, float]] = {}
         """Accounts that logins were found to belong to, by the recipients' keys, each with when (monotonic seconds)."""
+        self.finds = False
+        """Whether this key was seen to find a credential. One that may pay and not read may be told of everybody that
+        there is no such credential."""
         self.asking = asyncio.Lock()
         """So that doubts that are judged side by side ask for an account once."""
         self.line = line
@@ -286,7 +289,15 @@ class DripAccess:
             # Whatever stands in front of Drip can say 404 as well, and that proves nothing about anybody.
             words = self.wording.words(answer.body)
             return Credential(absent=is_nobody(words), answered=_is_object(answer.body))
+        self.finds = True
         return Credential(balance=balance_in(as_object(parse(answer.body)), currency))
+
+    async def finds_credentials(self, shown: Shown, paid: Recipient | None) -> bool:
+        """Whether it is known that credentials can be found with this key, so that one that is not is not there.
+        ``paid``: one that was paid before, to find out."""
+        if not (self.finds or shown.finds_credentials) and paid is not None:
+            await self.find_credential(paid, None)
+        return self.finds or shown.finds_credentials
 
     async def currencies(self) -> list[Currency]:
         """Every currency of the realm, archived ones included and marked. Raises ``ResolutionFailed``."""

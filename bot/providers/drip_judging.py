@@ -258,9 +258,11 @@ async def judge_credentials(
         await access.line.clock.sleep(SECOND_LOOK_SECONDS)
     second, still = await credential_balances(access, [item for item in known if item.award_id in first], currency)
     gone = absent & still & doubted.absent
+    hidden = gone if gone and not await access.finds_credentials(shown, doubted.paid) else frozenset[int]()
+    gone -= hidden
     nobody, untold = await _nobodies(access, [item for item in known if item.award_id in gone], currency)
     # Two readings that differ in this are none, and without knowing who has an account absence proves nothing.
-    unread = (absent ^ still) | untold
+    unread = (absent ^ still) | untold | hidden
     second = {one: balance for one, balance in second.items() if one not in unread}
     if nobody:
         first, second = {**first, **dict.fromkeys(nobody, 0)}, {**second, **dict.fromkeys(nobody, 0)}
@@ -268,9 +270,11 @@ async def judge_credentials(
         item.award_id: _judge_alone(doubted, item, first, second, unit, CREDENTIAL_GONE, cuts=shown.cuts_credentials)
         for item in doubted.items
     }
+    judged |= {one: replace(judged[one], detail=HIDDEN) for one in hidden}
     return Judgements({one: replace(told, absent=one in nobody) for one, told in judged.items()})
 
 
+HIDDEN: Final = "Drip says that there is no such credential, but has shown none at all yet: the key may not read them."
 CREDENTIAL_GONE: Final = "Drip shows no balance of this credential (it may belong to an account by now)."
 MEMBER_GONE: Final = "Drip shows no balance of this member."
 

@@ -42,7 +42,7 @@ class DripSwitches:
     order: Literal["given", "shuffled"] = "given"  # in which a credentials call is worked off
     balance_field: Literal["before", "after"] = "before"  # meaning of ``balance`` beside ``newBalance``
     new_balance: Literal["after", "before", "absent"] = "after"  # meaning of ``newBalance``
-    credentials_access: Literal["granted", "denied", "forbidden"] = "granted"  # two refusals were seen
+    credentials_access: Literal["granted", "denied", "forbidden", "hidden"] = "granted"  # three refusals
     fuzzy_search: bool = False  # a search also returns somebody who was not asked for
     absent_balances: bool = False  # leave out balances that were never written, instead of 0
     tells_linked: bool = False  # ``accounts/find`` knows logins that the API tied to an account

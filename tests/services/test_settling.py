@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -278,3 +279,18 @@ async def test_an_answer_to_a_look_that_cannot_be_read_is_asked_for_again(
     async with door.open(dispatching=False) as office:
         await office.sandbox.faults({"match": {**reads, "nth": [1, 2, 3]}, "kind": kind})
     assert (await resumed(door))[0] == {"applied": 3}
+
+
+@pytest.mark.parametrize("fault", ["reset-after-apply", "reset-before-apply"])
+@pytest.mark.parametrize(("access", "left"), [("granted", "applied"), ("hidden", "unknown")])
+async def test_newcomers_are_paid_again_only_if_the_key_is_seen_to_find_who_is_there(
+    fault: str, access: str, left: str, door: Door
+) -> None:
+    ids = members(8)
+    async with door.open() as office:
+        await office.sandbox.switches(drip={"auto_create": True, "credentials_access": access})
+        await office.send(paying(ids[:4]))
+        await office.sandbox.faults({"match": {**CALLS["drip-credentials"], "nth": 1}, "kind": fault})
+        await office.send(paying(ids[4:]))
+        await office.sandbox.faults()
+    assert (await resumed(door))[0] == Counter(["applied"] * 4 + [left] * 4)

@@ -144,7 +144,7 @@ def find_credential(realm: Realm, call: Call) -> Reply:
     """GET …/credentials/find?type&value&source: one credential with its balances."""
     key = key_from_query(call)
     holder = realm.holder(key)
-    if holder is None:
+    if holder is None or realm.switches.credentials_access == "hidden":
         raise Refused(404, "Credential not found")
     balances = realm.balances_json(holder)
     if realm.switches.find_shows is not None:
