@@ -39,6 +39,8 @@ REFUSALS: Final = frozenset({400, 404, 409, 422})
 """What the handler itself refuses a batch with: of the members batch nothing was applied then, since it is one
 transaction; of the credentials batch a part may have been (docs/services.md)."""
 _MOST_PAGES: Final = 50
+_ROUNDS: Final = 3
+"""How often the pages of one search are read while they do not fit together."""
 _CURRENCY_LIMIT: Final = 100
 """Currencies on one page, the documented maximum."""
 
@@ -204,10 +206,25 @@ class DripAccess:
     async def search(
         self, kind: RecipientType, values: Sequence[str], *, tries: int = READ_TRIES
     ) -> list[Mapping[str, Any]]:
-        """Members by at most 50 values of one type, every page of them. Raises ``ResolutionFailed``."""
+        """Members by at most 50 values of one type, every page of them. Raises ``ResolutionFailed``.
+
+        Pages that were put in another order between two requests have somebody twice and somebody else not at all:
+        they are read again.
+        """
         if not is_object_id(self.account.realm_id):
             raise ResolutionFailed(f"{self.wording.variable('DRIP_REALM_ID')} is no realm id (24 characters 0-9 a-f).")
+        for _ in range(_ROUNDS):
+            members, total = await self._pages(kind, values, tries)
+            if total is None or len({str(member.get("id")) for member in members}) >= total:
+                return members
+        raise ResolutionFailed("Drip's member search lists others each time it is asked. Try again in a minute.")
+
+    async def _pages(
+        self, kind: RecipientType, values: Sequence[str], tries: int
+    ) -> tuple[list[Mapping[str, Any]], int | None]:
+        """Every page once, and how many members they hold by what several of them say."""
         members: list[Mapping[str, Any]] = []
+        total: int | None = None
         page, pages = 1, 1
         while page <= pages:
             query = {"type": kind.value, "values": ",".join(values), "page": page, "limit": SEARCH_LIMIT}
@@ -227,8 +244,9 @@ class DripAccess:
             pages = found.pages
             if pages > _MOST_PAGES:
                 raise ResolutionFailed("Drip's member search has no end of pages. Try again later.")
+            total = found.total if page > 1 else None
             page += 1
-        return members
+        return members, total
 
     async def member_balance(self, drip_id: str, currency: str | None) -> int | None:
         """One member's balance now; ``None`` when it cannot be read."""

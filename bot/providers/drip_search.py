@@ -30,6 +30,8 @@ class SearchPage:
     members: tuple[Mapping[str, Any], ...]
     pages: int
     """How many there are."""
+    total: int | None
+    """Members on all of them, where that is told."""
     denied: str | None
     """Why the key may not see credentials; the page then says nothing about anybody."""
 
@@ -55,15 +57,21 @@ def read_search(body: bytes) -> SearchPage | None:
         credentials = as_object(meta["credentials"])
         if credentials.get("access") is not True:
             denied = as_text(credentials.get("reason")) or "no reason given"
-    return SearchPage(tuple(data), max(pages or 1, 1), denied)
+    return SearchPage(tuple(data), max(pages or 1, 1), _total_of(meta), denied)
 
 
 def _told_of(meta: Mapping[str, Any]) -> int:
     """How many members a page has to hold by what it says of all pages; 0 where it does not say that."""
-    total, page, limit = (as_whole(meta.get(name)) for name in ("total", "page", "limit"))
-    if total is None or not page or not limit or as_whole(meta.get("totalPages")) != -(-total // limit):
-        return 0
-    return min(limit, total - (page - 1) * limit)
+    total, page, limit = _total_of(meta), as_whole(meta.get("page")), as_whole(meta.get("limit"))
+    return min(limit, total - (page - 1) * limit) if total is not None and page and limit else 0
+
+
+def _total_of(meta: Mapping[str, Any]) -> int | None:
+    """How many members all pages hold; ``None`` where that is not told, or does not fit how many pages there are."""
+    total, limit = as_whole(meta.get("total")), as_whole(meta.get("limit"))
+    if total is None or not limit or as_whole(meta.get("totalPages")) != -(-total // limit):
+        return None
+    return total
 
 
 def slices(values: Sequence[str]) -> Iterable[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from .support import (
     D1,
     D2,
     D3,
+    GRANTED,
     M1,
     M2,
     M3,
@@ -281,3 +283,34 @@ async def test_the_balance_of_a_member_or_of_a_credential_can_be_read(service: S
         assert await provider.balance(M1, discord(D1)) is None
         assert await provider.balance(f"credential:discord-id:{D1}", discord(D1)) == 3
     assert service.paths[2].endswith("/credentials/find")
+
+
+def shifting(*listed: tuple[str, ...]) -> Callable[[Call], Reply]:
+    """A search in pages of one: what is on them each time that they are read."""
+    readings = iter(listed)
+    now: list[str] = []
+
+    def answer(call: Call) -> Reply:
+        number = int(call.query["page"])
+        if number == 1:
+            now[:] = next(readings)
+        members = {M1: on_discord(M1, D1), M2: on_discord(M2, D2)}
+        meta = {"total": 2, "page": number, "limit": 1, "totalPages": 2, "credentials": GRANTED}
+        return Reply(body={"data": [members[now[number - 1]]], "meta": meta})
+
+    return answer
+
+
+async def test_pages_that_shift_while_they_are_read_are_read_again(service: Service) -> None:
+    """The second one shows whom the first one had shown, and somebody is on neither."""
+    service.answering = shifting((M1, M1), (M1, M2))
+    async with provider_of(KIND, service) as provider:
+        resolution = await provider.resolve([discord(D1), discord(D2)])
+    assert {found.target for found in resolution.found.values()} == {M1, M2}
+
+
+async def test_nobody_is_missing_in_pages_that_go_on_shifting(service: Service) -> None:
+    service.answering = shifting(*[(M1, M1)] * 9)
+    async with provider_of(KIND, service) as provider:
+        with pytest.raises(ResolutionFailed):
+            await provider.resolve([discord(D1), discord(D2)])
