@@ -86,7 +86,8 @@ async def walk(
             if take(row):
                 rows.append(row)
         more = content.get("hasMore")
-        if more is False or (more is None and len(listed) < PAGE):
+        # Where it is not told whether there is more, an empty page is the end: a page may be smaller than asked for.
+        if more is False or (more is None and not listed):
             return Search(rows, last, page, ended=True)
         if enough() or not listed:
             return Search(rows, last, page, ended=False)

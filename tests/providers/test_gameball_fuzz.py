@@ -293,6 +293,16 @@ def test_the_second_of_two_such_customers_is_looked_for_on_the_next_page() -> No
     assert {one.judgement for one in found.values()} == {LANDED}
 
 
+def test_a_short_page_is_not_the_end_of_a_list_that_does_not_tell_whether_there_is_more() -> None:
+    pages = [
+        {"transactions": [{"gameballTransactionId": "1", "customerId": "cleo", "points": 5}]},
+        {"transactions": [{"gameballTransactionId": "2", "customerId": "ada", "points": 10, "reason": OURS}]},
+        {"transactions": []},
+    ]
+    assert judged(*(json.dumps(one).encode() for one in pages))[1].judgement is LANDED
+    assert judged(*(json.dumps(one).encode() for one in (pages[0], pages[2])))[1].judgement is NOT
+
+
 def test_a_limit_on_a_reasons_length_may_count_bytes_or_characters() -> None:
     """What is as long in one of them as a reason that arrived whole may be cut by the other."""
     cyrillic, latin = (f"{word * 90} [bursar {TOKEN}]" for word in ("ы", "y"))
