@@ -21,7 +21,7 @@ from bot.ledger.database import Database
 SKEW_MS: Final = 600_000
 """By how much the clocks of the service and of this machine may differ."""
 
-__all__ = ["Evidence", "Mark", "Settled", "Upcoming", "Waiting"]
+__all__ = ["Evidence", "Late", "Mark", "Settled", "Upcoming", "Waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,15 @@ class Mark:
     transaction_id: int
     read_at: int
     """Unix milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A call that was held not to have landed and is listed after all."""
+
+    attempt_id: int
+    batch_id: int
+    awards: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +133,23 @@ class Evidence:
                 (json.dumps(list(made)),),
             )
             return [token for (token,) in found]
+
+        return await self._database.read(look)
+
+    async def late(self, tokens: Iterable[str]) -> Sequence[Late]:
+        """Those of these tokens whose calls, of this ledger, were held not to have landed with any of their awards. Not
+        the calls under a transaction id, which is taken once however often it is sent."""
+
+        def look(connection: sqlite3.Connection) -> list[Late]:
+            found = connection.execute(
+                "SELECT t.id, t.batch_id, json_array_length(t.awards) FROM json_each(?) told"
+                " CROSS JOIN attempts t ON t.token = told.value WHERE t.state = 'closed' AND NOT EXISTS ("
+                "  SELECT 1 FROM json_each(t.awards) one CROSS JOIN awards a ON a.id = one.value"
+                "  WHERE (a.attempt_id = t.id AND a.state <> 'planned' AND a.state <> 'cancelled')"
+                "  OR (a.lot % 2 = 1 AND json_array_length(t.awards) = 1)) ORDER BY t.id",
+                (json.dumps(list(tokens)),),
+            )
+            return [Late(*row) for row in found]
 
         return await self._database.read(look)
 

@@ -18,10 +18,12 @@ the same process.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from bot.clock import Clock, lies_ahead
 from bot.domain.model import Batch, Pause, PauseKind
+from bot.ledger.evidence import Late
 from bot.ledger.ledger import Ledger
 from bot.providers.base import Provider
 from bot.services.foresight import Decided
@@ -42,6 +44,13 @@ PAID: Final = (
 )
 
 
+LATE: Final = (
+    "Gameball lists a call of batch #{batch} now (attempt {attempt}, awards: {awards}) that it did not list when it was"
+    " looked for, so it counted as not landed: if its awards were sent again, they are paid twice. Compare that batch"
+    " with Gameball, and take back there what is too much; then resume this one"
+)
+
+
 class Comparer:
     """One account's."""
 
@@ -52,6 +61,7 @@ class Comparer:
         self._began = began
         self._listed_at: float | None = None
         self._compared: set[int] = set()
+        self._late: Sequence[Late] = ()
 
     def is_due(self, batch: Batch) -> bool:
         """Whether something has to be compared before the batch's next call."""
@@ -77,10 +87,23 @@ class Comparer:
         if strangers:
             log.error("account %s has calls that this ledger did not make: %s", account, strangers)
             return True
+        self._late = await self._ledger.evidence.late(seen.tokens)
         if seen.mark is not None:
             self._listed_at = began
             await self._ledger.evidence.advance_mark(account, seen.mark)
         return False
+
+    def came_late(self) -> Pause | None:
+        """Why a person has to look: the list that was compared last has calls of this ledger that counted as not landed
+        because they were not in it. Told once; nothing is decided by it."""
+        late, self._late = self._late, ()
+        if not late:
+            return None
+        for one in late:
+            log.error("attempt %d of batch %d is listed, and counted as not landed", one.attempt_id, one.batch_id)
+        first = late[0]
+        message = LATE.format(batch=first.batch_id, attempt=first.attempt_id, awards=first.awards)
+        return Pause(PauseKind.UNCLEAR, message if len(late) == 1 else f"{message} (so are {len(late) - 1} more calls)")
 
     async def paid_elsewhere(self, provider: Provider, batch: Batch, decided: Decided) -> Pause | None:
         """Why a batch that a start found is better looked at by a person; asked once for each. ``decided`` returns when

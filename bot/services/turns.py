@@ -151,6 +151,8 @@ class Turns:
         elif await self._comparer.strangers(provider, work.batch):
             await self._concluder.suspect_a_stranger()
             self._reopened()  # the batches of other accounts are paused, too
+        elif (late := self._comparer.came_late()) is not None:
+            await self._concluder.pause(work, heard, late)
         else:
             return False
         return True

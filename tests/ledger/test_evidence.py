@@ -13,7 +13,7 @@ from bot.clock import milliseconds
 from bot.domain.calls import Claim, Outcome, OutcomeKind
 from bot.domain.judging import NO_ACCOUNT, Judged, Judgement, Judgements
 from bot.domain.model import Decision, Recipient, RecipientType
-from bot.ledger.evidence import Settled
+from bot.ledger.evidence import Late, Settled
 from bot.ledger.ledger import Ledger
 from tests.ledger.making import (
     ADA,
@@ -426,3 +426,20 @@ async def test_a_read_tells_nothing_new_until_it_must_show_what_was_sent(
     readings = {row(2, 1).recipient.key: 90}
     await ledger.evidence.remember_balances(REALM, CURRENCY, readings, read_at=clock.now(), settle_after=120.0)
     assert expected(path, await claim(ledger, await batch_of(ledger, 1))) == {"before": [known]}
+
+
+async def test_a_listed_call_is_late_if_none_of_its_awards_is_held_to_have_been_sent_by_it(ledger: Ledger) -> None:
+    lost = await claim(ledger, await batch_of(ledger, 2, destination=GAMEBALL))
+    tokens = [lost.token, "abcdefghjk"]
+    assert await ledger.evidence.late(tokens) == []  # under way
+    await ledger.claims.record_outcome(lost, all_of(lost, OutcomeKind.UNKNOWN, "lost"))
+    assert await ledger.evidence.late(tokens) == []
+    doubted = await ledger.evidence.doubt(lost.attempt_id)
+    assert doubted is not None
+    gone = {item.award_id: Judged(Judgement.NOT_LANDED, "not there", {}) for item in lost.items}
+    await ledger.evidence.record(doubted, Judgements(gone), most_looks=6, read_at=START)
+    late = [Late(lost.attempt_id, lost.batch_id, 2)]
+    assert await ledger.evidence.late(tokens) == late
+    again = await claim(ledger, lost.batch_id)
+    await ledger.claims.record_outcome(again, all_of(again, OutcomeKind.APPLIED))
+    assert await ledger.evidence.late([*tokens, again.token]) == late

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,11 @@ from bot.domain.model import Recipient
 from bot.ledger.restorations import Why
 from bot.providers.base import Foresight
 from tests.ledger.making import attempts_of
+from tests.services.doubts import CALLS, seed
 from tests.services.neighbour import Neighbour, programme_of
-from tests.services.office import Door, file_of, members, paying
+from tests.services.office import HURRY, MOD, Door, file_of, members, paying
 from tests.services.rig import STAFF, Rig, recipient, rig
+from tests.support.patience import eventually
 
 
 class Listing(Neighbour):
@@ -232,3 +235,32 @@ async def test_the_token_of_an_earlier_call_in_a_reason_is_no_sign_of_another_le
     async with door.open() as office:
         batch_id = await office.send(paying(ids, 12), "gameball")
         assert (await office.state(batch_id), await office.states(batch_id)) == ("finished", "AA")
+
+
+async def test_a_call_that_is_listed_after_it_was_sent_again_is_told_once(door: Door) -> None:
+    """A job may be queued for longer than anybody waits. Nobody pays anything because of it; a person has to look."""
+    ids = members(3)
+    door.calendar.speed = HURRY
+    async with door.open() as office:
+        await seed(office, "gameball", ids)
+        await office.sandbox.faults({"match": {**CALLS["gameball"], "nth": 1}, "kind": "apply-late", "after": 3.0})
+        await office.send(paying(ids), "gameball")
+        await office.sandbox.faults()
+    assert (await resumed_unchecked(door)) == {"applied": 3}
+    await eventually(lambda: door.sandbox.applied("gameball"), lambda booked: len(booked) == 6)
+    async with door.open() as office:
+        batch_id = await office.send(paying(ids, 7), "gameball")
+        assert await office.state(batch_id) == "paused:unclear"
+        pause = (await office.batch(batch_id)).pause
+        assert pause is not None
+        assert "batch #1 now (attempt 1, awards: 3)" in pause.message
+        await office.app.services.batches.resume(batch_id, MOD)
+        await office.quiet()
+        assert await office.states(batch_id) == "AAA"
+
+
+async def resumed_unchecked(door: Door) -> dict[str, int]:
+    """What ``resume`` leaves, whatever the books say."""
+    async with door.open(settling=True) as office:
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        return Counter(award.state.value for award in await office.awards())
