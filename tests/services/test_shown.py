@@ -236,6 +236,7 @@ async def test_a_balance_from_before_a_call_is_not_taken_for_the_one_after_it(
         await show(office, MEMBERS, **({"new_balance": new_balance} if probed else {}))
         everybody = paying([ADA, BEN, CAT], header="drip_id,amount")
         await office.send(everybody, MEMBERS)
+        door.calendar.let_pass(office.app.settings.settle_after)  # until then a read may not show it yet
         await office.sandbox.faults({"match": {**MEMBERS_CALL, "nth": 1}, "kind": "reset-before-apply"})
         batch = await office.send(everybody, MEMBERS, confirm={"again": True})
         assert await office.states(batch) == "UUU"
