@@ -244,7 +244,12 @@ async def look(
     passage = doubted.passage
     before = quarantine.cutoff()
     seen = tuple(await provider.places(passage.lane.places))
-    step = before.believed(passage).looked(seen, before.passed, in_order=in_order)
+    believed = before.believed(passage)
+    step = believed.looked(seen, before.passed, in_order=in_order)
+    if step is Step.APPLIED and passage.lane.kind is LaneKind.RING and doubted.whole and not passage.refused:
+        # A read that lags can show the point where it was so many calls ago. While it may, the service itself is asked:
+        # of a call that has landed it refuses a second execution.
+        step = Step.AGAIN if before.passed < believed.dead_at else step
     trouble = None
     if step is Step.DISTURBED:
         trouble = f"the accounts hold {', '.join(map(str, seen))} after attempt {doubted.attempt_id}"

@@ -254,3 +254,20 @@ async def test_with_30_percent_faults_one_resume_ends_the_rows_of_credentials_no
     states = await resumed(door, LaneKind.TWINS, lanes=0, speed=HURRY, **IN_A_HURRY)
     assert states["unknown"] <= 2, states
     assert (states["applied"] + states["rejected"], states["rejected"]) == (200 - states["unknown"], 10)
+
+
+@pytest.mark.parametrize(("fault", "stale"), [("reset-before-apply", True), ("reset-after-apply", False)])
+async def test_a_point_that_seems_to_have_moved_on_is_no_proof_while_reads_may_lag(
+    fault: str, stale: bool, door: Door
+) -> None:
+    """On a ring of two it was there before the call before, too. The service itself refuses what it has carried out."""
+    paid, lost = members(3), members(3, first=3)
+    async with opened(door, LaneKind.RING, [*paid, *lost], **LONG_ENOUGH) as office:
+        await office.sandbox.switches(drip={"stale_reads": stale})
+        await office.send(paying(paid), MEMBERS)
+        await office.sandbox.faults({"match": {"method": "PATCH", "every": 1}, "kind": fault})
+        door.calendar.speed = HURRY
+        batch_id = await office.send(paying(lost), MEMBERS)
+        assert await office.states(batch_id) == "UUU"
+        await office.sandbox.faults()
+    assert await resumed(door, LaneKind.RING, **LONG_ENOUGH) == {"applied": 6}
