@@ -119,15 +119,18 @@ class Passage:
         expected = [after[leg.purse] for leg in self.legs]
         return Step.APPLIED if list(balances) == expected else Step.DISTURBED
 
-    def looked(self, balances: Sequence[int | None], began: float, *, in_order: bool = True) -> Step:
+    def looked(
+        self, balances: Sequence[int | None], began: float, *, in_order: bool = True, spent: bool = False
+    ) -> Step:
         """Every place of the lane as read; ``began``: when the reading began. ``in_order``: as far as is known by now,
-        the service works the rows of a call off in their order."""
+        the service works the rows of a call off in their order. ``spent``: the answer alone says that the call moved
+        its places."""
         seen = [balance for balance in balances if balance is not None]
         if len(seen) < len(self.lane.places):
             return Step.LOOK
         moved = [now - held for now, held in zip(seen, self.lane.held, strict=True)]
         if self.lane.kind is LaneKind.RING:
-            step = self._ring(seen, began)
+            step = self._ring(seen, began, spent)
         elif self.lane.kind is LaneKind.TWINS and not in_order:
             step = self._disordered(moved, began)
         else:
@@ -136,13 +139,13 @@ class Passage:
         stray = step in (Step.APPLIED, Step.PARTLY) and not self.lost
         return Step.DISTURBED if stray else step
 
-    def _ring(self, seen: Sequence[int], began: float) -> Step:
+    def _ring(self, seen: Sequence[int], began: float, spent: bool) -> Step:
         ring = self.lane.ring
         elsewhere = [at for place, at in enumerate(seen) if place not in (ring.token, ring.next)]
         if any(elsewhere):
             return Step.DISTURBED
         giving, getting = seen[ring.token], seen[ring.next]
-        return ring.looked(giving, getting, began, dead_at=self.dead_at, refused=self.refused)
+        return ring.looked(giving, getting, began, dead_at=self.dead_at, refused=self.refused, spent=spent)
 
     def _counted(self, moved: Sequence[int], began: float) -> Step:
         """Witness and twins, which a refusal never moves."""

@@ -58,15 +58,19 @@ class Ring:
         that ended without moving it had outlived its lost sends.)"""
         return self.dead_at[self.next]
 
-    def looked(self, giving: int, getting: int, began: float, *, dead_at: float, refused: bool) -> Step:
+    def looked(
+        self, giving: int, getting: int, began: float, *, dead_at: float, refused: bool, spent: bool = False
+    ) -> Step:
         """What the balances of a call's two places say of it, as read from ``began`` on. ``dead_at``: from when on none
-        of its lost sends can be alive; ``refused``: the service has refused one of its sends."""
-        if (giving, getting) == (0, 1):
-            return Step.APPLIED
-        if (giving, getting) != (1, 0):
+        of its lost sends can be alive; ``refused``: the service has refused one of its sends; ``spent``: the answer
+        alone says that the call took the point."""
+        if (giving, getting) not in ((0, 1), (1, 0)):
             return Step.DISTURBED
+        if (giving, getting) == (0, 1) and (spent or began >= dead_at):
+            return Step.APPLIED
         if began < dead_at:
-            # The token is still here: a send that was given up can yet spend it, should its rows become payable.
+            # The point is still here: a send that was given up can yet spend it, should its rows become payable. Or it
+            # seems to have moved on: a read that lags shows it where it was so many calls ago, which can be there, too.
             return Step.WAIT if refused else Step.AGAIN
         return Step.REFUSED if refused else Step.GONE
 

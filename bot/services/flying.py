@@ -158,7 +158,8 @@ async def _step(flying: Flying, passage: Passage, verdict: Verdict) -> tuple[Ste
     # also for the first send: a ledger that is not the newest would take it for a refusal of its awards.
     before = flying.quarantine.cutoff()
     seen = tuple(await flying.provider.places(passage.lane.places))
-    return before.believed(passage).looked(seen, before.passed), seen
+    spent = _is_success(verdict) or verdict.own_fault is not None
+    return before.believed(passage).looked(seen, before.passed, spent=spent), seen
 
 
 def _concluded(
@@ -244,12 +245,7 @@ async def look(
     passage = doubted.passage
     before = quarantine.cutoff()
     seen = tuple(await provider.places(passage.lane.places))
-    believed = before.believed(passage)
-    step = believed.looked(seen, before.passed, in_order=in_order)
-    if step is Step.APPLIED and passage.lane.kind is LaneKind.RING and doubted.whole and not passage.refused:
-        # A read that lags can show the point where it was so many calls ago. While it may, the service itself is asked:
-        # of a call that has landed it refuses a second execution.
-        step = Step.AGAIN if before.passed < believed.dead_at else step
+    step = before.believed(passage).looked(seen, before.passed, in_order=in_order)
     trouble = None
     if step is Step.DISTURBED:
         trouble = f"the accounts hold {', '.join(map(str, seen))} after attempt {doubted.attempt_id}"
@@ -277,8 +273,8 @@ _SAYS: Final = {
         "The operator's check accounts stand as no call of Bursar's could leave them.",
     ),
     Step.LOOK: (Judgement.CANNOT_TELL, "The operator's check accounts cannot be read."),
-    Step.WAIT: (Judgement.CANNOT_TELL, "The operator's check accounts did not move yet."),
-    Step.AGAIN: (Judgement.CANNOT_TELL, "The operator's check accounts did not move yet."),
+    Step.WAIT: (Judgement.CANNOT_TELL, "The operator's check accounts do not prove anything yet."),
+    Step.AGAIN: (Judgement.CANNOT_TELL, "The operator's check accounts do not prove anything yet."),
 }
 
 

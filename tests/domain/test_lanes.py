@@ -23,12 +23,14 @@ EARLY, LATE = 50.0, 150.0
 
 LOOKS = [
     # lane, sends so far, places as read, when -> what follows
-    (RING, LOST, (0, 1, 0), EARLY, Step.APPLIED),
+    (RING, LOST, (0, 1, 0), EARLY, Step.AGAIN),  # as it may have been some calls ago: a read can lag
+    (RING, LOST, (0, 1, 0), LATE, Step.APPLIED),
     (RING, LOST, (1, 0, 0), EARLY, Step.AGAIN),
     (RING, LOST, (1, 0, 0), LATE, Step.GONE),
     (RING, REFUSED, (1, 0, 0), EARLY, Step.WAIT),
     (RING, REFUSED, (1, 0, 0), LATE, Step.REFUSED),
-    (RING, REFUSED, (0, 1, 0), EARLY, Step.APPLIED),
+    (RING, REFUSED, (0, 1, 0), EARLY, Step.WAIT),
+    (RING, REFUSED, (0, 1, 0), LATE, Step.APPLIED),
     (RING, LOST, (0, 0, 1), EARLY, Step.DISTURBED),
     (RING, LOST, (1, 0, 1), EARLY, Step.DISTURBED),
     (RING, LOST, (0, 2, 0), EARLY, Step.DISTURBED),
@@ -72,6 +74,20 @@ def test_what_a_look_says(lane: Lane, sends: dict[str, float], seen: tuple[int |
 )
 def test_what_a_look_at_twins_says_where_rows_have_no_order(seen: tuple[int, ...], began: float, step: Step):
     assert Passage(TWINS, lost=1, dead_at=100.0).looked(seen, began, in_order=False) is step
+
+
+@pytest.mark.parametrize(
+    ("sends", "seen", "step"),
+    [
+        (REFUSED, (0, 1, 0), Step.APPLIED),  # the service says so itself
+        (REFUSED, (1, 0, 0), Step.WAIT),  # it says so, and the read lags
+        ({"refused": True}, (0, 1, 0), Step.DISTURBED),
+    ],
+)
+def test_a_point_that_the_answer_calls_spent_may_be_believed_to_have_moved_on(
+    sends: dict[str, float], seen: tuple[int, ...], step: Step
+):
+    assert Passage(RING, **sends).looked(seen, EARLY, spent=True) is step  # type: ignore[arg-type] # as above
 
 
 def test_order_says_nothing_about_other_lanes():

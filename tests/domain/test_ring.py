@@ -40,10 +40,13 @@ class Service:
     """Requests on their way that nobody waits for: (dies at, call, giving, getting)."""
     bad: set[int] = field(default_factory=set)
     """Calls with a row that is refused at the moment."""
+    before: list[int] = field(default_factory=list)
+    """The balances before the last execution, which a read that lags shows."""
 
     def execute(self, call: int, giving: int, getting: int) -> bool:
         if call in self.bad or self.balances[giving] < 1:
             return False
+        self.before = list(self.balances)
         self.balances[giving] -= 1
         self.balances[getting] += 1
         self.executed[call] = self.executed.get(call, 0) + 1
@@ -61,6 +64,7 @@ class Ringing(RuleBasedStateMachine):
         self.passage: Passage | None = None
         self.step = Step.AGAIN
         self.call = 0
+        self.spent = False
         self.ends: dict[int, Step] = {}
 
     def end(self, step: Step) -> None:
@@ -76,6 +80,7 @@ class Ringing(RuleBasedStateMachine):
     def begin(self, bad: bool) -> None:
         self.now = max(self.now, self.lane.starts_at)
         self.passage, self.call, self.step = Passage(self.lane), self.call + 1, Step.AGAIN
+        self.spent = False
         if bad:
             self.service.bad.add(self.call)
 
@@ -89,6 +94,7 @@ class Ringing(RuleBasedStateMachine):
                 self.end(self.passage.told([self.service.balances[giving], self.service.balances[getting]]))
             else:
                 self.passage, self.step = self.passage.refuse(), Step.LOOK
+                self.spent = self.call not in self.service.bad
             return
         if what == "applied-lost":
             self.service.execute(self.call, giving, getting)
@@ -97,11 +103,14 @@ class Ringing(RuleBasedStateMachine):
         self.passage, self.step = self.passage.gave_up(self.now + LINGER), Step.AGAIN
 
     @precondition(lambda self: self.passage is not None and (self.passage.lost or self.step is Step.LOOK))
-    @rule(fails=st.booleans())
-    def look(self, fails: bool) -> None:
+    @rule(fails=st.booleans(), lags=st.booleans())
+    def look(self, fails: bool, lags: bool) -> None:
         assert self.passage is not None
-        held = [None] * len(self.service.balances) if fails else self.service.balances
-        self.end(self.passage.looked(held, began=self.now))
+        held: list[int | None] = [None] * len(self.service.balances) if fails else [*self.service.balances]
+        # As long as a lost send can live; with more places it shows the point where it cannot be, which is an alarm.
+        if lags and len(held) == 2 and self.service.before and self.passage.lost and self.now < self.passage.dead_at:
+            held = [*self.service.before]
+        self.end(self.passage.looked(held, began=self.now, spent=self.spent))
 
     @precondition(lambda self: self.service.late)
     @rule(data=st.data())
@@ -162,7 +171,9 @@ def test_a_first_refusal_is_one_and_leaves_the_token():
 
 def test_a_refusal_after_a_lost_send_is_read_by_where_the_token_is():
     passage = Passage(ring(2)).gave_up(LINGER).refuse()
-    assert passage.looked([0, 1], 5) is Step.APPLIED
+    assert passage.looked([0, 1], 5, spent=True) is Step.APPLIED
+    assert passage.looked([0, 1], 5) is Step.WAIT  # a read that lags may show where it was before the last call
+    assert passage.looked([0, 1], LINGER) is Step.APPLIED
     assert passage.looked([1, 0], 5) is Step.WAIT
     assert passage.looked([1, 0], LINGER) is Step.REFUSED
     assert passage.looked([None, 0], 5) is Step.LOOK

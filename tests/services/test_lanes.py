@@ -29,7 +29,7 @@ from tests.services.lane_office import (
     rows_of,
     variables,
 )
-from tests.services.office import HURRY, IN_A_HURRY, Door, members, paying, speed_beside
+from tests.services.office import HURRY, IN_A_HURRY, Door, file_of, members, paying, speed_beside
 from tests.support.patience import eventually
 
 # Not with those of ``doubts``: a call that is carried out in part leaves a doubt on a ring too, which a look settles.
@@ -271,3 +271,17 @@ async def test_a_point_that_seems_to_have_moved_on_is_no_proof_while_reads_may_l
         assert await office.states(batch_id) == "UUU"
         await office.sandbox.faults()
     assert await resumed(door, LaneKind.RING, **LONG_ENOUGH) == {"applied": 6}
+
+
+async def test_nor_is_it_where_the_service_refuses_the_call_for_a_row_of_its_own(door: Door) -> None:
+    paid, lost = members(3), members(3, first=3)
+    async with opened(door, LaneKind.RING, [*paid, *lost], **LONG_ENOUGH) as office:
+        await office.sandbox.switches(drip={"stale_reads": True})
+        await office.send(paying(paid), MEMBERS)
+        await office.sandbox.faults({"match": {"method": "PATCH", "nth": 1}, "kind": "reset-before-apply"})
+        door.calendar.speed = HURRY
+        batch_id = await office.send(file_of([(lost[0], 10), (lost[1], -999_999), (lost[2], 7)]), MEMBERS)
+        assert await office.states(batch_id) == "UUU"
+        await office.sandbox.switches(drip={"stale_reads": False})
+        await office.sandbox.faults()
+    assert await resumed(door, LaneKind.RING, speed=HURRY, **LONG_ENOUGH) == {"applied": 5, "rejected": 1}
