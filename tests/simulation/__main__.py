@@ -18,10 +18,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import count, islice
 from pathlib import Path
 
 from tests.simulation.mutations import DEVICES
-from tests.simulation.run import simulate
+from tests.simulation.run import Run, simulate
 from tests.simulation.storage import Storage
 
 SEEDS = Path(__file__).with_name("seeds.txt")
@@ -112,10 +113,11 @@ def first_shown(device: str, runs: int) -> int:
     """Without this device: print the first run that shows it; the exit status."""
     switched = DEVICES[device]
     with switched.off():
-        for seed in range(switched.first, switched.first + runs):
-            for finding in simulate(seed, storage=Storage()).findings:
+        those = (run for seed in count(1) if switched.matters(run := Run(seed, storage=Storage())))
+        for run in islice(those, runs):
+            for finding in run.go().findings:
                 if re.search(switched.shows, finding):
-                    say(f"seed {seed}: {finding}")
+                    say(f"seed {run.result.seed}: {finding}")
                     return 0
     say(f"none of {runs} runs shows that this is missing: {device}")
     return 1

@@ -26,6 +26,7 @@ from bot.services import flying
 from bot.services.quarantine import Quarantine
 from bot.services.settling import Settler
 from tests.simulation import services, storage
+from tests.simulation.run import Run
 from tests.simulation.storage import Storage
 
 
@@ -285,9 +286,37 @@ class Device:
     off: Callable[[], AbstractContextManager[None]]
     shows: str
     """What is found without it, as a pattern."""
-    first: int = 1
-    """The seed to begin with, where another device catches most of what this one is for and seeds that show it are
-    rare: what a start compares with the services (``services.comparing``) stops many a second payment."""
+    matters: Callable[[Run], bool] = lambda run: True
+    """Whether a run can show it at all: the others need not be tried."""
+
+
+def _on_a_ring(run: Run) -> bool:
+    return "DRIP_RING" in run.lanes and "drip-members" in run.programmes
+
+
+def _on_a_ring_of_two(run: Run) -> bool:
+    """The point comes back to a place after two calls, and nothing but such calls is made."""
+    rings = run.lanes.get("DRIP_RING", "").split(";")
+    return run.programmes == {"drip-members"} and any(ring.count(",") == 1 for ring in rings)
+
+
+def _on_a_witness(run: Run) -> bool:
+    return "DRIP_WITNESS" in run.lanes and "drip-members" in run.programmes
+
+
+def _with_names(run: Run) -> bool:
+    """Somebody is paid by several names."""
+    return run.has_names
+
+
+def _with_names_that_drip_does_not_know(run: Run) -> bool:
+    """And no twins tell what became of a call."""
+    return run.has_names and not run.world.tells_linked and "DRIP_TWINS" not in run.lanes
+
+
+def _with_a_clock_set_ahead(run: Run) -> bool:
+    """In the life that sends."""
+    return run.set_ahead_at is not None and not run.cuts
 
 
 DEVICES = {
@@ -304,17 +333,19 @@ DEVICES = {
     "the proof rule": Device(without_proof_rule, "doubled"),
     "lots": Device(without_lots, "stuck"),
     "the quarantine before evidence": Device(without_quarantine, "doubled"),
-    "waiting for the place that gets the ring's point": Device(without_ring_rule, "doubled", first=400),
-    "a clock that nobody sets": Device(without_a_clock_that_nobody_sets, "doubled", first=650),
-    "answers that nobody has kept": Device(with_kept_answers, "doubled|phantom", first=100),
-    "the quarantine of a witness": Device(without_witness_quarantine, "doubled", first=150),
+    "waiting for the place that gets the ring's point": Device(without_ring_rule, "doubled", _on_a_ring_of_two),
+    "a clock that nobody sets": Device(without_a_clock_that_nobody_sets, "doubled", _with_a_clock_set_ahead),
+    "answers that nobody has kept": Device(
+        with_kept_answers, "doubled|phantom", lambda run: run.world.gateway is not None
+    ),
+    "the quarantine of a witness": Device(without_witness_quarantine, "doubled", _on_a_witness),
     "sending again on a ring only": Device(with_resends_without_ring, "doubled"),
-    "a ring only where overdrafts are refused": Device(without_overdraft_refused, "doubled|disturbed"),
+    "a ring only where overdrafts are refused": Device(without_overdraft_refused, "doubled|disturbed", _on_a_ring),
     "one id for an award, whatever happens": Device(without_a_lasting_id, "doubled"),
-    "unique evidence only": Device(without_unique_evidence, "doubled", first=200),
-    "the other names of one balance": Device(without_other_names, "doubled|phantom", first=500),
-    "the accounts of logins": Device(without_asking_for_accounts, "doubled|phantom", first=500),
+    "unique evidence only": Device(without_unique_evidence, "doubled"),
+    "the other names of one balance": Device(without_other_names, "doubled|phantom", _with_names),
+    "the accounts of logins": Device(without_asking_for_accounts, "doubled|phantom", _with_names),
     "a probe of logins that seem to be nobody's": Device(
-        without_a_probe_of_linked_logins, "doubled|phantom", first=400
+        without_a_probe_of_linked_logins, "doubled|phantom", _with_names_that_drip_does_not_know
     ),
 }

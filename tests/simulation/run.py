@@ -75,7 +75,8 @@ class Run:
         self.world = World(dice("world", seed), FAULT_RATE if rate is None else rate)
         self.verified = seed % REMOUNTED == 0
         self.storage = storage or (Storage() if seed % REMOUNTED == 0 else QuickStorage())
-        lanes, one_by_one = _lanes(dice("lanes", seed)), dice("one by one", seed)
+        self.lanes = lanes = _lanes(dice("lanes", seed))
+        one_by_one = dice("one by one", seed)
         self.settings = settings_of(chance.choice((2, 3, 4)), lanes, one_by_one.choice((0, 0, 3, 6)))
         gateway = dice("gateway", seed)
         self.world.gateway = gateway if gateway.random() < 0.25 else None
@@ -88,6 +89,8 @@ class Run:
         errands = _errands(chance, self.told, self.world)
         wallets = _some_wallets(dice("some wallets", seed))
         by_wallet = _to_one_with_wallets(dice("wallets", seed), wallets, self.told, self.world)
+        self.programmes = {one.programme for one in (*errands, *by_wallet) if isinstance(one, Submit)} - {""}
+        self.has_names = bool(by_wallet)
         self.world.tells_linked = bool(by_wallet) and dice("linked", seed).random() < 0.5
         self.people = People([*errands, *by_wallet])
         self.set_ahead_at = _some_moment(dice("clock", seed))
