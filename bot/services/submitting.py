@@ -110,7 +110,8 @@ class Submitting:
         async with self._change_of(draft_id):
             await self._ledger.drafts.clear(draft_id)
             request = records.request_json(wish, options)
-            await self._ledger.drafts.update(draft_id, request=request, label=wish.label, reason=wish.reason)
+            reason = wish.reason or ""  # one that was there is taken away
+            await self._ledger.drafts.update(draft_id, request=request, label=wish.label, reason=reason)
             return await self._read(draft_id, content, wish, options, actor, limits)
 
     async def draft_members(

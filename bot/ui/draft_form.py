@@ -49,12 +49,12 @@ class ChangeForm(Form):
         self.add_item(discord.ui.Label(text="Several rows for one recipient", component=self._duplicates))
 
     def wish(self, old: Wish) -> Wish:
-        """The old wish with what was typed. An emptied field, or one in which there is nothing to see, leaves what was
-        there."""
+        """The old wish with what was typed. No reason is one choice; an emptied period or amount, or one in which there
+        is nothing to see, leaves what was there."""
         return replace(
             old,
             label=plain(self._label.value, LABEL_MAX) or old.label,
-            reason=plain(self._reason.value, REASON_MAX) or old.reason,
+            reason=plain(self._reason.value, REASON_MAX) or None,
             amount=(self._amount.value.strip() or old.amount) if self._asks_amount else old.amount,
             duplicates=Duplicates(self._duplicates.values[0]) if self._duplicates.values else old.duplicates,
         )

@@ -18,6 +18,19 @@ async def test_the_form_behind_change_edits_period_reason_and_duplicates(tmp_pat
         assert changed.buttons == card.buttons
 
 
+async def test_a_reason_is_taken_away_by_emptying_its_field(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        card = await world.bulk(world.mod, file=("week 31.csv", csv_of(world, rows(world))), reason="Lat")
+        assert "**Reason** Lat" in card.text
+        form = await world.mod.click(card.message, label="Change…")
+        values = {"label": "", "reason": "", "duplicates": ["sum"]}
+        changed = world.answer(await world.mod.submit_modal(form, values), card)
+        assert "**Reason**" not in changed.text and "**Period** Week 31" in changed.text
+        await world.press(world.mod, changed, changed.buttons[0])
+        batch = await world.app.ledger.queries.batch(1, str(world.guild.id))
+        assert (batch.reason, batch.label) == (None, "Week 31")
+
+
 async def test_the_form_asks_for_permission_again_when_it_is_submitted(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         card = await world.bulk(world.mod, file=("week 31.csv", csv_of(world, rows(world))))
