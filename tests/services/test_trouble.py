@@ -152,7 +152,7 @@ async def test_what_was_in_flight_at_a_crash_is_in_doubt_and_the_rest_is_sent(
         await it.quiet()
         assert (await it.states(batch_id), await it.applied(batch_id)) == ("UUAA", "0011")
         assert await it.state(batch_id) == "finished"
-        assert "2 awards are in doubt" in caplog.text
+        assert "awards in doubt: 2" in caplog.text
 
 
 async def test_a_read_that_shows_the_bad_rows_may_break(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
