@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ def test_a_stored_input_does_no_harm(target: str, path: Path) -> None:
     TARGETS[target](path.read_bytes())
 
 
+@cache
 def damaged(target: str) -> st.SearchStrategy[bytes]:
     """Stored inputs cut, joined, and with bytes changed; and any bytes at all."""
     stored = st.sampled_from([path.read_bytes() for path in corpus_of(target)])
@@ -50,10 +52,7 @@ def _changed(content: bytes, places: list[int], pieces: list[bytes]) -> bytes:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_damaged_input_does_no_harm(target: str) -> None:
-    @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(damaged(target))
-    def run(data: bytes) -> None:
-        TARGETS[target](data)
-
-    run()
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_damaged_input_does_no_harm(target: str, data: st.DataObject) -> None:
+    TARGETS[target](data.draw(damaged(target)))
