@@ -126,6 +126,8 @@ BY_NAME: Final = {variable.name: variable for variable in VARIABLES}
 _OWN_FAMILIES: Final = ("DRIP_", "GAMEBALL_", "BURSAR_")
 _FAMILIES: Final = (*_OWN_FAMILIES, "DISCORD_")
 _SUFFIX: Final = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*")
+_LONGEST_NAME: Final = 100
+"""Characters, an account's name included: more is some other text in the place of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,8 @@ class Variables:
                 self._add(full_name, value)
 
     def _add(self, full_name: str, value: str) -> None:
+        if len(full_name) > _LONGEST_NAME:
+            raise SettingsError(f"{_begin_of(full_name)}: no setting has a name of {len(full_name):,} characters.")
         base, separator, suffix = full_name.partition("__")
         variable = BY_NAME.get(base)
         if variable is None:
@@ -224,11 +228,16 @@ def _env_file(path: Path) -> dict[str, str]:
             raise SettingsError(f"The file {path} cannot be understood at line {line}: write NAME=value.")
         if ours and value and values.get(name, value) != value:
             raise SettingsError(
-                f"The file {path}: {name} stands in line {lines[name]} and, otherwise, in line {line}; keep one."
+                f"The file {path}: {_begin_of(name)} stands in line {lines[name]} and, otherwise, in line {line};"
+                " keep one."
             )
         if value:
             values[name], lines[name] = value, line
     return values
+
+
+def _begin_of(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
 
 
 def _complain_if_misspelt(name: str) -> None:

@@ -227,6 +227,14 @@ class TestValues:
         (tmp_path / "disk").mkdir()
         assert load(DRIP, tmp_path).database == tmp_path / "bursar.db"
 
+    @pytest.mark.parametrize("name", ["GAMEBALL_API_KEY_", "DRIP_API_KEY__", "BURSAR_"])
+    def test_a_text_in_the_place_of_a_name_is_told_by_its_beginning(self, tmp_path: Path, name: str):
+        text = name + "[" * 3000
+        message = complaint({text: "5"}, tmp_path)
+        assert message == f"{text[:100]}…: no setting has a name of {len(text):,} characters."
+        (tmp_path / ".env").write_text(f"{text}=5\n{text}=6\n", encoding="utf-8")
+        assert len(complaint({}, tmp_path)) < 400
+
     @pytest.mark.parametrize(
         "url",
         [
