@@ -62,6 +62,8 @@ class Comparer:
         self._listed_at: float | None = None
         self._compared: set[int] = set()
         self._late: Sequence[Late] = ()
+        self._to_tell: tuple[str, int] | None = None
+        """The account and how far its list was read, once ``came_late`` is told."""
 
     def is_due(self, batch: Batch) -> bool:
         """Whether something has to be compared before the batch's next call."""
@@ -89,14 +91,16 @@ class Comparer:
             return True
         self._late = await self._ledger.evidence.late(seen.tokens)
         if seen.mark is not None:
-            self._listed_at = began
-            await self._ledger.evidence.advance_mark(account, seen.mark)
+            self._to_tell = account, seen.mark
+            if not self._late:
+                await self.told()
+                self._listed_at = began
         return False
 
     def came_late(self) -> Pause | None:
         """Why a person has to look: the list that was compared last has calls of this ledger that counted as not landed
-        because they were not in it. Told once; nothing is decided by it."""
-        late, self._late = self._late, ()
+        because they were not in it. Nothing is decided by it. Until it is ``told`` every look finds it again."""
+        late = self._late
         if not late:
             return None
         for one in late:
@@ -104,6 +108,14 @@ class Comparer:
         first = late[0]
         message = LATE.format(batch=first.batch_id, attempt=first.attempt_id, awards=first.awards)
         return Pause(PauseKind.UNCLEAR, message if len(late) == 1 else f"{message} (so are {len(late) - 1} more calls)")
+
+    async def told(self) -> None:
+        """Nothing of what was compared last is left to be told, so the next look begins behind it. Not before: a crash
+        would take the word along."""
+        self._late = ()
+        if self._to_tell is not None:
+            await self._ledger.evidence.advance_mark(*self._to_tell)
+            self._to_tell = None
 
     async def paid_elsewhere(self, provider: Provider, batch: Batch, decided: Decided) -> Pause | None:
         """Why a batch that a start found is better looked at by a person; asked once for each. ``decided`` returns when

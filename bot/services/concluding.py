@@ -128,10 +128,11 @@ class Concluder:
 
     # --- pausing ------------------------------------------------------------------------------------------------
 
-    async def pause(self, work: Work, heard: int, pause: Pause) -> None:
-        """Record that the batch is paused, and tell it once."""
-        await to_its_end(self._pause_and_tell(work.batch, pause))
+    async def pause(self, work: Work, heard: int, pause: Pause) -> bool:
+        """Record that the batch is paused, and tell it once. Whether that was so: not of one that is over or paused."""
+        told = await to_its_end(self._pause_and_tell(work.batch, pause))
         self.rest(work, heard)
+        return told
 
     async def pause_for_defect(self, work: Work, heard: int, what: str) -> None:
         """The same because of the error that is being handled, which is logged under an id that people are told."""
@@ -140,13 +141,14 @@ class Concluder:
         message = f"an internal error (id {error_id} in the log) stopped this batch; {what}"
         await self.pause(work, heard, Pause(PauseKind.UNCLEAR, message))
 
-    async def _pause_and_tell(self, batch: Batch, pause: Pause) -> None:
+    async def _pause_and_tell(self, batch: Batch, pause: Pause) -> bool:
         try:
             steered = await self._ledger.steering.pause(batch.id, BURSAR, pause)
         except Refused:
-            return  # finished, or stopped by somebody: nothing is left to pause
+            return False  # finished, or stopped by somebody: nothing is left to pause
         if steered.changed:
             self.tell_pause(await self._ledger.queries.batch(batch.id, None), pause)
+        return steered.changed
 
     async def suspect_a_stranger(self) -> None:
         """Another ledger seems to pay from here: this one is marked, and nothing of any account is sent."""

@@ -152,7 +152,8 @@ class Turns:
             await self._concluder.suspect_a_stranger()
             self._reopened()  # the batches of other accounts are paused, too
         elif (late := self._comparer.came_late()) is not None:
-            await self._concluder.pause(work, heard, late)
+            if await self._concluder.pause(work, heard, late):
+                await self._comparer.told()
         else:
             return False
         return True

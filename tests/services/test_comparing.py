@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from bot.domain.calls import Item
+from bot.domain.calls import Item, OutcomeKind
 from bot.domain.drafting import StagedRow
+from bot.domain.judging import Judged, Judgement, Judgements
 from bot.domain.model import Recipient
 from bot.ledger.restorations import Why
 from bot.providers.base import Foresight
-from tests.ledger.making import attempts_of
+from bot.services.comparing import Comparer
+from tests.ledger.making import all_of, attempts_of, next_call
 from tests.services.doubts import CALLS, seed
 from tests.services.neighbour import Neighbour, programme_of
 from tests.services.office import HURRY, MOD, Door, file_of, members, paying
@@ -257,6 +259,39 @@ async def test_a_call_that_is_listed_after_it_was_sent_again_is_told_once(door: 
         await office.app.services.batches.resume(batch_id, MOD)
         await office.quiet()
         assert await office.states(batch_id) == "AAA"
+
+
+class Behind(Listing):
+    """Lists its calls only to whoever has not seen them."""
+
+    async def look_ahead(self, items: Sequence[Item], known: Collection[int], mark: int | None) -> Foresight:
+        return Foresight({}, 9, tokens=dict(self.tokens) if (mark or 0) < 9 else {})
+
+
+async def test_a_call_that_came_late_is_found_again_until_it_is_told(tmp_path: Path) -> None:
+    async with rig(tmp_path / "a.db", lambda **where: Behind(programme_of("jobs"), **where)) as it:
+        await marked(it)
+        neighbour = it.neighbour
+        assert isinstance(neighbour, Behind)
+        batch_id = await it.record([1, 2])
+        batch = await it.ledger.queries.batch(batch_id, None)
+        claim = await next_call(it.ledger, batch_id, 2, neighbour.build)
+        assert claim is not None
+        await it.ledger.claims.record_outcome(claim, all_of(claim, OutcomeKind.UNKNOWN, "lost"))
+        doubted = await it.ledger.evidence.doubt(claim.attempt_id)
+        assert doubted is not None
+        gone = {item.award_id: Judged(Judgement.NOT_LANDED, "not there", {}) for item in claim.items}
+        await it.ledger.evidence.record(doubted, Judgements(gone), most_looks=6, read_at=it.clock.now())
+        neighbour.tokens = {claim.token: None}
+        cut_off = Comparer(it.ledger, it.clock, 0)
+        assert not await cut_off.strangers(neighbour, batch) and cut_off.came_late() is not None
+        again = Comparer(it.ledger, it.clock, 0)
+        assert not await again.strangers(neighbour, batch) and again.came_late() is not None
+        assert again.is_due(batch)
+        await again.told()
+        later = Comparer(it.ledger, it.clock, 0)
+        assert not await later.strangers(neighbour, batch) and later.came_late() is None
+        assert not later.is_due(batch)
 
 
 async def resumed_unchecked(door: Door) -> dict[str, int]:
