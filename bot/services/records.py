@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from bot.domain.intake import FileFacts, ReadingOptions
-from bot.domain.model import Duplicates, Notice, Programme, RecipientType, Refusal
-from bot.ledger.drafts import Draft
+from bot.domain.model import Actor, Duplicates, Notice, Programme, RecipientType, Refusal
+from bot.ledger.drafts import Draft, NewDraft
 from bot.services.wishes import Wish
 
 
@@ -22,6 +22,25 @@ def request_json(wish: Wish, options: ReadingOptions, facts: FileFacts | None = 
         "judged_at": options.now_ms,
         "facts": None if facts is None else asdict(facts),
     }
+
+
+def bare_draft(
+    source: str, wish: Wish, actor: Actor, options: ReadingOptions, parent_id: int | None = None
+) -> NewDraft:
+    """A draft without a file; ``parent_id``: the batch that it goes on with or takes back."""
+    return NewDraft(
+        source=source,
+        actor=actor,
+        programme=wish.programme.name,
+        destination=wish.programme.destination,
+        reason=wish.reason,
+        label=wish.label,
+        file_name=None,
+        file_content=None,
+        file_sha256=None,
+        parent_id=parent_id,
+        request=request_json(wish, options),
+    )
 
 
 def wish_from(draft: Draft, programme: Programme) -> Wish:

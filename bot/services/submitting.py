@@ -16,7 +16,7 @@ from bot.domain.intake import Content, ReadingOptions, as_content, sha256_of
 from bot.domain.model import ACCEPTED_TYPES, Actor, Duplicates, Notice, Programme
 from bot.domain.planning import propose_label
 from bot.errors import DestinationChanged, MatchedEarlier, Refused, UsageError
-from bot.ledger.drafts import Draft, DraftState, NewDraft
+from bot.ledger.drafts import Draft, DraftState
 from bot.ledger.ledger import Ledger
 from bot.ledger.recording import Recorded, StaleSums
 from bot.services import records
@@ -79,20 +79,9 @@ class Submitting:
         sha256 = None if kept is None else await asyncio.to_thread(sha256_of, kept)
         wish = replace(wish, label=wish.label or propose_label(upload.name))
         options = self._options(wish, limits)
+        bare = records.bare_draft(upload.source, wish, actor, options)
         draft_id = await self._ledger.drafts.create(
-            NewDraft(
-                source=upload.source,
-                actor=actor,
-                programme=wish.programme.name,
-                destination=wish.programme.destination,
-                reason=wish.reason,
-                label=wish.label,
-                file_name=upload.name,
-                file_content=kept,
-                file_sha256=sha256,
-                parent_id=None,
-                request=records.request_json(wish, options),
-            )
+            replace(bare, file_name=upload.name, file_content=kept, file_sha256=sha256)
         )
         return await self._read(draft_id, content, wish, options, actor, limits)
 
@@ -124,7 +113,7 @@ class Submitting:
     ) -> Preview:
         """A draft from Discord ids with amounts (smallest unit), repeats summed. ``notices`` are shown with it."""
         options = self._options(wish, limits)
-        draft_id = await self._create_bare("award", wish, actor, options, parent_id=None)
+        draft_id = await self._ledger.drafts.create(records.bare_draft("award", wish, actor, options))
         stager = self._stager(draft_id, wish.programme, actor, limits)
         await stager.stage(within_limit(member_rows(members), wish.programme, limits))
         choosing = Choosing(Duplicates.SUM, wish.programme.unit, limits.max_award)
@@ -143,7 +132,8 @@ class Submitting:
         batch = await self._ledger.queries.batch(batch_id, actor.server_id)
         await check_retry(self._ledger, batch, programme)
         wish = Wish(programme, reason=batch.reason, label=batch.label)
-        draft_id = await self._create_bare("retry", wish, actor, self._options(wish, limits), batch_id)
+        bare = records.bare_draft("retry", wish, actor, self._options(wish, limits), batch_id)
+        draft_id = await self._ledger.drafts.create(bare)
         await stage_retry(self._ledger, self._stager(draft_id, programme, actor, limits), batch)
         await merge_staged(self._ledger, draft_id, Choosing(Duplicates.SUM, programme.unit, limits.max_award))
         await self._ledger.drafts.finish(draft_id, refused=False, summary=records.summary_json(None, None, ()))
@@ -159,7 +149,8 @@ class Submitting:
         rules = await rules_of(self._ledger, batch.actor.server_id)
         programme = self._programmes.for_batch(batch, currency=rules.currencies.get(batch.programme)).programme
         wish = Wish(programme, reason=batch.reason, label=label_of(batch))
-        draft_id = await self._create_bare("undo", wish, actor, self._options(wish, limits), batch_id)
+        bare = records.bare_draft("undo", wish, actor, self._options(wish, limits), batch_id)
+        draft_id = await self._ledger.drafts.create(bare)
         try:
             notices = await stage_undo(self._ledger, draft_id, batch)
         except Refused:
@@ -346,25 +337,6 @@ class Submitting:
     async def _saved(self, draft_id: int, actor: Actor, limits: Limits) -> Preview:
         checkpoints.reached("draft-saved")
         return await self.preview(draft_id, actor, limits)
-
-    async def _create_bare(
-        self, source: str, wish: Wish, actor: Actor, options: ReadingOptions, parent_id: int | None
-    ) -> int:
-        return await self._ledger.drafts.create(
-            NewDraft(
-                source=source,
-                actor=actor,
-                programme=wish.programme.name,
-                destination=wish.programme.destination,
-                reason=wish.reason,
-                label=wish.label,
-                file_name=None,
-                file_content=None,
-                file_sha256=None,
-                parent_id=parent_id,
-                request=records.request_json(wish, options),
-            )
-        )
 
     def _stager(self, draft_id: int, programme: Programme, actor: Actor, limits: Limits) -> Stager:
         return Stager(self._ledger, self._programmes.provider(programme), actor, limits, draft_id)
