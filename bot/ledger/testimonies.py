@@ -192,7 +192,20 @@ class _Work:
             else:
                 found.apart += 1
                 self._sort_fresh(one, found)
+        if found.fresh and self._is_history():
+            found.unchanged += len(found.fresh)
+            found.fresh = []
         return found
+
+    def _is_history(self) -> bool:
+        """Whether this very file was taken in before: all of it was, so nothing in it is new, whether or not its rows
+        number their awards."""
+        to = self.new.destination
+        known = self.connection.execute(
+            "SELECT 1 FROM batches WHERE file_sha256 = ? AND source = ? AND kind = ? AND account = ? AND currency IS ?",
+            (self.new.file_sha256, TAKEN_IN, to.kind.value, to.account, to.currency),
+        )
+        return known.fetchone() is not None
 
     def _told_before(self, since: int) -> dict[int, int]:
         """Awards that earlier files told of: by their id there, the id here."""

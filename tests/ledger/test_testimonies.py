@@ -228,6 +228,32 @@ async def test_the_same_file_again_and_a_later_one_add_only_what_is_new(restored
     assert await take_in(restored, elsewhere, name="batch-3-result.csv") == TakenIn(unchanged=1)
 
 
+async def test_a_file_written_by_hand_is_taken_in_once_though_it_numbers_no_awards(restored: Ledger):
+    by_hand = (told(2, 11, S.APPLIED, None), told(3, 12, S.UNKNOWN, None), told(4, 2, S.APPLIED, 2))
+    assert await take_in(restored, *by_hand) == TakenIn(2, paid=1, in_doubt=1, updated=1)
+    assert await take_in(restored, *by_hand) == TakenIn(unchanged=3)
+    assert await states(restored) == ["applied", "applied", "unknown", "rejected", "applied", "unknown"]
+    assert (await take_in(restored, told(2, 11, S.APPLIED, None), salt=b"corrected")).paid == 1, "another file"
+
+
+async def test_a_file_that_a_copy_has_as_history_is_not_taken_in_again_after_a_second_loss(
+    restored: Ledger, path: Path, clock: HandClock, tmp_path: Path
+):
+    """The copy has gone on, and gave the lost ledger's numbers to other awards."""
+    of_first = told(2, 11, S.APPLIED, 7, at=clock.ms)
+    assert (await take_in(restored, of_first)).paid == 1
+    await restored.restorations.sign_off("Ada")
+    clock.at += 3600
+    await record(restored, rows(3, first=20), destination=MEMBERS)
+    await restored.close()
+    copying.copy(path, tmp_path / "second.db")
+    copying.restore(tmp_path / "second.db", path, clock.ms)
+    ledger = await Ledger.open(path, clock)
+    assert (await take_in(ledger, of_first)).paid == 0
+    assert (await states(ledger)).count("applied") == 2
+    await ledger.close()
+
+
 CONTRADICTIONS = [
     (told(2, 9, S.APPLIED, 1), "row 2: award 1 is somebody else's here"),
     (told(2, 1, S.APPLIED, 1, 11), "row 2: award 1 is of another amount here"),
