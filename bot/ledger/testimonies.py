@@ -182,11 +182,11 @@ class _Work:
                 self._sort_fresh(one, found)
             elif one.award_id in before:
                 there = _same.here(self.connection, before[one.award_id])
-                self._sort_known(one, there, found, told_there=True)
+                self._sort_known(one, there, found)
             elif one.award_id not in here:
                 self._sort_fresh(one, found)
             elif is_same.get(one.award_id, True):
-                self._sort_known(one, here[one.award_id], found, told_there=False)
+                self._sort_known(one, here[one.award_id], found)
             elif is_same[one.award_id] is None:
                 found.unclear.append(f"row {one.line}: award {one.award_id}")
             else:
@@ -229,14 +229,14 @@ class _Work:
             said = f": {one.said}" if one.said and one.state is not AwardState.CANCELLED else ""
             found.not_sent |= dict.fromkeys(one.lines, f"{one.state.value} there{said}")
 
-    def _sort_known(self, one: Told, it: _same.Here, found: _Sorted, *, told_there: bool) -> None:
+    def _sort_known(self, one: Told, it: _same.Here, found: _Sorted) -> None:
         if one.elsewhere:
             found.unchanged += 1
             return
         where = f"row {one.line}: award {one.award_id}"
         if it.key not in one.keys and not it.merged:
             found.problems.append(f"{where} is somebody else's here")
-        elif it.amount not in one.amounts and not told_there:
+        elif it.amount not in one.amounts:
             found.problems.append(f"{where} is of another amount here")
         elif (path := steps(AwardState(it.state), one.state)) is None:
             found.problems.append(f"{where} is {it.state} here and {one.state.value} there")

@@ -254,6 +254,13 @@ async def test_a_file_that_a_copy_has_as_history_is_not_taken_in_again_after_a_s
     await ledger.close()
 
 
+async def test_a_second_lost_ledger_that_gave_a_number_to_another_amount_is_not_taken_for_the_first(restored: Ledger):
+    """Both were lost, one after the other, and the same old copy was put back each time."""
+    await take_in(restored, told(2, 11, S.APPLIED, 5))
+    with pytest.raises(Refused, match="row 2: award 5 is of another amount here"):
+        await take_in(restored, told(2, 11, S.APPLIED, 5, 25), name="batch-3-result.csv")
+
+
 CONTRADICTIONS = [
     (told(2, 9, S.APPLIED, 1), "row 2: award 1 is somebody else's here"),
     (told(2, 1, S.APPLIED, 1, 11), "row 2: award 1 is of another amount here"),
