@@ -13,6 +13,8 @@ RESULT_COLUMNS: Final = ("status", "detail", "award_id", "time")
 PROBLEM_COLUMN: Final = "problem"
 NO_AWARD: Final = "no award"
 """Status of an original row that became no award and was not left out either: nothing to pay, the file's own total."""
+COUNTED_ONCE: Final = "its rows count once"
+"""How the detail begins of every row of an award that is worth one of them, and not their sum: amounts do not tell."""
 
 _CHUNK_ROWS: Final = 500
 _BOM: Final = "\ufeff"

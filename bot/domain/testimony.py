@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from bot.domain.model import Duplicates, Recipient, Row
+from bot.domain.reporting import COUNTED_ONCE
 from bot.domain.states import FINAL, AwardState
 
 _S: Final = AwardState
@@ -121,9 +122,9 @@ def told_of(
     recorded: Mapping[int, int] = MappingProxyType({}),
     each: Mapping[int, tuple[int, ...]] = MappingProxyType({}),
 ) -> list[Told]:
-    """Awards from rows, each with its state and the file's words: rows of one award id are one award, added up, or with
-    ``Duplicates.ONCE`` counted once. ``targets`` by recipient key, ``times``, ``recorded`` and ``each`` (as ``Told``)
-    by line."""
+    """Awards from rows, each with its state and the file's words: rows of one award id are one award, added up, or
+    counted once where the file says so or with ``Duplicates.ONCE``. ``targets`` by recipient key, ``times``,
+    ``recorded`` and ``each`` (as ``Told``) by line."""
     groups: dict[object, list[tuple[Row, AwardState, str]]] = {}
     for row, state, said in rows:
         own = row.award_id is None or is_elsewhere(said, row.award_id)
@@ -138,7 +139,8 @@ def told_of(
 def _told(group: Sequence[tuple[Row, AwardState, str]], targets: Mapping[str, str], duplicates: Duplicates) -> Told:
     row, state, said = group[0]
     amounts = [one.amount for one, _, _ in group]
-    once = duplicates is Duplicates.ONCE and len(set(amounts)) == 1
+    is_alike = len(set(amounts)) == 1
+    once = is_alike and (duplicates is Duplicates.ONCE or said.startswith(COUNTED_ONCE))
     amount = amounts[0] if once else sum(amounts)
     return Told(
         lines=tuple(one.line for one, _, _ in group),
@@ -147,7 +149,7 @@ def _told(group: Sequence[tuple[Row, AwardState, str]], targets: Mapping[str, st
         amount=amount,
         reason=row.reason,
         state=state,
-        said=said,
+        said=said.removeprefix(COUNTED_ONCE).removeprefix(": "),
         award_id=row.award_id,
         keys=frozenset(one.recipient.key for one, _, _ in group),
         amounts=frozenset({sum(amounts), *amounts}),

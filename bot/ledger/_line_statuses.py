@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from bot.domain.reporting import COUNTED_ONCE
 from bot.domain.states import AwardState
 from bot.ledger import _rows
 from bot.ledger._query_values import LineStatus
@@ -37,9 +38,12 @@ class LineStatuses(Mapping[int, LineStatus]):
     def add_awards(self, rows: Iterable[_rows.Row]) -> int | None:
         """Take rows of ``_queries.award_lines``; the last award's id, ``None`` when there was no row."""
         award_id = None
-        for award_id, line, lines, state, detail, at in rows:
+        for award_id, line, lines, state, detail, at, amount, amounts in rows:
+            each = _rows.amounts_of(amounts)
+            is_once = each is not None and sum(each) != amount
+            told = ": ".join(filter(None, (COUNTED_ONCE, detail))) if is_once else detail
             for one in _rows.lines_of(line, lines):
-                self._add(one, award_id, at, state, detail)
+                self._add(one, award_id, at, state, told)
         return award_id
 
     def add_left_out(self, rows: Iterable[_rows.Row]) -> None:

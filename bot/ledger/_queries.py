@@ -132,7 +132,8 @@ def award_lines(
     """Hand ``take`` the next awards of a batch, with what a result file says of their lines; its answer."""
     return take(
         connection.execute(
-            "SELECT a.id, a.line, a.lines, a.state, a.detail, a.changed_at FROM batches b CROSS JOIN awards a"
+            "SELECT a.id, a.line, a.lines, a.state, a.detail, a.changed_at, a.amount, a.amounts"
+            " FROM batches b CROSS JOIN awards a"
             " ON a.id BETWEEN max(b.first_award, ?2 + 1) AND b.last_award WHERE b.id = ?1 ORDER BY a.id LIMIT ?3",
             (batch_id, after, LINES_CHUNK),
         )

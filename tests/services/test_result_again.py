@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bot.domain.model import Decision, Duplicates
-from tests.services.office import MOD, NO_LIMITS, Door, file_of, members, paying
+from bot.services.taking_in import HistoryFile, TakingIn
+from tests.services.office import CLI, MOD, NO_LIMITS, Door, file_of, members, paying
 from tests.support.sandbox import Sandbox
 
 IDS = members(6)
@@ -164,6 +166,26 @@ async def test_a_customer_named_in_another_way_is_the_same_customer(door: Door) 
         await office.send(paying(IDS[:1]), "gameball")
         preview = await office.draft(file_of([(IDS[0], 10, 1)], "customer_id,amount,award_id"), "gameball")
         assert (preview.totals.rows, preview.totals.problems) == (0, 0)
+
+
+async def test_rows_that_were_paid_once_are_no_more_than_that_as_history(door: Door, tmp_path: Path):
+    """Refused at first, and sent again as rows are by default, added up: an award is what it was."""
+    async with door.open() as office:
+        first = await office.send(paying(STRANGERS[:1] * 2), duplicates=Duplicates.ONCE)
+        assert await office.states(first) == "R"
+        await door.sandbox.seed(discord_ids=STRANGERS[:1], balance=0)
+        again = await office.send(await office.result_bytes(first))
+        told = [row["detail"] for row in await office.result(again)]
+        content = await office.result_bytes(again)
+        await office.check_books()
+    (tmp_path / "new").mkdir()
+    async with Door(door.sandbox, tmp_path / "new").open() as office:
+        programmes = office.app.services.programmes
+        taking_in = TakingIn(office.app.ledger, programmes.provider(programmes.get("drip-credentials")), door.calendar)
+        await taking_in.take_in(HistoryFile("batch-2-result.csv", content), CLI)
+        await office.check_books()
+        assert [award.amount for award in await office.awards()] == [10]
+    assert told == ["its rows count once"] * 2
 
 
 async def test_lines_of_a_summed_award_are_known_by_it(door: Door) -> None:
