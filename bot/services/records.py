@@ -25,9 +25,16 @@ def request_json(wish: Wish, options: ReadingOptions, facts: FileFacts | None = 
 
 
 def bare_draft(
-    source: str, wish: Wish, actor: Actor, options: ReadingOptions, parent_id: int | None = None
+    source: str,
+    wish: Wish,
+    actor: Actor,
+    options: ReadingOptions,
+    parent_id: int | None = None,
+    *,
+    members: Sequence[str] = (),
 ) -> NewDraft:
-    """A draft without a file; ``parent_id``: the batch that it goes on with or takes back."""
+    """A draft without a file; ``parent_id``: the batch that it goes on with or takes back; ``members``: the Discord ids
+    of its rows, for a command that names them."""
     return NewDraft(
         source=source,
         actor=actor,
@@ -39,8 +46,15 @@ def bare_draft(
         file_content=None,
         file_sha256=None,
         parent_id=parent_id,
-        request=request_json(wish, options),
+        request={**request_json(wish, options), **({"members": list(members)} if members else {})},
     )
+
+
+def members_of(draft: Draft) -> Sequence[str]:
+    """The Discord ids behind rows 1, 2, 3, … of a draft that a command made; of any other, and of one that was made
+    before they were kept, none."""
+    named = draft.request.get("members")
+    return [str(one) for one in named] if isinstance(named, list) else []
 
 
 def wish_from(draft: Draft, programme: Programme) -> Wish:

@@ -113,7 +113,8 @@ class Submitting:
     ) -> Preview:
         """A draft from Discord ids with amounts (smallest unit), repeats summed. ``notices`` are shown with it."""
         options = self._options(wish, limits)
-        draft_id = await self._ledger.drafts.create(records.bare_draft("award", wish, actor, options))
+        named = [discord_id for discord_id, _ in members]
+        draft_id = await self._ledger.drafts.create(records.bare_draft("award", wish, actor, options, members=named))
         stager = self._stager(draft_id, wish.programme, actor, limits)
         await stager.stage(within_limit(member_rows(members), wish.programme, limits))
         choosing = Choosing(Duplicates.SUM, wish.programme.unit, limits.max_award)

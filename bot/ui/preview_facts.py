@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from bot.domain.budgets import Period
 from bot.domain.drafting import Alike, DraftTotals, EarlierBatch, Matches, StagedRow
 from bot.domain.intake import DELIMITER_NAMES, ENCODING_NAMES
 from bot.domain.model import Duplicates, Notice, RecipientType
+from bot.services import records
 from bot.services.approving import ApprovalState
 from bot.services.previewing import ELSEWHERE, matched_words
 from bot.services.submitting import Preview
@@ -162,7 +164,8 @@ def problem_lines(preview: Preview) -> list[str]:
     if not bad:
         return []
     of_file = preview.draft.source != "award"
-    shown = [_alike(problems, "row" if of_file else "member") for problems in preview.problems]
+    members = records.members_of(preview.draft)
+    shown = [_alike(problems, "row") if of_file else _alike_of(problems, members) for problems in preview.problems]
     if of_file:
         head = f"**{count(bad, 'row is bad and stops', 'rows are bad and stop')} the send**"
     else:
@@ -183,6 +186,18 @@ def _alike(problems: Alike, noun: str) -> str:
     others = ", ".join(f"{one:,}" for one in problems.next)
     rows = f"{noun}{'s' if problems.lines > 2 else ''} {others}{f' and {more:,} more' if more else ''}"
     return f"{line} · the same kind in {rows}"
+
+
+def _alike_of(problems: Alike, members: Sequence[str]) -> str:
+    """``@a: … · the same kind for @b, @c and 7 more``: nobody counts who was the third in a command."""
+    if problems.first.line > len(members):
+        return _alike(problems, "member")
+    line = f"<@{members[problems.first.line - 1]}>: {escape(problems.first.message, 160)}"
+    if not problems.next:
+        return line
+    more = problems.lines - 1 - len(problems.next)
+    others = ", ".join(f"<@{members[one - 1]}>" for one in problems.next)
+    return f"{line} · the same kind for {others}{f' and {more:,} more' if more else ''}"
 
 
 def limit_lines(preview: Preview) -> list[str]:

@@ -269,9 +269,22 @@ async def test_above_the_limit_of_one_award_only_the_others_can_be_sent(tmp_path
         ada, grace = world.members[:2]
         card = await world.award(world.mod, members=f"{ada.mention} 101 {grace.mention} 100")
         assert "**1 member is left out**" in card.text
-        assert "Member 1: 101 is above the limit of 100 for one award" in card.text
+        assert f"<@{ada.id}>: 101 is above the limit of 100 for one award" in card.text
         await world.press(world.mod, card, card.buttons[0])
         assert list((await world.paid()).values()) == [100]
+
+
+async def test_members_who_are_left_out_for_the_same_are_named_and_not_counted(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.setting("max_award", "100")
+        ada, grace, linus = world.members[:3]
+        text = f"{world.helper.mention} {grace.mention} 5 {ada.mention} 101 {linus.mention} 102"
+        card = await world.award(world.mod, members=text)
+        assert "**2 members are left out**" in card.text
+        assert f"<@{ada.id}>: 101 is above the limit of 100 for one award" in card.text
+        assert f"the same kind for <@{linus.id}>" in card.text
+        reopened = await world.pick(world.mod, await batch(world, world.mod, "list"), "1")
+        assert f"<@{ada.id}>: 101 is above" in reopened.text
 
 
 async def test_above_the_limit_of_a_batch_nothing_can_be_sent(tmp_path: Path) -> None:
