@@ -69,7 +69,7 @@ async def award(
     chosen = upload.choose_programme(interaction, rules, programme)
     named = read_members(members, amount, chosen.unit)
     people = await parts_of(interaction).people.find(interaction, [member for member, _ in named.members])
-    paid = [(member, value) for member, value in named.members if people[member].membership in _PAYABLE]
+    paid = named.amounts([member for member, person in people.items() if person.membership in _PAYABLE])
     notices = _notices(people.values(), named.repeated)
     if not paid:
         said = " ".join(f"{notice.message}." for notice in notices)

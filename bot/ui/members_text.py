@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,10 +28,14 @@ _FILLER: Final = frozenset({"", "and", "&", "+", "und", "et", "y", "e", "i", "ve
 class Named:
     """Who was named, with what each gets."""
 
-    members: tuple[tuple[str, int], ...]
-    """Discord ids, each once, in order, with amounts in the smallest unit."""
+    members: tuple[tuple[str, int | None], ...]
+    """Discord ids, each once, in order, with amounts in the smallest unit; ``None``: there is none."""
     repeated: tuple[str, ...]
     """Ids that were named more than once."""
+
+    def amounts(self, among: Collection[str]) -> list[tuple[str, int]]:
+        """What each of ``among`` gets, in order. Raises ``UsageError`` for a missing amount, or one of zero."""
+        return [(member, _settled(member, value)) for member, value in self.members if member in among]
 
 
 def read_members(text: str, amount: str | None, unit: Unit) -> Named:
@@ -39,8 +43,8 @@ def read_members(text: str, amount: str | None, unit: Unit) -> Named:
 
     An amount belongs to the member in front of it, or with "each" to all; members without one get ``amount``. A member
     named again without an amount of their own counts once; amounts of their own are added up. Raises ``UsageError`` for
-    roles, words that are no member, a missing or unreadable amount, one behind a dash that may be a minus, nobody, or
-    more than ``MEMBERS_MAX``.
+    roles, words that are no member, an unreadable amount, one behind a dash that may be a minus, nobody, or more than
+    ``MEMBERS_MAX``. Whose amount is missing is for ``Named.amounts``: whoever is skipped needs none.
     """
     if _ROLE.search(text):
         raise UsageError(
@@ -62,7 +66,7 @@ def read_members(text: str, amount: str | None, unit: Unit) -> Named:
         )
     if _EACH.search(text):
         given = _for_each(own, given)
-    members = tuple((member, _settle(member, value, given)) for member, value in own.items())
+    members = tuple((member, given if value is None else value) for member, value in own.items())
     return Named(members, tuple(member for member, number in times.items() if number > 1))
 
 
@@ -77,8 +81,7 @@ def _for_each(own: Mapping[str, int | None], given: int | None) -> int | None:
     return next(iter(amounts), None)
 
 
-def _settle(member: str, own: int | None, given: int | None) -> int:
-    value = given if own is None else own
+def _settled(member: str, value: int | None) -> int:
     if value is None:
         raise UsageError(f"there is no amount for <@{member}>", hint="Fill in the option `amount`.")
     if value == 0:

@@ -287,6 +287,16 @@ async def test_members_who_are_left_out_for_the_same_are_named_and_not_counted(t
         assert f"<@{ada.id}>: 101 is above" in reopened.text
 
 
+async def test_a_bot_without_an_amount_is_skipped_like_any_other(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        ada, grace = world.members[:2]
+        card = await world.award(world.mod, members=f"{ada.mention} 50 {world.helper.mention}")
+        assert "Bots are skipped: @helper" in card.text
+        assert card.buttons == ["Send 50 points to @Ada", "Cancel"]
+        missing = await world.award(world.mod, members=f"{ada.mention} 50 {world.helper.mention} {grace.mention}")
+        assert f"There is no amount for <@{grace.id}>" in missing.text
+
+
 async def test_above_the_limit_of_a_batch_nothing_can_be_sent(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         await world.setting("max_batch", "150")

@@ -13,6 +13,12 @@ WIDE = {ord("0") + digit: 0xFF10 + digit for digit in range(10)}
 """Full-width digits."""
 
 
+def _read_whole(text: str, amount: str | None) -> list[tuple[str, int]]:
+    """What everybody gets who is named."""
+    named = read_members(text, amount, Unit.POINTS)
+    return named.amounts([member for member, _ in named.members])
+
+
 @pytest.mark.parametrize(
     ("text", "amount", "members"),
     [
@@ -88,8 +94,13 @@ def test_own_amounts_of_a_member_named_twice_are_added_up() -> None:
 )
 def test_what_cannot_be_used_says_why(text: str, amount: str | None, cause: str) -> None:
     with pytest.raises(UsageError) as refused:
-        read_members(text, amount, Unit.POINTS)
+        _read_whole(text, amount)
     assert refused.value.message.startswith(cause)
+
+
+def test_who_is_skipped_needs_no_amount() -> None:
+    named = read_members(f"<@{A}> 50 <@{B}> <@{C}> 0", None, Unit.POINTS)
+    assert named.amounts({A}) == [(A, 50)]
 
 
 def test_more_members_than_a_command_takes_are_sent_to_bulk() -> None:
