@@ -52,6 +52,9 @@ _OF_BALANCES: Final = frozenset(
 )
 """Words for points that somebody has already."""
 
+_OF_PLACES: Final = frozenset(("rank", "level", "place", "position", "no", "nr", "#", "number", "tag", "discriminator"))
+"""Words for numbers that are no amounts."""
+
 _INVISIBLE: Final = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _SEPARATORS: Final = re.compile(r"[\s_\-\u2010-\u2015]+")
 _SHORT_NAME: Final = 4
@@ -91,6 +94,11 @@ def is_about_amounts(header: str) -> bool:
     """Whether this, no known name itself, says how much is to be paid: ``Points to award``, not ``Points total``."""
     words = set(normalised(header).split("_"))
     return known(header) is None and not words.isdisjoint(AMOUNTS) and words.isdisjoint(_OF_BALANCES)
+
+
+def is_amount_hardly(header: str) -> bool:
+    """Whether numbers under this name are rather something else than what is to be paid: ``Rank``, ``Total``."""
+    return not (_OF_BALANCES | _OF_PLACES).isdisjoint(normalised(header).split("_"))
 
 
 def is_about_twitter(header: str) -> bool:

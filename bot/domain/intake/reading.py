@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import dropwhile
+from itertools import dropwhile, islice
 from typing import Final
 
 from bot.domain.intake.choosing import are_used_in_turn, choose_amount, choose_recipients, refuse_names
 from bot.domain.intake.columns import roles_of
 from bot.domain.intake.content import encoding_of, has_unreadable, refuse_binary, refuse_no_text
 from bot.domain.intake.judge import Judge
-from bot.domain.intake.layout import find_layout
+from bot.domain.intake.layout import Layout, find_layout
 from bot.domain.intake.names import visible
 from bot.domain.intake.options import Ending, FileFacts, ReadingOptions
 from bot.domain.intake.pieces import Content, as_content, head, sha256_of
+from bot.domain.intake.proposing import LOOKED_AT, likely_first
 from bot.domain.intake.records import records
 from bot.domain.intake.settled import Settled, facts_of, settle
 from bot.domain.intake.survey import survey_of
@@ -108,7 +109,7 @@ def _settled(content: Content, options: ReadingOptions) -> Settled | Refusal:
         return layout
     roles = roles_of(layout.header, options)
     if isinstance(roles, Refusal):
-        return roles
+        return likely_first(roles, layout, _first_rows(content, layout), options.unit)
     survey = survey_of(roles, options.unit)
     rows = records(content, encoding, layout.delimiter)
     survey.look_through(dropwhile(lambda row: row[0] <= layout.header_line, rows), options.max_rows)
@@ -131,6 +132,12 @@ def _settled(content: Content, options: ReadingOptions) -> Settled | Refusal:
         return amount
     contested = not are_used_in_turn(recipients, survey)
     return settle(layout, roles, recipients, amount, options.accepts, contested=contested)
+
+
+def _first_rows(content: Content, layout: Layout) -> list[list[str]]:
+    """A few rows below the header."""
+    rows = records(content, layout.encoding, layout.delimiter)
+    return [cells for _, cells in islice(dropwhile(lambda row: row[0] <= layout.header_line, rows), LOOKED_AT)]
 
 
 def _too_big(most: int) -> Refusal:
