@@ -97,6 +97,17 @@ def test_user_text_is_shown_as_it_was_typed_on_one_line(hostile: str) -> None:
     assert "<@1" not in shown.replace("\\<@", "")
 
 
+@pytest.mark.parametrize("name", ["\N{WOMAN}\u200d\N{PERSONAL COMPUTER}", "می\u200cخواهم", "क्\u200dष"])
+def test_joiners_stay_in_names_that_are_written_with_them(name: str) -> None:
+    assert escape(name) == plain(name) == name
+
+
+@pytest.mark.parametrize("hidden", ["a\u200db", "\u200dم", "م\u200d", "م\u200d\u200dم", "@\u200deveryone", "\u200d"])
+def test_joiners_that_join_nothing_become_a_space(hidden: str) -> None:
+    assert "\u200d" not in escape(hidden) + plain(hidden)
+    assert plain(hidden).split() == hidden.replace("\u200d", " ").split()
+
+
 def test_a_masked_link_lets_nothing_behind_it_through() -> None:
     typed = r"[x](y) **b** `c` ||d|| [click](https://e.example) \_ (z)"
     shown = escape(typed)
