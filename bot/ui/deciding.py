@@ -16,6 +16,7 @@ import discord
 
 from bot.domain.model import ProviderKind
 from bot.errors import ApprovalNeeded, DraftGone, MatchedEarlier, Refused
+from bot.services.approving import ApprovalState
 from bot.services.submitting import Choice
 from bot.ui import answers, approvals, staff
 from bot.ui.answers import Interaction
@@ -148,6 +149,9 @@ async def ask(interaction: Interaction, seen: Look, choice: Choice) -> None:
         approval = await _seen(interaction, seen, submitting.ask_approval(draft_id, choice, seen.actor, seen.limits))
     except MatchedEarlier as error:
         await _brought_back(interaction, seen, error)
+        return
+    if approval.state is not ApprovalState.ASKED:  # decided since the card was shown
+        await show_draft(interaction, draft_id)
         return
     try:
         await approvals.post_request(interaction, channel, seen, approval)

@@ -349,6 +349,20 @@ async def test_a_request_that_somebody_deleted_can_be_posted_again_from_the_reop
         assert "### Approved" in (await world.press(mia, request(world), "Approve")).text
 
 
+async def test_asking_again_for_what_was_approved_meanwhile_shows_that_and_asks_nobody(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        card = await ask(world)
+        assert "Once somebody approved it, open it from there to send it." in card.text
+        await world.press(mia, request(world), "Approve")
+        again = await world.press(world.mod, card, "Ask again")
+        assert "✓ Approved by **mia**" in again.text
+        assert requests(world) == []
+        await world.press(world.mod, again, "Send 8 awards")
+        await world.quiet()
+        assert sum((await world.paid()).values()) == 400
+
+
 async def test_what_is_said_of_an_approval_stays_true_when_the_batch_is_sent(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         mia = await with_threshold(world)
