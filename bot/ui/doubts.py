@@ -15,7 +15,7 @@ from bot.services.rules import Capability
 from bot.ui import answers, batch_text
 from bot.ui.answers import Interaction
 from bot.ui.batch_buttons import begin, refuse_other_ledger
-from bot.ui.doubts_card import DONE, PICKED, Call, done_word, doubts_card, risks, verb
+from bot.ui.doubts_card import DONE, Call, done_word, doubts_card, risks, verb
 from bot.ui.errors import Form, Guarded, changes_nothing
 from bot.ui.parts import parts_of
 from bot.ui.permissions import actor_of, may_award_self, require, services_of
@@ -23,9 +23,15 @@ from bot.ui.text import count, escape, when
 
 
 async def show_doubts(
-    interaction: Interaction, batch_id: int, at: int = 0, *, only: int | None = None, done: str | None = None
+    interaction: Interaction,
+    batch_id: int,
+    at: int = 0,
+    *,
+    rows: int = 0,
+    only: int | None = None,
+    done: str | None = None,
 ) -> None:
-    """Answer with the card of a batch's rows in doubt."""
+    """Answer with the card of a batch's rows in doubt. ``at``, ``rows``: which call, which page of its rows."""
     await begin(interaction)
     await require(interaction, Capability.MANAGE)
     services, actor = services_of(interaction), actor_of(interaction)
@@ -38,10 +44,18 @@ async def show_doubts(
         found = any(award.id == only for call in calls for award in call.awards)
         only = only if found else None
     at = min(at, max(0, len(calls) - 1))
-    members = [award.recipient.value for call in calls[at : at + 1] for award in call.awards[:PICKED]]
-    names = parts_of(interaction).people.named(interaction, members)
-    unread = await services.batches.why_not_read(view.batch)
-    shown = doubts_card(view, calls, at, only=only, done=done, practice=services.practice, names=names, unread=unread)
+    members = [award.recipient.value for call in calls[at : at + 1] for award in call.awards]
+    shown = doubts_card(
+        view,
+        calls,
+        at,
+        rows=rows,
+        only=only,
+        done=done,
+        practice=services.practice,
+        names=parts_of(interaction).people.named(interaction, members),
+        unread=await services.batches.why_not_read(view.batch),
+    )
     await answers.show(interaction, shown)
 
 
@@ -163,14 +177,15 @@ class DecideButton(
 class DoubtsButton(
     Guarded[discord.ui.Button[Any]],
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"batch:doubts:(?P<first>[0-9]{1,18})|doubt:page:(?P<batch>[0-9]{1,18}):(?P<at>[0-9]{1,6})",
+    template=r"batch:doubts:(?P<first>[0-9]{1,18})"
+    r"|doubt:(?:page|rows):(?P<batch>[0-9]{1,18}):(?P<at>[0-9]{1,6})(?::(?P<rows>[0-9]{1,6}))?",
 ):
-    """Opens the rows in doubt, or turns to another call."""
+    """Opens the rows in doubt, or turns to another call, or to other rows of it."""
 
     async def act(self, interaction: Interaction) -> None:
         batch_id = int(self.match["first"] or self.match["batch"])
         await refuse_other_ledger(interaction, batch_id)
-        await show_doubts(interaction, batch_id, int(self.match["at"] or 0))
+        await show_doubts(interaction, batch_id, int(self.match["at"] or 0), rows=int(self.match["rows"] or 0))
 
 
 class PickMenu(

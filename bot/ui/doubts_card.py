@@ -22,7 +22,7 @@ from bot.ui.text import count, escape, plain, points, when, who
 NAMED: Final = 10
 """Rows of a call that are named on the card."""
 PICKED: Final = 25
-"""Rows of a call that can be picked: as many as Discord lets a menu have."""
+"""Rows of a call that can be picked at a time: as many as Discord lets a menu have."""
 
 _RISKS: Final = {
     Decision.LANDED: "counted as paid. If it did not arrive after all, they never get it.",
@@ -75,6 +75,14 @@ class Call:
     numbers: Mapping[int, Numbers]
     """The evidence on each, by award id."""
 
+    def pick(self, rows: int) -> Sequence[Award]:
+        """Its rows that can be picked on this page of them."""
+        return self.awards[rows * PICKED : (rows + 1) * PICKED]
+
+    def page_of(self, award_id: int) -> int:
+        """Which page a row is on; the first for one that is none of its rows."""
+        return next((n for n, award in enumerate(self.awards) if award.id == award_id), 0) // PICKED
+
     @classmethod
     def group(cls, doubts: Sequence[Doubt]) -> list[Call]:
         """Calls with their rows, oldest call first."""
@@ -97,13 +105,15 @@ def doubts_card(
     calls: Sequence[Call],
     at: int,
     *,
+    rows: int = 0,
     only: int | None,
     done: str | None,
     practice: bool,
     names: Mapping[str, str] = NOBODY_NAMED,
     unread: str | None = None,
 ) -> discord.ui.LayoutView:
-    """The rows in doubt of one call, or one of them alone (``only`` = its id). ``done``: what was just recorded.
+    """The rows in doubt of one call, or one of them alone (``only`` = its id). ``rows``: the page of its rows that is
+    named and can be picked from; beyond the last it is the last. ``done``: what was just recorded.
     ``names`` of members by Discord id, as far as they are known. ``unread``: why nothing can be read back now."""
     batch = view.batch
     title = f"Batch {batch.id} · rows in doubt"
@@ -115,9 +125,11 @@ def doubts_card(
     numbers = {award.id: call.numbers.get(award.id, Numbers()) for award in awards}
     said = {one.said for one in numbers.values() if one.said}
     lines += _evidence(call, len(awards), said, unread)
-    lines += [_row(award, batch, numbers[award.id], apart=len(said) > 1) for award in awards[:NAMED]]
-    if len(awards) > NAMED:
-        lines.append(f"- … and {len(awards) - NAMED:,} more, all in the result file")
+    rows = 0 if only is not None else min(rows, (len(awards) - 1) // PICKED)
+    named = awards[rows * PICKED :][:NAMED]
+    lines += [_row(award, batch, numbers[award.id], apart=len(said) > 1) for award in named]
+    if len(awards) > len(named):
+        lines.append(f"- … and {len(awards) - len(named):,} more, all in the result file")
     lines.append(RULE)
     if call.whole and len(awards) > 1:
         lines.append("This call was all or nothing: either every row landed or none. One answer counts for all.")
@@ -132,14 +144,14 @@ def doubts_card(
         )
     lines.append(batch_text.receipt(view))
     target = f"c{call.attempt.id}" + (f".{awards[0].id}" if only is not None else "")
-    rows: list[list[discord.ui.Item[Any]]] = [[_decide(batch, decision, target, len(awards)) for decision in _VERBS]]
+    buttons: list[list[discord.ui.Item[Any]]] = [[_decide(batch, decision, target, len(awards)) for decision in _VERBS]]
     if only is None and not call.whole and len(call.awards) > 1:
-        rows.append([_pick_menu(batch, call, names)])
-    pager = _pager(batch.id, at, len(calls), only)
-    if pager:
-        rows.append(pager)
+        buttons.append([_pick_menu(batch, call.pick(rows), names)])
+        buttons.append(_row_pager(batch.id, at, rows, len(call.awards)))
+    buttons.append(_pager(batch.id, at, len(calls), None if only is None else call.page_of(only)))
     word = "A person has to say" if _looked_at(call) or _is_given_up(call) else "Bursar has not looked yet"
-    return card(title, tone=Tone.ATTENTION, word=word, practice=practice, lines=lines, rows=rows)
+    shown = [row for row in buttons if row]
+    return card(title, tone=Tone.ATTENTION, word=word, practice=practice, lines=lines, rows=shown)
 
 
 def _settled_card(view: BatchView, title: str, done: str | None, *, practice: bool) -> discord.ui.LayoutView:
@@ -239,7 +251,7 @@ def _too_final(batch: Batch, decision: Decision) -> bool:
     return decision is Decision.SEND_AGAIN and batch.state is BatchState.STOPPED
 
 
-def _pick_menu(batch: Batch, call: Call, names: Mapping[str, str]) -> discord.ui.Select[Any]:
+def _pick_menu(batch: Batch, awards: Sequence[Award], names: Mapping[str, str]) -> discord.ui.Select[Any]:
     """Mentions are numbers in a menu: who is known by name is named, the id beside it."""
     options = [
         discord.SelectOption(
@@ -252,15 +264,33 @@ def _pick_menu(batch: Batch, call: Call, names: Mapping[str, str]) -> discord.ui
             ),
             value=str(award.id),
         )
-        for award in call.awards[:PICKED]
+        for award in awards
     ]
-    placeholder = "Decide about one row alone" + (f" (first {PICKED})" if len(call.awards) > PICKED else "")
-    return discord.ui.Select(custom_id=f"doubt:pick:{batch.id}", placeholder=placeholder, options=options)
+    return discord.ui.Select(
+        custom_id=f"doubt:pick:{batch.id}", placeholder="Decide about one row alone", options=options
+    )
 
 
-def _pager(batch_id: int, at: int, calls: int, only: int | None) -> list[discord.ui.Item[Any]]:
-    if only is not None:
-        return [button("Back to the whole call", f"doubt:page:{batch_id}:{at}")]
+def _row_pager(batch_id: int, at: int, rows: int, total: int) -> list[discord.ui.Item[Any]]:
+    """Turns to other rows of a call that has more than can be picked at a time."""
+    if total <= PICKED:
+        return []
+    first, last = rows * PICKED + 1, min(total, (rows + 1) * PICKED)
+    return [
+        button("Earlier rows", _rows_id(batch_id, at, max(0, rows - 1)), disabled=rows == 0),
+        button(f"{first:,} to {last:,} of {total:,}", f"doubt:rows-here:{batch_id}", disabled=True),
+        button("Later rows", _rows_id(batch_id, at, rows + 1), disabled=last == total),
+    ]
+
+
+def _rows_id(batch_id: int, at: int, rows: int) -> str:
+    return f"doubt:rows:{batch_id}:{at}:{rows}"
+
+
+def _pager(batch_id: int, at: int, calls: int, alone_on: int | None) -> list[discord.ui.Item[Any]]:
+    """``alone_on``: the page of the one row that is shown alone."""
+    if alone_on is not None:
+        return [button("Back to the whole call", _rows_id(batch_id, at, alone_on))]
     if calls == 1:
         return []
     return [

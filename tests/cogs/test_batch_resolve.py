@@ -114,6 +114,26 @@ async def test_rows_of_a_call_that_went_item_by_item_can_be_settled_alone(tmp_pa
         assert (counts.written_off, counts.unknown) == (1, 1)
 
 
+async def test_every_row_of_a_large_call_can_be_settled_alone(tmp_path: Path) -> None:
+    async with discord_world(tmp_path, members=60) as world:
+        batch_id = await in_doubt(world, "drip-credentials", amounts=[5] * 60)
+        card = await batch(world, world.mod, "resolve", batch=str(batch_id))
+        assert len(card.menus[0]["options"]) == 25 and "Earlier rows" not in card.buttons
+        for _ in range(2):
+            card = await world.press(world.mod, card, "Later rows")
+        options = card.menus[0]["options"]
+        assert [options[0]["label"].split(" · ")[0], options[-1]["label"].split(" · ")[0]] == ["Row 51", "Row 60"]
+        assert f"- Row 51 · <@{world.members[50].id}>" in card.text and "- Row 1 ·" not in card.text
+        assert "Later rows" not in card.buttons
+        one = await world.pick(world.mod, card, options[-1]["value"])
+        assert f"- Row 60 · <@{world.members[59].id}>" in one.text and "It landed" in one.buttons
+        assert (await world.press(world.mod, one, "Back to the whole call")).menus[0]["options"] == options
+        one = await world.pick(world.mod, card, options[-1]["value"])
+        await decide(world, world.mod, one, "Write off", "left the community")
+        counts = (await view(world, batch_id)).counts
+        assert (counts.written_off, counts.unknown) == (1, 59)
+
+
 async def test_who_is_known_by_name_is_picked_by_it(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         known, other = world.members[:2]

@@ -143,13 +143,20 @@ async def board_says(world: World, batch_id: int, words: str) -> Shown:
     return board
 
 
-async def in_doubt(world: World, programme: str = "drip-members", *, first: int = 0, of: Actor | None = None) -> int:
+async def in_doubt(
+    world: World,
+    programme: str = "drip-members",
+    *,
+    first: int = 0,
+    of: Actor | None = None,
+    amounts: Sequence[int] = (50, 30),
+) -> int:
     """A batch whose only call was carried out, with the answer lost on its way."""
     await world.sandbox.faults(LOST)
-    batch_id = await record(world, [50, 30], programme=programme, first=first, of=of)
+    batch_id = await record(world, amounts, programme=programme, first=first, of=of)
     await world.quiet()
     await world.sandbox.faults()
-    assert (await view(world, batch_id)).counts.unknown == 2
+    assert (await view(world, batch_id)).counts.unknown == len(amounts)
     return batch_id
 
 
