@@ -191,7 +191,7 @@ def preview_state(preview: Preview, frame: Frame, step: Step) -> tuple[Tone, str
 
 def promise_lines(preview: Preview, frame: Frame) -> list[str]:
     """Where it is told how it goes, and how long stopping costs nothing."""
-    lines = [f"⚠ **No progress message** {frame.no_staff_channel}"]
+    lines = [f"⚠ **No progress message.** {frame.no_staff_channel}"]
     if frame.staff_channel is not None:
         lines = [f"**Progress and result** in {frame.staff_channel}"]
     if preview.start_delay_seconds > 0:

@@ -163,7 +163,7 @@ def _batch_receipt(interaction: Interaction, seen: Look, view: BatchView, record
     if place is not None:
         lines.append(f"**Progress and result** in {place}. It goes on when this message is gone.")
     else:
-        lines.append(f"⚠ **No progress message** {why_not}")
+        lines.append(f"⚠ **No progress message.** {why_not}")
     lines.append(f"-# batch {view.batch.id} · {escape(seen.title, 60)}")
     lines += [batch_text.receipt(view), f"-# for one award, with its row behind it: `{view.code}.2`"]
     return card(

@@ -66,13 +66,14 @@ def _there(guild: discord.Guild, roles: frozenset[str] | None) -> There:
 
 
 def channel_problem(interaction: Interaction, rules: ServerRules) -> str | None:
-    """Why the staff channel cannot be used right now."""
+    """Why the staff channel cannot be used right now, and what to do on this card."""
     if rules.staff_channel_id is None:
         return None
     try:
         staff.find_channel(interaction.client, server_of(interaction), rules.staff_channel_id)
     except staff.StaffChannelError as error:
-        return f"{error.message} {staff.UNTIL_THEN}"
+        step = f" {error.hint.replace('in /settings', 'below')}" if error.hint else ""
+        return f"{error.message}{step} {staff.UNTIL_THEN}"
     return None
 
 

@@ -88,7 +88,7 @@ async def offer_template(interaction: Interaction, rules: ServerRules, typed: Ty
         "- from a spreadsheet: *File > Download > CSV*, with the id column formatted as text",
         discord.ui.File(f"attachment://{TEMPLATE_NAME}"),
     ]
-    lines.append(f"**Progress and result** in {place}." if place else f"⚠ **No progress message** {why_not}")
+    lines.append(f"**Progress and result** in {place}." if place else f"⚠ **No progress message.** {why_not}")
     view = card(
         "Award many at once",
         tone=Tone.PLAIN,

@@ -221,6 +221,7 @@ async def test_a_staff_channel_that_was_opened_later_is_pointed_out(tmp_path: Pa
         await world.setting("staff_channel_id", str(world.general.id))
         card = await settings(world)
         assert f"Everyone can read <#{world.general.id}>" in card.text
+        assert "from @everyone there. Or choose another channel below. Until then nothing is posted" in card.text
         preview = await world.bulk(world.mod, file=("a.csv", csv_of(world, rows_of(world))))
         (said,) = [line for line in preview.text.split("\n") if "No progress message" in line]
         assert "from @everyone there. Or choose another channel in /settings. Until then nothing is posted" in said
@@ -417,7 +418,7 @@ async def test_a_staff_channel_that_was_deleted_is_named_as_gone_and_is_no_defau
         await world.env.settle()
         card = await settings(world)
         assert chosen(card, "channel") == []
-        assert f"⚠ The staff channel is gone. {UNTIL_THEN}" in card.text
+        assert f"⚠ The staff channel is gone. Choose another one below. {UNTIL_THEN}" in card.text
         told = await world.bulk(world.mod, file=("week.csv", csv_of(world, rows_of(world, 5))))
         assert UNTIL_THEN in told.text and "Sending works" not in told.text
 

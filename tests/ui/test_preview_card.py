@@ -310,7 +310,7 @@ def test_an_ambiguous_file_asks_with_a_menu() -> None:
 def test_without_a_staff_channel_the_card_says_so_and_offers_no_way_to_show_it() -> None:
     frame = replace(FRAME, staff_channel=None, no_staff_channel="No staff channel is set.")
     view = preview_card(preview(), frame)
-    assert "⚠ **No progress message** No staff channel is set." in text_of(view)
+    assert "⚠ **No progress message.** No staff channel is set." in text_of(view)
     assert "Show to staff" not in buttons(view)
 
 
