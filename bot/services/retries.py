@@ -37,9 +37,10 @@ async def _where_instead(ledger: Ledger, batch: Batch) -> str | None:
     retries = [child.id for child in await ledger.queries.children(batch.id) if child.source == "retry"]
     if retries:
         return f"/batch retry of batch {retries[-1]} takes up what was refused or stopped there."
-    if (await ledger.queries.counts(batch.id)).cancelled:
-        return "Its result file, sent with /bulk, sends the rows that were stopped."
-    return None
+    counts = await ledger.queries.counts(batch.id)
+    if counts.unknown:
+        return "Its awards in doubt are settled with /batch resolve."
+    return "Its result file, sent with /bulk, sends the rows that were stopped." if counts.cancelled else None
 
 
 async def stage_retry(ledger: Ledger, stager: Stager, batch: Batch) -> None:

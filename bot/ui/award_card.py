@@ -122,7 +122,8 @@ def _rows(preview: Preview, frame: Frame, faces: Faces, step: Step) -> list[list
     bad, matched = preview.totals.problems > 0, preview.blocking_matches
     danger = bool(preview.totals.deductions)
     if step is Step.AGAIN:
-        return [again_buttons(preview, f"{_label(preview, faces, preview.good_rows)} again")]
+        some = "" if matched == preview.good_rows else f", {matched:,} of them"
+        return [again_buttons(preview, f"{_label(preview, faces, preview.good_rows)}{some} again")]
     if (waiting := approval_buttons(preview, _label(preview, faces, to_send(preview)))) is not None:
         return [[*waiting, cancel]]
     row: list[discord.ui.Item[Any]] = []
@@ -226,14 +227,16 @@ def _receipt_title(view: BatchView, awards: Sequence[Award], unit: Unit) -> str:
             return "Stopped, nothing was sent"
         if award.state is AwardState.WRITTEN_OFF:
             return f"{amount} for {name}: written off"
-        waits = award.state is AwardState.PLANNED and batch.state is BatchState.PAUSED
+        is_held = batch.state is BatchState.PAUSED or batch_text.waits_for_doubt(view)
+        waits = award.state is AwardState.PLANNED and is_held
         return f"{amount} for {name}: {'not sent yet' if waits else 'under way'}"
     if counts.applied == counts.total:
         taken = view.taken.get(AwardState.APPLIED, NOTHING_TAKEN).awards  # only the first ten awards are at hand
         if taken == counts.total:
             return f"Took points from {count(counts.total, 'member')}"
         return f"Sent to {count(counts.total - taken, 'member')}" + (f", took from {taken:,}" if taken else "")
-    return f"{counts.applied:,} of {count(counts.total, 'award')} sent"
+    doubt = f", {counts.unknown:,} in doubt" if counts.unknown else ""
+    return f"{counts.applied:,} of {count(counts.total, 'award')} sent{doubt}"
 
 
 def _award_line(award: Award, balances: Mapping[int, int], unit: Unit) -> str:

@@ -81,6 +81,8 @@ def tone_and_word(view: BatchView, *, by: str | None = None) -> tuple[Tone, str]
             return Tone.ATTENTION, "Waiting for the service"
         if view.activity.doing is Doing.STANDING_BY:
             return Tone.ATTENTION, "Standing by · nothing is sent from here"
+        if waits_for_doubt(view):
+            return Tone.ATTENTION, "Waits until a doubt is settled"
         return Tone.RUNNING, "Under way"
     open_ends = [f"{counts.unknown:,} in doubt"] if counts.unknown else []
     open_ends += [f"{counts.rejected:,} refused"] if counts.rejected else []
@@ -173,8 +175,16 @@ def doing(view: BatchView) -> str | None:
     if said := _about_doubts(activity):
         return said
     if held := _held(view):  # and not because the dispatcher has yet to look at a new batch
-        return f"No call is under way: {held}"
+        return f"{_NO_CALL}: {held}"
     return " · ".join(part for part in (calls, left) if part) if view.calls_left else None
+
+
+def waits_for_doubt(view: BatchView) -> bool:
+    """Whether nothing of an open batch goes out before a doubt is settled."""
+    return view.batch.state is BatchState.OPEN and (doing(view) or "").startswith(_NO_CALL)
+
+
+_NO_CALL: Final = "No call is under way"
 
 
 def held_up(view: BatchView) -> str | None:
@@ -360,7 +370,8 @@ def _event(event: Event) -> str:
     notes = [event.detail.get(key) for key in ("decision", "message", "reason")]
     if approver := event.detail.get("approved_by"):
         notes.append(f"approved by {approver}")
-    note = " · ".join(escape(str(one), 150) for one in notes if one)
+    told = f"{said} by {event.actor_name}"  # a pause has it as its message
+    note = " · ".join(escape(str(one), 150) for one in notes if one and one != told)
     return f"{when(event.at)} {said}{by}" + (f": {note}" if note else "")
 
 

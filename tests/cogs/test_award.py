@@ -12,7 +12,7 @@ from bot.clock import SystemClock
 from bot.domain.model import Actor
 from bot.domain.states import AwardState
 from bot.ui import lookups, receipts
-from tests.support.batches import batch, board_says, view
+from tests.support.batches import LOST, batch, board_says, in_doubt, view
 from tests.support.discord import Shown, World, discord_world
 
 PRIMARY, DANGER = 1, 4
@@ -346,6 +346,39 @@ async def test_a_lost_reply_is_told_as_a_doubt_with_the_warning_not_to_send_agai
         assert "in doubt" in receipt.text
         assert "Do not send it again" in receipt.text
         assert "Sent 5 points" not in receipt.text
+
+
+async def test_several_awards_in_doubt_are_not_told_as_if_nothing_had_been_sent(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await in_doubt(world)
+        told = await batch(world, world.mod, "retry", batch=str(batch_id))
+        assert "has no rejected award" in told.text and "settled with /batch resolve" in told.text
+        text = " ".join(member.mention for member in world.members[2:4])
+        await world.sandbox.faults(LOST)
+        card = await world.award(world.mod, members=text, amount="5")
+        receipt = await world.press(world.mod, card, card.buttons[0])
+        assert "### 0 of 2 awards sent, 2 in doubt" in receipt.text
+
+
+async def test_an_award_that_waits_for_a_doubt_is_not_called_under_way(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await in_doubt(world)
+        ada = world.members[0]
+        card = await world.award(world.mod, members=ada.mention, amount="5")
+        receipt = await world.press(world.mod, card, card.buttons[0])
+        assert f"5 points for <@{ada.id}>: not sent yet" in receipt.text
+        assert "No call is under way: 1 row waits" in receipt.text
+        assert "-# Waits until a doubt is settled" in receipt.text and "Under way" not in receipt.text
+
+
+async def test_the_second_confirmation_says_how_many_would_be_paid_again(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        ada, grace = world.members[:2]
+        first = await world.award(world.mod, members=ada.mention, amount="50")
+        await world.press(world.mod, first, "Send 50 points to @Ada")
+        card = await world.award(world.mod, members=f"{ada.mention} {grace.mention}", amount="50")
+        question = await world.press(world.mod, card, "Pay 1 again…")
+        assert "Send 100 points to 2 members, 1 of them again" in question.buttons
 
 
 async def test_an_award_in_doubt_is_not_called_paid_when_the_same_is_asked_for_again(tmp_path: Path) -> None:

@@ -276,6 +276,8 @@ async def test_pause_keeps_rows_and_resume_sends_them(tmp_path: Path) -> None:
         board = await board_says(world, batch_id, "Under way")
         receipt = await world.press(world.mod, board, "Pause")
         assert f"### Batch {batch_id} is paused" in receipt.text
+        history = (await batch(world, world.mod, "show", batch=str(batch_id))).text
+        assert "paused by mod" in history and "paused by mod: paused" not in history
         await world.quiet()
         counts = (await view(world, batch_id)).counts
         assert counts.planned > 0
