@@ -34,11 +34,13 @@ async def stage_undo(ledger: Ledger, draft_id: int, batch: Batch) -> Sequence[No
     if not found.staged:
         hint = _told(found, batch) if found.told else None
         raise Refused(f"batch {batch.id} has nothing to take back: {_nothing(found)}; nothing was sent", hint=hint)
-    return tuple(_notices(found, batch))
+    takes = (await ledger.drafts.totals(draft_id)).deductions > 0
+    return tuple(_notices(found, batch, takes=takes))
 
 
-def _notices(found: TakenBack, batch: Batch) -> list[Notice]:
-    notices = [Notice("undo-spent", TAKES_LESS if found.may_take_less else SPENT)]
+def _notices(found: TakenBack, batch: Batch, *, takes: bool) -> list[Notice]:
+    """``takes``: not all of it gives back what was taken."""
+    notices = [Notice("undo-spent", TAKES_LESS if found.may_take_less else SPENT)] if takes else []
     if found.before:
         notices.append(Notice("undo-before", f"left out, {_BEFORE}: {_awards(found.before)}"))
     if found.told:
@@ -55,9 +57,8 @@ def _notices(found: TakenBack, batch: Batch) -> list[Notice]:
         )
         notices.append(Notice("undo-written-off", message))
     if found.never_landed:
-        notices.append(
-            Notice("undo-never-landed", f"never landed, so there is nothing of: {_awards(found.never_landed)}")
-        )
+        message = f"left out, {_awards(found.never_landed)}: never landed, so there is nothing to take back"
+        notices.append(Notice("undo-never-landed", message))
     return notices
 
 

@@ -30,6 +30,8 @@ async def test_an_undo_says_what_it_takes_and_what_it_gives(tmp_path: Path) -> N
         cards = [await batch(world, world.mod, "undo", batch=number) for number in "123"]
         moved = ["2 awards (150 points)", "2 awards (takes 70 points, gives 50 points)", "1 award (gives 10 points)"]
         assert [label(card) for card in cards] == [f"Take back {one}" for one in moved]
+        warned = ["Points that somebody spent already" in card.text for card in cards]
+        assert warned == [True, True, False], "to give points back nobody needs to have any"
 
 
 async def test_an_undo_takes_back_what_landed_and_says_what_it_cannot(tmp_path: Path) -> None:
@@ -168,4 +170,4 @@ async def test_what_was_written_off_is_not_said_to_have_never_landed(tmp_path: P
         await board_says(world, batch_id, "Finished · 1 written off")
         card = await batch(world, world.mod, "undo", batch=str(batch_id))
         assert "Left out, 1 award: written off, so it may have landed or not" in card.text
-        assert "Never landed" not in card.text
+        assert "never landed" not in card.text
