@@ -145,8 +145,15 @@ def warning_lines(preview: Preview, strangers: frozenset[str] = frozenset()) -> 
         reported = " and will be reported as refused" if preview.good_rows else ""
         more = preview.totals.unresolved - min(UNRESOLVED_SHOWN, len(preview.unresolved))
         nobody = count(preview.totals.unresolved, "recipient has", "recipients have")
-        lines.append(f"⚠ {nobody} no account to send to{reported}: {names}{f' and {more:,} more' if more > 0 else ''}")
+        whose = f"{names}{f' and {more:,} more' if more > 0 else ''}"
+        lines.append(f"⚠ {nobody} no account to send to{reported}: {whose}{_why_nobody(preview)}")
     return lines
+
+
+def _why_nobody(preview: Preview) -> str:
+    """The reason, where it is the same of all that are at hand: some say what to do instead."""
+    reasons = {row.unresolved for row in preview.unresolved if row.unresolved}
+    return f". {sentence(escape(reasons.pop(), 160))}" if len(reasons) == 1 else ""
 
 
 def parted_lines(preview: Preview) -> list[str]:

@@ -211,7 +211,7 @@ async def test_where_nobody_has_an_account_nothing_is_said_to_be_sent_or_kept(tm
         stranger = world.guild.add_member(world.env.create_user("stranger"))
         card = await world.award(world.mod, members=stranger.mention, amount="50")
         assert "Nothing sent · there is no account to send to" in card.text
-        assert f"1 recipient has no account to send to: <@{stranger.id}>" in card.text
+        assert f"1 recipient has no account to send to: <@{stranger.id}>. Drip has no member with this" in card.text
         assert "reopen" not in card.text and card.buttons == ["Cancel"]
         nobody = "282345678901234579"
         card = await world.bulk(world.mod, file=("a.csv", f"user,amount\n{nobody},5\n".encode()))
