@@ -81,8 +81,7 @@ _DISTURBED: Final = (
 """What takes its place where it is not as it should be."""
 
 _WORST: Final[Mapping[ProviderKind, str]] = {
-    ProviderKind.DRIP_MEMBERS: "a member who is not there may be passed over without a word, and a balance may go "
-    "below zero. That a refused call pays nobody is documented",
+    ProviderKind.DRIP_MEMBERS: "a member who is not there may be passed over, and a balance may go below zero",
     ProviderKind.DRIP_CREDENTIALS: "a mistyped id may be paid to a new credential that nobody owns, and a balance may "
     "go below zero",
     ProviderKind.GAMEBALL: "a deduction may take less than it says, and the list may not show which award is whose",
@@ -151,7 +150,7 @@ def promise(
     if lane is not None and disturbed:
         doubts = _DISTURBED
     doubts = " ".join(filter(None, (doubts, _of_nobody(kind, known), _one_by_one(known, once_up_to))))
-    if not known:
+    if not known:  # in few words, for every card of a programme has them until somebody probes
         worst = f"Not probed (doctor --probe), so Bursar assumes the worst: {_WORST[kind]}."
         return Promise((worst, doubts))
     meanings = _MEANINGS[kind]
@@ -189,6 +188,8 @@ def _of_nobody(kind: ProviderKind, known: Mapping[str, Known]) -> str:
     """Of logins that may be anybody's as long as nobody has asked whether they would be told."""
     if kind is not ProviderKind.DRIP_CREDENTIALS or "linked-login" in known:
         return ""
+    if not known:
+        return "So may wallets, e-mail addresses and Twitter ids that seem to be nobody's."
     return (
         "Doubts about wallets, e-mail addresses and Twitter ids that seem to be nobody's may go to a person: no probe "
         "has shown that Drip would tell whose they are (linked-login)."

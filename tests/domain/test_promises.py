@@ -27,6 +27,8 @@ def test_without_a_probe_the_worst_is_assumed(kind: ProviderKind):
     assert card.sentences[0].startswith("Not probed (doctor --probe), so Bursar assumes the worst: ")
     assert len(card.sentences) == 2
     assert card.conflicts == ()
+    assert len(card.text) <= 310, "every card of a programme has it until somebody probes"
+    assert "documented" not in card.text
 
 
 INSIDE = re.compile(r"\b(token|rings?|witness(es)?|twins?|lanes?|purses?|disturbed)\b", re.IGNORECASE)
@@ -119,7 +121,8 @@ def test_everything_that_may_be_known_at_once_fits_on_a_batchs_card(kind: Provid
 
 def test_credentials_say_what_is_left_to_a_person_until_it_is_known_whose_logins_are_told():
     said = "that seem to be nobody's may go to a person: no probe has shown that Drip would tell whose they are"
-    assert said in promise(ProviderKind.DRIP_CREDENTIALS, {}).text
+    without = promise(ProviderKind.DRIP_CREDENTIALS, {}).text
+    assert "goes to a person. So may wallets, e-mail addresses and Twitter ids that seem to be nobody's." in without
     probed = known(overdraft="allowed", unknown_credential="created")
     assert said in promise(ProviderKind.DRIP_CREDENTIALS, probed).text
     for answer in ("told", "not-told"):
