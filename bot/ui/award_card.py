@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import discord
 
-from bot.domain.model import NOTHING_TAKEN, Award, Unit
+from bot.domain.model import NOTHING_TAKEN, Award, Batch, PauseKind, Unit
 from bot.domain.states import AwardState, BatchState
 from bot.services.batches import BatchView
 from bot.services.submitting import Preview
@@ -175,12 +175,15 @@ def award_receipt(
     """What became of each award. ``balances`` after it, by award id, where they are known."""
     batch, counts, unit = view.batch, view.counts, view.batch.destination.unit
     tone, word = batch_text.tone_and_word(view)
-    rows = [_award_line(one, balances, unit) for one in awards]
+    pause = batch.pause if batch.state is BatchState.PAUSED else None
+    rows = [_award_line(one, balances, batch) for one in awards]
     lines: list[Line] = [*(listing(rows, batch.awards) if batch.awards > 1 else rows)]
     if batch.awards > 1:
         lines.append(batch_text.by_state(view))
     if doing := batch_text.doing(view):
         lines.append(doing)
+    if pause is not None and pause.kind is not PauseKind.PERSON:
+        lines.append(f"⚠️ {escape(pause.cause, 300)}")
     if batch.reason:
         lines.append(f"**Reason** {escape(batch.reason, 200)}")
     if counts.unknown:
@@ -239,10 +242,11 @@ def _receipt_title(view: BatchView, awards: Sequence[Award], unit: Unit) -> str:
     return f"{counts.applied:,} of {count(counts.total, 'award')} sent{doubt}"
 
 
-def _award_line(award: Award, balances: Mapping[int, int], unit: Unit) -> str:
+def _award_line(award: Award, balances: Mapping[int, int], batch: Batch) -> str:
+    unit = batch.destination.unit
     line = f"{who(award.recipient)} · {points(award.amount, unit)} · {batch_text.became(award)}"
-    if award.detail and (award.state is not AwardState.APPLIED or award.amount < 0):
-        line = f"{line}: {escape(award.detail, 160)}"
+    if cause := batch_text.why_unpaid(award, batch):
+        line = f"{line}: {escape(cause[1], 160)}"
     if award.state is AwardState.APPLIED and award.id in balances:
         line = f"{line} · new balance **{points(balances[award.id], unit)}**"
     return line

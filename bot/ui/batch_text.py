@@ -311,10 +311,10 @@ def recipients(first: Sequence[Award], total: int) -> str:
 
 def award_lines(awards: Sequence[Award], batch: Batch) -> list[str]:
     """``- @a · 50 points · paid``. A cause that several awards share is told once, below them."""
-    causes = Counter(cause for award in awards if (cause := _cause(award, batch)) is not None)
+    causes = Counter(cause for award in awards if (cause := why_unpaid(award, batch)) is not None)
     lines = []
     for award in awards:
-        cause = _cause(award, batch)
+        cause = why_unpaid(award, batch)
         said = f"- {_named(award)} · {points(award.amount, batch.destination.unit)} · {became(award)}"
         lines.append(f"{said}: {escape(cause[1], 150)}" if cause is not None and causes[cause] == 1 else said)
     shared = [cause for cause, times in causes.items() if times > 1]
@@ -329,7 +329,7 @@ def _named(award: Award) -> str:
     return f"{name} (`{award.recipient.value}`)" if is_mention and award.state is AwardState.REJECTED else name
 
 
-def _cause(award: Award, batch: Batch) -> tuple[AwardState, str] | None:
+def why_unpaid(award: Award, batch: Batch) -> tuple[AwardState, str] | None:
     """Why it is not paid, unless the card says it already; of a deduction, how much was taken."""
     told = award.state is AwardState.PLANNED and batch.pause is not None
     paid = award.state is AwardState.APPLIED and award.amount > 0

@@ -401,6 +401,7 @@ async def test_a_refused_key_pauses_the_award_and_the_receipt_does_not_claim_it(
         await world.sandbox.faults({"match": {"service": "drip", "method": "PATCH"}, "kind": "401"})
         receipt = await world.press(world.mod, card, card.buttons[0])
         assert "Paused" in receipt.text and "not sent yet" in receipt.text
+        assert "DRIP\\_API\\_KEY, restart, and resume the batch." in receipt.text and "…" not in receipt.text
         (award,) = await world.app.services.batches.first_awards(1, _actor(world))
         assert award.state is AwardState.PLANNED
         assert await world.paid() == {}
