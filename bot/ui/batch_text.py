@@ -368,6 +368,8 @@ def _event(event: Event) -> str:
     said = _EVENTS.get(event.kind, event.kind.replace("-", " "))
     by = f" by {escape(event.actor_name, 40)}" if event.actor_name else ""
     notes = [event.detail.get(key) for key in ("decision", "message", "reason")]
+    if event.kind == "staff-alerted":
+        notes = []  # its message is one of Discord's, by number
     if approver := event.detail.get("approved_by"):
         notes.append(f"approved by {approver}")
     told = f"{said} by {event.actor_name}"  # a pause has it as its message

@@ -252,6 +252,11 @@ def test_a_call_that_was_sent_again_is_in_the_history_in_plain_words() -> None:
     assert line.endswith(" an answer was lost: the same call sent again")
 
 
+def test_that_the_staff_was_alerted_is_in_the_history_without_numbers_of_discords() -> None:
+    (line,) = batch_text.event_lines([Event(1, NOW_MS, "staff-alerted", 41, None, None, {"message": "1456074443980"})])
+    assert line.endswith(" staff alerted")
+
+
 def test_what_people_typed_is_shown_as_plain_text() -> None:
     typed = "**@everyone** [x](https://example.org)\nNext"
     nasty = batch(label=typed, reason=typed, file_name=typed)
