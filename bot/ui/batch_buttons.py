@@ -216,6 +216,7 @@ async def list_batches(interaction: Interaction, page: int = 0) -> None:
         open_drafts=len(own),
         practice=services.practice,
         names=parts_of(interaction).people.named(interaction, members),
+        own_only=seen.only_of is not None,
     )
     await answers.show(interaction, view)
 

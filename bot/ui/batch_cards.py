@@ -250,9 +250,11 @@ def list_card(
     open_drafts: int,
     practice: bool,
     names: Mapping[str, str] = NOBODY_NAMED,
+    own_only: bool = False,
 ) -> discord.ui.LayoutView:
     """A page of the server's batches, newest first, with the drafts that wait for somebody to confirm them, of which
-    each page has its own, too. ``names`` of members by Discord id, as far as they are known."""
+    each page has its own, too. ``names`` of members by Discord id, as far as they are known. ``own_only``: for somebody
+    who may see nobody else's."""
     lines: list[Line] = []
     if drafts:
         lines.append(
@@ -266,7 +268,11 @@ def list_card(
         lines.append(RULE)
     lines += [_batch_line(view) for view in views]
     if not total:
-        lines.append("No batch yet. `/award` and `/bulk` make one.")
+        lines.append(f"No batch{' of yours' if own_only else ''} yet. `/award` and `/bulk` make one.")
+    if own_only:
+        lines.append(
+            "-# Only your own are listed: an administrator can let a role look at the others', in `/settings`."
+        )
     rows: list[Buttons] = []
     if drafts:
         rows.append([_draft_menu(drafts, names)])

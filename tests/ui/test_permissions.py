@@ -88,7 +88,8 @@ async def test_a_role_for_awards_shows_what_is_ones_own_and_nothing_else(tmp_pat
             assert "You may not" in refused.text
         suggested = await world.mod.autocomplete(world.general, "batch show", "batch", "")
         assert [choice["value"] for choice in suggested] == [str(own)]
-        assert "No batch yet." in await listed(world, helper)
+        empty = await listed(world, helper)
+        assert "No batch of yours yet." in empty and "Only your own are listed" in empty
 
 
 async def test_a_role_for_awards_opens_no_draft_of_somebody_else_in_the_staff_channel(tmp_path: Path) -> None:
