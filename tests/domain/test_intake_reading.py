@@ -189,6 +189,13 @@ def test_a_column_chosen_for_what_it_cannot_say_is_told_for_what_it_says(content
     assert refusal is not None and refusal.message == message
 
 
+def test_a_list_of_ids_alone_is_not_told_to_rename_one_of_its_columns():
+    alone = read(f"user_id\n{A}\n".encode(), table.DEFAULT).refusal
+    more = read(f"user_id,XP\n{A},5\n".encode(), table.DEFAULT).refusal
+    assert alone.message == "No column says how much. Add one called amount or give one amount for all rows."
+    assert more.message.endswith("Name one of them amount, choose it or give one amount for all rows.")
+
+
 def test_a_name_that_is_taken_is_not_advised_for_the_column_that_has_the_ids():
     taken = read(f"discord_id,member id,amount\nada,{A},5\n".encode(), table.DEFAULT).refusal
     free = read(f"user,member id,amount\nada,{A},5\n".encode(), table.DEFAULT).refusal

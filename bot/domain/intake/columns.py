@@ -161,11 +161,8 @@ def _amounts(header: Sequence[str], options: ReadingOptions, taken: set[int]) ->
     if says_how_much is not None:
         return _says_how_much(says_how_much, header)
     choices = tuple(name for name in _unknown(header) if _index_of(header, name) not in taken)
-    return Refusal(
-        "no-amount-column",
-        f"No column says how much. Name one of them amount{', choose it' if choices else ''} or give one for all rows.",
-        choices,
-    )
+    step = "Name one of them amount, choose it" if choices else "Add one called amount"
+    return Refusal("no-amount-column", f"No column says how much. {step} or give one amount for all rows.", choices)
 
 
 def _index_of(header: Sequence[str], wanted: str) -> int | None:
