@@ -29,6 +29,10 @@ REFUSAL: Final = "refusal"
 """Name of what is recorded of a call whose answer refuses it, and does not prove that nothing of it was carried out:
 what is to be said of an award that it is found to be about."""
 
+NAMED: Final = "named"
+"""Name of what is recorded of a call's answer that names its transaction, and not as what was asked for: that its id is
+taken proves no payment."""
+
 NEWCOMERS_READ: Final = 5
 """Credentials with an unknown balance that are looked up before a call in any case. More of them are a new list of
 people; reading each of those takes longer than paying all, so it depends on the time that there is."""

@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import Final
 
 from bot.domain.calls import Item
+from bot.domain.judging import NAMED
 from bot.domain.model import ProviderKind
 from bot.domain.promises import TAKEN_ONCE
 from bot.domain.ranges import ranges
@@ -34,11 +35,12 @@ MOST_REPEATS: Final = 6
 MAY_REPEAT: Final = (
     f"b.kind IN {_kinds.TAKING_IDS_ONCE} AND a.lot % 2 = 1 AND a.attempts < {MOST_REPEATS}"
     " AND b.state IN ('open', 'finished')"
-    f" AND coalesce(json_extract(t.evidence, '$.refused'), 0) = 0 AND {PROVED}"
+    f" AND coalesce(t.evidence ->> 'refused', t.evidence ->> '{NAMED}', 0) = 0 AND {PROVED}"
     f" AND NOT {halts.IN_FORCE} AND NOT {restorations.IN_FORCE} AND NOT {restorations.SINCE_CALL}"
 )
 """Whether award ``a`` in doubt, of batch ``b`` and attempt ``t``, may simply be sent again. A refusal of the last call
-tells nothing of the one before, and would come again. Another ledger may have seen it refused, and have paid it by
+tells nothing of the one before, and would come again; of one that was named by its answer it would be told that its id
+is taken. Another ledger may have seen it refused, and have paid it by
 an award with an id of its own."""
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import quote
 
 from bot.domain.calls import Item, OutcomeKind, Verdict
-from bot.domain.judging import Doubted, Judgements
+from bot.domain.judging import NAMED, Doubted, Judgements
 from bot.domain.model import ACCEPTED_TYPES, Pause, PauseKind, Programme, ProviderKind, Recipient, RecipientType, Unit
 from bot.domain.probing import Leg, Purse
 from bot.domain.trials import ID_TAKEN
@@ -132,9 +132,11 @@ class Gameball(OnLine):
         accepted = read_accepted(exchange.body, self._wording)
         if accepted.switched_off is not None and gameball_once.tells_nothing_done(exchange.body):
             return self._switched_off(exchange, items, accepted.switched_off)
-        return unknown(
-            exchange, items, "Gameball's answer does not name the transaction, so it is not known what it did."
-        )
+        if gameball_once.names(exchange.body, item):
+            detail = "Gameball's answer names the transaction, but not as one that gave or took what was asked for."
+            return unknown(exchange, items, detail, evidence={NAMED: True})
+        detail = "Gameball's answer does not name the transaction, so it is not known what it did."
+        return unknown(exchange, items, detail)
 
     def _switched_off(self, exchange: Exchange, items: Sequence[Item], words: str) -> Verdict:
         message = (

@@ -41,16 +41,38 @@ def money_text(hundredths: int) -> str:
     return format((Decimal(hundredths) / 100).normalize(), "f")
 
 
+def names(body: bytes, item: Item) -> bool:
+    """Whether an answer names our transaction, whatever it says of it."""
+    return as_text(as_object(parse(body)).get("transactionId")) == item.transaction_id
+
+
 def read_answer(body: bytes, item: Item, unit: Unit) -> Outcome | None:
-    """The outcome told by a 2xx; ``None`` when it does not name our transaction, or has a word about the programme
-    beside it that goes with nothing done (docs/services.md, Gameball's errors)."""
+    """The outcome told by a 2xx; ``None`` when it does not name our transaction, has a word about the programme beside
+    it that goes with nothing done (docs/services.md, Gameball's errors), or tells that nothing was given."""
     answer = as_object(parse(body))
-    if as_text(answer.get("transactionId")) != item.transaction_id:
+    if not names(body, item):
         return None
     if answer.get("gameballStatus") is not None and (is_switched_off(answer) or not _moves(answer)):
         return None
-    taken = as_whole(answer.get("points")) if unit is Unit.POINTS else as_hundredths(answer.get("amount"))
-    return Outcome(OutcomeKind.APPLIED, in_part(taken, item.amount, unit))
+    if gave_nothing(answer, item.amount, unit):
+        return None
+    return Outcome(OutcomeKind.APPLIED, in_part(moved(answer, unit), item.amount, unit))
+
+
+def moved(told: Mapping[str, Any], unit: Unit) -> int | None:
+    """How much moved by an answer or a row of the list; ``None``: it does not say."""
+    return as_whole(told.get("points")) if unit is Unit.POINTS else as_hundredths(told.get("amount"))
+
+
+def gave_nothing(told: Mapping[str, Any], amount: int, unit: Unit) -> bool:
+    """Whether by an answer or a row nothing was given where something was to be, or it was taken instead. Of a
+    deduction neither shows: it is capped at what is there, which may be nothing, and the number is that of the points
+    that were deducted."""
+    number = moved(told, unit)
+    if amount < 0 or number is None or number > 0:
+        return False
+    in_points = as_whole(told.get("points")) if unit is Unit.MONEY else None
+    return number < 0 or not in_points or in_points < 0
 
 
 def tells_nothing_done(body: bytes) -> bool:

@@ -13,9 +13,9 @@ from bot.domain.judging import Doubted, Judged, Judgement, Judgements
 from bot.domain.model import Unit
 from bot.domain.quoting import quoted
 from bot.providers.gameball_list import ANY_TAG, Row, Search, customer_of, name_of, number_of, tag_of, walk
-from bot.providers.gameball_once import in_part
+from bot.providers.gameball_once import gave_nothing, in_part, moved
 from bot.providers.line import Line
-from bot.providers.reading import as_hundredths, as_text, as_whole
+from bot.providers.reading import as_text, as_whole
 
 PAGES_TO_JUDGE: Final = 500
 """Pages that one look at a doubt may read: 100,000 transactions, 42 seconds at Gameball's limits."""
@@ -279,10 +279,12 @@ def _judged(doubted: Doubted, item: Item, found: _Found, unit: Unit, customers: 
 
 
 def _landed(item: Item, found: Sequence[Row], evidence: dict[str, object], unit: Unit) -> Judged:
-    name, read = ("points", as_whole) if unit is Unit.POINTS else ("amount", as_hundredths)
-    taken = [read(row.get(name)) for row in found]
+    taken = [moved(row, unit) for row in found]
     if any(not _direction_fits(row, item) or _status(row) in _UNDONE for row in found):
         detail = "The list has a transaction with its token that was undone, or goes the other way."
+        return Judged(Judgement.CANNOT_TELL, detail, {**evidence, "moved": taken})
+    if all(gave_nothing(row, item.amount, unit) for row in found):
+        detail = "The list has a transaction with its token, by which nothing was given."
         return Judged(Judgement.CANNOT_TELL, detail, {**evidence, "moved": taken})
     detail = "It landed: the list of transactions has its token."
     if len(found) > 1:

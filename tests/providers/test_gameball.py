@@ -170,6 +170,11 @@ ONCE: list[tuple[object, OutcomeKind, PauseKind | None]] = [
     ({"transactionId": "bursar-1-x"} | OFF, NOT_SENT, PauseKind.ACCESS),
     (TAKEN | OFF, UNKNOWN, None),
     (TAKEN | {"gameballStatus": "partially disabled", "points": 0, "amount": 0}, UNKNOWN, None),
+    (TAKEN | {"points": 0}, UNKNOWN, None),
+    (TAKEN | {"points": 0.0, "amount": 0}, UNKNOWN, None),
+    (TAKEN | {"points": -50}, UNKNOWN, None),
+    (TAKEN | {"points": 49}, APPLIED, None),
+    (TAKEN | {"points": None}, APPLIED, None),
     ({"transactionId": "bursar-1-x", "gameballStatus": "inactive"}, UNKNOWN, None),
 ]
 
@@ -182,6 +187,27 @@ async def test_a_transaction_is_made_unless_the_answer_says_that_the_programme_i
     verdict = await judged(service, Reply(body=body), [TWO[0]._replace(transaction_id="bursar-1-x")])
     assert kinds(verdict) == [outcome]
     assert (None if verdict.pause is None else verdict.pause.kind) is pause
+
+
+@pytest.mark.parametrize(
+    ("answer", "amount", "unit", "outcome"),
+    [
+        ({"points": 0}, -20, Unit.POINTS, APPLIED),  # there was nothing to take
+        ({"points": 20}, -20, Unit.POINTS, APPLIED),  # it counts what was deducted
+        ({"points": 5, "amount": 0}, 150, Unit.MONEY, APPLIED),
+        ({"points": 0, "amount": 0.5}, 50, Unit.MONEY, APPLIED),  # no whole point
+        ({"points": 0, "amount": 0}, 150, Unit.MONEY, UNKNOWN),
+        ({"points": None, "amount": 0}, 150, Unit.MONEY, UNKNOWN),
+        ({"points": -5, "amount": -1.5}, 150, Unit.MONEY, UNKNOWN),
+    ],
+)
+async def test_an_answer_by_whose_own_number_nothing_was_given_proves_nothing(
+    service: Service, answer: dict[str, object], amount: int, unit: Unit, outcome: OutcomeKind
+) -> None:
+    (one,) = TWO[:1]
+    items = [one._replace(transaction_id="bursar-1-x", amount=amount)]
+    verdict = await judged(service, Reply(body=TAKEN | answer), items, unit=unit)
+    assert kinds(verdict) == [outcome]
 
 
 STATUSES: list[tuple[int, object, OutcomeKind, PauseKind | None, bool]] = [

@@ -19,7 +19,7 @@ MORE = "It landed, but not as it was asked for:"
         (None, 10, Unit.POINTS, None),
         (None, -10, Unit.POINTS, NOT_TOLD),
         (40, -50, Unit.POINTS, f"{IN_PART} 40 of 50 were taken."),
-        (0, 10, Unit.POINTS, f"{IN_PART} 0 of 10 were given."),
+        (0, -10, Unit.POINTS, f"{IN_PART} 0 of 10 were taken."),
         (100, 10, Unit.POINTS, f"{MORE} 100 instead of 10 were given."),
         (-500, -50, Unit.POINTS, f"{MORE} 500 instead of 50 were taken."),
         (100, -150, Unit.MONEY, f"{IN_PART} 1.00 of 1.50 were taken."),

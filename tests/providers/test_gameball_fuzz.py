@@ -218,6 +218,10 @@ ROWS: list[tuple[str, list[dict[str, Any]], dict[str, Any], Judgement]] = [
     ("the other direction", [{"reason": "Order", "direction": "-"}], {}, NOT),
     ("ours, and taken back", [{"reason": OURS}, {"reason": OURS, "direction": "-"}], {}, CANNOT),
     ("ours, cancelled", [{"reason": OURS, "status": "Cancelled"}], {}, CANNOT),
+    ("ours, on hold until it is active", [{"reason": OURS, "status": "Pending"}], {}, LANDED),
+    ("ours, by which nothing was given", [{"reason": OURS, "points": 0}], {}, CANNOT),
+    ("ours, by which points were taken", [{"reason": OURS, "points": -10, "direction": None}], {}, CANNOT),
+    ("ours, by which less was given", [{"reason": OURS, "points": 9}], {}, LANDED),
     ("nothing, not even what landed", [], {"witnesses": ("bob",)}, CANNOT),
     ("what landed is there", [{"customerId": "bob", "reason": OURS}], {"witnesses": ("bob",)}, NOT),
     (

@@ -12,6 +12,7 @@ from bot.domain.model import Decision, Duplicates, ProviderKind
 from bot.domain.promises import TAKEN_ONCE
 from bot.ledger import copying
 from tests.ledger.making import attempts_of
+from tests.providers.support import Call, Reply, Service
 from tests.services.doubts import FAULTS, resumed, seed
 from tests.services.office import HURRY, IN_A_HURRY, MOD, Door, Office, members, paying, speed_beside
 from tests.support.patience import until
@@ -255,3 +256,30 @@ async def test_a_person_may_still_decide_while_an_award_waits_to_be_sent_again(d
         (award,) = await office.awards(batch_id)
         assert award.detail == "Gameball had this award's transaction already, so an earlier call landed."
         await office.check_books()
+
+
+@pytest.mark.parametrize("points", [0, -10])
+async def test_a_transaction_that_gave_nothing_by_its_own_answer_is_not_made_a_payment_by_its_id(
+    points: int, door: Door
+) -> None:
+    """Sent once more it would be told that its id is taken, which says nothing of what it gave."""
+    made: list[dict[str, Any]] = []
+
+    def answering(call: Call) -> Reply:
+        if call.method != "POST":
+            return Reply(body={"transactions": made if "startAfter=0" in call.path else [], "hasMore": False})
+        if made:
+            return Reply(422, {"code": 9004, "type": "INVALID_OPERATION", "message": "The transaction id exists"})
+        told = {name: call.json[name] for name in ("customerId", "transactionId", "reason")}
+        made.append({**told, "gameballTransactionId": 7, "points": points, "direction": "+", "status": "Active"})
+        return Reply(body=made[0])
+
+    service = Service()
+    service.answering = answering
+    async with service.running(), door.open(GAMEBALL_BASE_URL=service.url, settling=True, **ONE_BY_ONE) as office:
+        await proved(office)
+        batch_id = await office.send(paying(members(1)), "gameball")
+        door.calendar.speed = HURRY
+        await office.app.services.dispatcher.until_quiet(settled=True)
+        assert await office.states(batch_id) == "U"
+    assert sum(call.method == "POST" for call in service.calls) == 1
