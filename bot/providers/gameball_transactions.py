@@ -23,8 +23,9 @@ PAGES_OF_CUSTOMER: Final = 50
 """The same of one customer's own list, where the whole one is too long."""
 NAME_SHOWN: Final = 60
 """Characters of a customer's name in the list: a service may call somebody whatever it likes."""
-_UNDONE: Final = frozenset({"cancelled", "canceled", "failed", "rejected", "reversed", "refunded", "voided"})
-"""Words for a transaction that does not count. None is documented; each would contradict what the row is there for."""
+_UNDONE: Final = frozenset({"blocked", "cancelled", "canceled", "failed", "rejected", "reversed", "refunded", "voided"})
+"""Words for a transaction that does not count. Only ``Blocked`` is documented, for one that is suspected of fraud and
+kept back; each of the others would contradict what the row is there for."""
 
 
 async def judge(line: Line, doubted: Doubted, sent: Mapping[int, str], unit: Unit) -> Judgements:
@@ -281,7 +282,7 @@ def _judged(doubted: Doubted, item: Item, found: _Found, unit: Unit, customers: 
 def _landed(item: Item, found: Sequence[Row], evidence: dict[str, object], unit: Unit) -> Judged:
     taken = [moved(row, unit) for row in found]
     if any(not _direction_fits(row, item) or _status(row) in _UNDONE for row in found):
-        detail = "The list has a transaction with its token that was undone, or goes the other way."
+        detail = "The list has a transaction with its token that was undone or is kept back, or goes the other way."
         return Judged(Judgement.CANNOT_TELL, detail, {**evidence, "moved": taken})
     if all(gave_nothing(row, item.amount, unit) for row in found):
         detail = "The list has a transaction with its token, by which nothing was given."

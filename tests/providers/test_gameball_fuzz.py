@@ -218,6 +218,7 @@ ROWS: list[tuple[str, list[dict[str, Any]], dict[str, Any], Judgement]] = [
     ("the other direction", [{"reason": "Order", "direction": "-"}], {}, NOT),
     ("ours, and taken back", [{"reason": OURS}, {"reason": OURS, "direction": "-"}], {}, CANNOT),
     ("ours, cancelled", [{"reason": OURS, "status": "Cancelled"}], {}, CANNOT),
+    ("ours, kept back", [{"reason": OURS, "status": "Blocked"}], {}, CANNOT),
     ("ours, on hold until it is active", [{"reason": OURS, "status": "Pending"}], {}, LANDED),
     ("ours, by which nothing was given", [{"reason": OURS, "points": 0}], {}, CANNOT),
     ("ours, by which points were taken", [{"reason": OURS, "points": -10, "direction": None}], {}, CANNOT),
@@ -227,6 +228,12 @@ ROWS: list[tuple[str, list[dict[str, Any]], dict[str, Any], Judgement]] = [
     (
         "what landed was cancelled",
         [{"customerId": "bob", "reason": OURS, "status": "cancelled"}],
+        {"witnesses": ("bob",)},
+        CANNOT,
+    ),
+    (
+        "what landed is kept back",
+        [{"customerId": "bob", "reason": OURS, "status": "Blocked"}],
         {"witnesses": ("bob",)},
         CANNOT,
     ),
