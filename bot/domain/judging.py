@@ -123,6 +123,16 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """What was seen in Gameball's list of a call of Bursar's."""
+
+    at: int | None = None
+    """When its newest transaction was made (Unix milliseconds), where that is told."""
+    customers: frozenset[str] = frozenset()
+    """Whose transactions those are, as the list names them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Judgements:
     """The answer of one look at a call's evidence."""
 
@@ -130,6 +140,8 @@ class Judgements:
     """By award id; an award that is missing here was not judged."""
     mark: int | None = None
     """Gameball: the newest transaction that was listed."""
+    tokens: Mapping[str, Listed] = field(default_factory=dict)
+    """Gameball: the calls that were listed up to there."""
     landing: Landing | None = None
     """What became of the call on its lane."""
     alone: bool = False

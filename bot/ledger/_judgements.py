@@ -11,7 +11,7 @@ from typing import Final
 from bot.domain.calls import Outcome, OutcomeKind
 from bot.domain.judging import Doubted, Judged, Judgement, Judgements, holder_of
 from bot.domain.lanes import ENDS
-from bot.ledger import _balances, _calls, _evidence, _jobs, _lanes, _once, _outcomes, _tempering, events
+from bot.ledger import _balances, _calls, _evidence, _jobs, _lanes, _listing, _once, _outcomes, _tempering, events
 from bot.ledger.events import EventKind, Moved
 
 STOPPED: Final = "{why} The batch was stopped, so it is not sent again."
@@ -56,7 +56,7 @@ def record(
         for judgement in _KINDS
     }
     _note_look(connection, doubted, found, judged, len(still), most_looks, now)
-    if found.mark is not None:
+    if found.mark is not None and not _listing.is_news(connection, found.tokens, now):
         advance(connection, account, found.mark, read_at)
     if found.landing is not None:
         _lanes.land(connection, found.landing, attempt_id)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from bot.clock import Clock, milliseconds
 from bot.domain.calls import Item
-from bot.domain.judging import Doubted, Judgements, Numbers
+from bot.domain.judging import Doubted, Judgements, Listed, Numbers
 from bot.domain.model import ProviderKind, Recipient
-from bot.ledger import _balances, _calls, _evidence, _judgements, _tempering, restorations
+from bot.ledger import _balances, _calls, _evidence, _judgements, _listing, _tempering
 from bot.ledger._evidence import Waiting
 from bot.ledger._judgements import Settled
+from bot.ledger._listing import Late
 from bot.ledger.database import Database
-
-SKEW_MS: Final = 600_000
-"""By how much the clocks of the service and of this machine may differ."""
 
 __all__ = ["Evidence", "Late", "Mark", "Settled", "Upcoming", "Waiting"]
 
@@ -31,15 +27,6 @@ class Mark:
     transaction_id: int
     read_at: int
     """Unix milliseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Late:
-    """A call that was held not to have landed and is listed after all."""
-
-    attempt_id: int
-    batch_id: int
-    awards: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,37 +108,16 @@ class Evidence:
 
         return await self._database.read(look)
 
-    async def strangers(self, tokens: Mapping[str, int | None]) -> Sequence[str]:
+    async def strangers(self, tokens: Mapping[str, Listed]) -> Sequence[str]:
         """Those of these tokens that no call of this ledger had. What was made before a sign-off was signed off."""
         now = self._now()
+        return await self._database.read(lambda c: _listing.strangers(c, tokens, now))
 
-        def look(connection: sqlite3.Connection) -> list[str]:
-            signed_at = restorations.believed(connection, now)
-            made = {token: at for token, at in tokens.items() if signed_at is None or (at or 0) > signed_at + SKEW_MS}
-            found = connection.execute(
-                "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT token FROM attempts) ORDER BY value",
-                (json.dumps(list(made)),),
-            )
-            return [token for (token,) in found]
-
-        return await self._database.read(look)
-
-    async def late(self, tokens: Iterable[str]) -> Sequence[Late]:
-        """Those of these tokens whose calls, of this ledger, were held not to have landed with any of their awards. Not
-        the calls under a transaction id, which is taken once however often it is sent."""
-
-        def look(connection: sqlite3.Connection) -> list[Late]:
-            found = connection.execute(
-                "SELECT t.id, t.batch_id, json_array_length(t.awards) FROM json_each(?) told"
-                " CROSS JOIN attempts t ON t.token = told.value WHERE t.state = 'closed' AND NOT EXISTS ("
-                "  SELECT 1 FROM json_each(t.awards) one CROSS JOIN awards a ON a.id = one.value"
-                "  WHERE (a.attempt_id = t.id AND a.state <> 'planned' AND a.state <> 'cancelled')"
-                "  OR (a.lot % 2 = 1 AND json_array_length(t.awards) = 1)) ORDER BY t.id",
-                (json.dumps(list(tokens)),),
-            )
-            return [Late(*row) for row in found]
-
-        return await self._database.read(look)
+    async def late(self, tokens: Mapping[str, Listed]) -> Sequence[Late]:
+        """Those of these tokens whose calls, of this ledger, were held not to have landed with any of their awards, or
+        with those of customers whom the list names. Not the calls under a transaction id, which is taken once however
+        often it is sent."""
+        return await self._database.read(lambda c: _listing.late(c, tokens))
 
     async def planned_balances(self, batch_id: int, limit: int) -> Sequence[tuple[Item, int]]:
         """Planned awards of a batch with what their recipients had when that was last told, however long ago: of the

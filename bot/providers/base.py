@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol, Self
 
 from bot.domain.calls import Item, Outcome, Verdict
-from bot.domain.judging import Doubted, Judgements
+from bot.domain.judging import Doubted, Judgements, Listed
 from bot.domain.model import Pause, Programme, Recipient
 from bot.domain.probing import Leg, Purse
 from bot.domain.shown import Shown
@@ -109,9 +109,8 @@ class Foresight:
     """Gameball: the newest transaction that was listed."""
     absent: frozenset[int] = frozenset()
     """Of ``balances``: awards whose recipient the service does not know."""
-    tokens: Mapping[str, int | None] = field(default_factory=dict)
-    """Gameball: tokens of calls in our format that were listed, each with the time of its newest transaction (Unix
-    milliseconds, where that is told)."""
+    tokens: Mapping[str, Listed] = field(default_factory=dict)
+    """Gameball: calls with tokens in our format that were listed, by token."""
 
 
 NOTHING_READ = Foresight({})

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
+from bot.domain.judging import Listed
 from bot.providers.base import Foresight
 from bot.providers.gameball_jobs import ROOT
 from bot.providers.gameball_reading import is_switched_off
@@ -109,15 +110,29 @@ def _is_page(body: bytes) -> bool:
 async def look_ahead(line: Line, mark: int | None) -> Foresight:
     """Move the mark on: a later search for a call of ours then has less to read. Whose calls were listed tells whether
     another ledger is at work, too."""
-    tokens: dict[str, int | None] = {}
+    calls = Calls()
 
-    def note(row: Row) -> bool:
-        for token in _TAG.findall(as_text(row.get("reason")) or ""):
-            tokens[token] = _time(row)
+    def take(row: Row) -> bool:
+        calls.note(row)
         return False
 
-    search = await walk(line, mark or 0, PAGES_AHEAD, note, lambda: False, tries=1)
-    return Foresight({}, None if search.failed and search.last == (mark or 0) else search.last, tokens=tokens)
+    search = await walk(line, mark or 0, PAGES_AHEAD, take, lambda: False, tries=1)
+    nothing_read = search.failed and search.last == (mark or 0)
+    return Foresight({}, None if nothing_read else search.last, tokens=calls.listed)
+
+
+class Calls:
+    """The calls of Bursar, of this ledger or another one, that a walk comes by."""
+
+    def __init__(self) -> None:
+        self.listed: dict[str, Listed] = {}
+        """By token."""
+
+    def note(self, row: Row) -> None:
+        """One more transaction."""
+        for token in _TAG.findall(as_text(row.get("reason")) or ""):
+            before = self.listed.get(token, Listed())
+            self.listed[token] = Listed(_time(row), before.customers | {name_of(row)})
 
 
 def name_of(row: Row) -> str:

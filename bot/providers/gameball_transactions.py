@@ -12,7 +12,7 @@ from bot.domain.calls import Item
 from bot.domain.judging import Doubted, Judged, Judgement, Judgements
 from bot.domain.model import Unit
 from bot.domain.quoting import quoted
-from bot.providers.gameball_list import ANY_TAG, Row, Search, customer_of, name_of, number_of, tag_of, walk
+from bot.providers.gameball_list import ANY_TAG, Calls, Row, Search, customer_of, name_of, number_of, tag_of, walk
 from bot.providers.gameball_once import gave_nothing, in_part, moved
 from bot.providers.line import Line
 from bot.providers.reading import as_text, as_whole
@@ -128,9 +128,10 @@ class _ById:
 
 async def _judge(line: Line, doubted: Doubted, unit: Unit, sign: _Sign) -> Judgements:
     customers = Counter(item.target.casefold() for item in doubted.items)
-    missing, witnesses = Counter(customers), _Witnesses(doubted.witnesses)
+    missing, witnesses, calls = Counter(customers), _Witnesses(doubted.witnesses), Calls()
 
     def take(row: Row) -> bool:
+        calls.note(row)
         customer, is_ours = customer_of(row), sign.is_on(row)
         if is_ours:
             missing[customer] -= 1 if missing[customer] else 0
@@ -148,7 +149,7 @@ async def _judge(line: Line, doubted: Doubted, unit: Unit, sign: _Sign) -> Judge
     cut = [row for row in search.rows if customer_of(row) not in known and sign.begins(row)]
     found = _Found(sign, search, _strays(search.rows, sign, targets), cut, witnesses.unseen, mark)
     judged = {item.award_id: _judged(doubted, item, found, unit, customers) for item in doubted.items}
-    return Judgements(judged, search.last if search.last > mark else None)
+    return Judgements(judged, search.last if search.last > mark else None, calls.listed)
 
 
 class _Witnesses:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from bot.clock import Clock, lies_ahead
+from bot.clock import Clock
 from bot.domain.judging import NEWCOMERS_READ, goes_by_credential, holder_of
 from bot.domain.lanes import LaneKind, Plan
 from bot.domain.model import Batch, ProviderKind
@@ -16,10 +16,6 @@ from bot.providers.base import FEW_READS, NOTHING_READ, Provider, Reads
 from bot.services.work import Work
 
 log = logging.getLogger(__name__)
-
-MARK_MAX_AGE_SECONDS: Final = 3600.0
-"""How old a mark in Gameball's list may be. An older one costs only pages, should there be a doubt."""
-
 
 LONGEST_READ_SECONDS: Final = 300.0
 """How long reading the balances of a whole list of new credentials may take, one request each, under the rate limit in
@@ -41,7 +37,7 @@ async def look_ahead(
     batch = work.batch
     traits = batch.destination.kind.traits
     if traits.lists_payments:
-        return await _look_at_list(ledger, provider, clock, batch)
+        return await _look_at_list(ledger, provider, batch)
     # Of a long list of strangers nothing is read, and whether a call goes to one is quickly found.
     long = not traits.pays_members and batch.awards > LONGEST_LIST
     few = NEWCOMERS_READ if long else None
@@ -136,15 +132,14 @@ async def _reads(ledger: Ledger, provider: Provider, awards: int) -> Reads:
     return Reads(by_account=shared, one_by_one=seconds <= LONGEST_READ_SECONDS)
 
 
-async def _look_at_list(ledger: Ledger, provider: Provider, clock: Clock, batch: Batch) -> bool:
+async def _look_at_list(ledger: Ledger, provider: Provider, batch: Batch) -> bool:
+    """Find its end, once. From then on whoever compares the list (``comparing``) or judges a doubt moves the mark: a
+    look that heeds no call would move past one that a person has to be told of."""
     account = batch.destination.account
-    mark = await ledger.evidence.mark(account)
-    now = clock.now()
-    is_known = mark is not None and not lies_ahead(mark.read_at / 1000, now)
-    if mark is not None and is_known and now - mark.read_at / 1000 < MARK_MAX_AGE_SECONDS:
+    if await ledger.evidence.mark(account) is not None:
         return False
     try:
-        seen = await provider.look_ahead((), (), None if mark is None else mark.transaction_id)
+        seen = await provider.look_ahead((), (), None)
     except Exception:
         log.exception("batch %d: the list of transactions could not be read before the call", batch.id)
         return True

@@ -11,7 +11,7 @@ import pytest
 
 from bot.clock import milliseconds
 from bot.domain.calls import Claim, Outcome, OutcomeKind
-from bot.domain.judging import NO_ACCOUNT, Judged, Judgement, Judgements
+from bot.domain.judging import NO_ACCOUNT, Judged, Judgement, Judgements, Listed
 from bot.domain.model import Decision, Recipient, RecipientType
 from bot.ledger.evidence import Late, Settled
 from bot.ledger.ledger import Ledger
@@ -430,7 +430,7 @@ async def test_a_read_tells_nothing_new_until_it_must_show_what_was_sent(
 
 async def test_a_listed_call_is_late_if_none_of_its_awards_is_held_to_have_been_sent_by_it(ledger: Ledger) -> None:
     lost = await claim(ledger, await batch_of(ledger, 2, destination=GAMEBALL))
-    tokens = [lost.token, "abcdefghjk"]
+    tokens = {lost.token: Listed(), "abcdefghjk": Listed()}
     assert await ledger.evidence.late(tokens) == []  # under way
     await ledger.claims.record_outcome(lost, all_of(lost, OutcomeKind.UNKNOWN, "lost"))
     assert await ledger.evidence.late(tokens) == []
@@ -442,4 +442,50 @@ async def test_a_listed_call_is_late_if_none_of_its_awards_is_held_to_have_been_
     assert await ledger.evidence.late(tokens) == late
     again = await claim(ledger, lost.batch_id)
     await ledger.claims.record_outcome(again, all_of(again, OutcomeKind.APPLIED))
-    assert await ledger.evidence.late([*tokens, again.token]) == late
+    assert await ledger.evidence.late(tokens | {again.token: Listed()}) == late
+
+
+async def test_of_a_call_that_landed_in_part_the_rest_is_late_where_the_list_names_its_customers(
+    ledger: Ledger,
+) -> None:
+    lost = await claim(ledger, await batch_of(ledger, 4, destination=GAMEBALL))
+    await ledger.claims.record_outcome(lost, all_of(lost, OutcomeKind.UNKNOWN, "lost"))
+    doubted = await ledger.evidence.doubt(lost.attempt_id)
+    assert doubted is not None
+    landed, *gone = lost.items
+    found = {item.award_id: Judged(Judgement.NOT_LANDED, "not there", {}) for item in gone}
+    found[landed.award_id] = Judged(Judgement.LANDED, "there", {})
+    await ledger.evidence.record(doubted, Judgements(found), most_looks=6, read_at=START)
+    again = await claim(ledger, lost.batch_id)
+    await ledger.claims.record_outcome(again, all_of(again, OutcomeKind.APPLIED))
+
+    async def late(*customers: str) -> list[Late]:
+        listed = {lost.token: Listed(None, frozenset(customers))}
+        return list(await ledger.evidence.late({**listed, again.token: Listed(None, frozenset(customers))}))
+
+    assert await late(landed.target) == []
+    assert await late(landed.target, "somebody else") == []
+    for customers in (gone[0].target,), (landed.target, gone[0].target.upper()):
+        assert await late(*customers) == [Late(lost.attempt_id, lost.batch_id, 1)]
+    assert await late(*(item.target for item in gone)) == [Late(lost.attempt_id, lost.batch_id, 3)]
+
+
+async def test_a_doubt_does_not_move_past_what_has_to_be_told(ledger: Ledger) -> None:
+    """Whoever compares the list later begins behind what this look has seen of it."""
+    await ledger.evidence.advance_mark(GAMEBALL.account, 100)
+    recorded = [await record(ledger, [row(2, who)], destination=GAMEBALL) for who in (1, 2)]
+    late, lost = [await claim(ledger, one.batch_id) for one in recorded]
+    await ledger.claims.record_outcome(late, all_of(late, OutcomeKind.NOT_SENT, "not there"))
+    await ledger.claims.record_outcome(lost, all_of(lost, OutcomeKind.UNKNOWN, "lost"))
+    doubted = await ledger.evidence.doubt(lost.attempt_id)
+    assert doubted is not None
+    unclear = {item.award_id: Judged(Judgement.CANNOT_TELL, "?", {}, again=True) for item in lost.items}
+    for tokens, mark in (
+        ({late.token: Listed(), lost.token: Listed()}, 100),
+        ({"abcdefghjk": Listed(milliseconds(START))}, 100),
+        ({lost.token: Listed()}, 200),
+    ):
+        found = Judgements(unclear, mark=200, tokens=tokens)
+        await ledger.evidence.record(doubted, found, most_looks=6, read_at=START)
+        known = await ledger.evidence.mark(GAMEBALL.account)
+        assert known is not None and known.transaction_id == mark

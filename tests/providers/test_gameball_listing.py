@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain.judging import Listed
 from bot.providers.gameball_list import look_ahead
 
 
@@ -47,11 +48,15 @@ async def test_tokens_in_our_format_are_noted_with_their_newest_time() -> None:
     )
     seen = await look_ahead(line, 10)  # type: ignore[arg-type] # a line, as far as it is used
     assert seen.mark == 15
-    assert seen.tokens == {"0123456789": 1_785_524_405_000, "abcdefghjk": 1_785_520_805_250}
+    seven = frozenset({"7"})
+    assert seen.tokens == {
+        "0123456789": Listed(1_785_524_405_000, seven),
+        "abcdefghjk": Listed(1_785_520_805_250, seven),
+    }
     assert "startAfter=10" in line.asked[0]
 
 
 @pytest.mark.parametrize("at", [None, "", "yesterday", 5, ["x"], "9999999"])
 async def test_a_time_that_cannot_be_read_is_none(at: object) -> None:
     seen = await look_ahead(Pages([[row(1, "[bursar 0123456789]", at)]]), None)  # type: ignore[arg-type] # as above
-    assert seen.tokens == {"0123456789": None}
+    assert seen.tokens == {"0123456789": Listed(None, frozenset({"7"}))}

@@ -12,7 +12,7 @@ import pytest
 
 from bot.domain.calls import Item, OutcomeKind
 from bot.domain.drafting import StagedRow
-from bot.domain.judging import Judged, Judgement, Judgements
+from bot.domain.judging import Judged, Judgement, Judgements, Listed
 from bot.domain.model import Recipient
 from bot.ledger.restorations import Why
 from bot.providers.base import Foresight
@@ -28,7 +28,7 @@ from tests.support.patience import eventually
 class Listing(Neighbour):
     """A service that lists calls and tells balances."""
 
-    tokens: dict[str, int | None]
+    tokens: dict[str, Listed]
     balances: dict[str, int | None]
     asked: int = 0
     read: int = 0
@@ -62,7 +62,7 @@ async def marked(it: Rig) -> None:
 
 
 async def test_calls_of_another_ledger_in_the_list_stop_everything(tmp_path: Path) -> None:
-    async with rig(tmp_path / "a.db", listing("jobs", tokens={"abcdefghjk": None}), patient=True) as it:
+    async with rig(tmp_path / "a.db", listing("jobs", tokens={"abcdefghjk": Listed()}), patient=True) as it:
         await marked(it)
         batch = await it.record([1, 2])
         it.start()
@@ -89,7 +89,7 @@ async def test_what_was_made_before_a_sign_off_was_signed_off(
         await it.clock.sleep(60 * signed_minutes_ago)
         made = None if made_minutes_ago is None else round((it.clock.now() - 60 * made_minutes_ago) * 1000)
         assert isinstance(it.neighbour, Listing)
-        it.neighbour.tokens = {"abcdefghjk": made}
+        it.neighbour.tokens = {"abcdefghjk": Listed(made)}
         batch = await it.record([1])
         it.start()
         await it.quiet(batch)
@@ -107,7 +107,7 @@ async def test_our_own_calls_are_no_strangers_and_the_list_is_asked_once(tmp_pat
         assert isinstance(neighbour, Listing)
         asked = neighbour.asked
         (attempt,) = await attempts_of(it.ledger, first)
-        neighbour.tokens = {attempt.token: None}
+        neighbour.tokens = {attempt.token: Listed()}
         second = await it.record([3])
         await it.quiet(second)
         assert await it.states(second) == "A"
@@ -115,7 +115,7 @@ async def test_our_own_calls_are_no_strangers_and_the_list_is_asked_once(tmp_pat
 
 
 async def test_without_a_mark_or_an_answer_there_is_nothing_to_compare(tmp_path: Path) -> None:
-    ways: tuple[dict[str, Any], ...] = ({"tokens": {"abcdefghjk": None}}, {"fails": True})
+    ways: tuple[dict[str, Any], ...] = ({"tokens": {"abcdefghjk": Listed()}}, {"fails": True})
     for number, how in enumerate(ways):
         async with rig(tmp_path / f"{number}.db", listing("jobs", **how), patient=True) as it:
             if "fails" in how:
@@ -124,6 +124,27 @@ async def test_without_a_mark_or_an_answer_there_is_nothing_to_compare(tmp_path:
             it.start()
             await it.quiet(batch)
             assert await it.states(batch) == "A"
+
+
+async def test_a_list_that_could_not_be_compared_is_not_left_behind(tmp_path: Path) -> None:
+    class Failing(Listing):
+        async def look_ahead(self, items: Sequence[Item], known: Collection[int], mark: int | None) -> Foresight:
+            self.fails = not self.asked
+            seen = await super().look_ahead(items, known, mark)
+            return seen if (mark or 0) < 8 else Foresight({}, mark)
+
+    def make(**where: Any) -> Neighbour:
+        made = Failing(programme_of("jobs"), **where)
+        made.tokens, made.balances = {"abcdefghjk": Listed()}, {}
+        return made
+
+    async with rig(tmp_path / "a.db", make, patient=True) as it:
+        await marked(it)
+        await it.clock.sleep(2 * 3600)
+        batches = [await it.record([1]), await it.record([2])]
+        it.start()
+        await it.quiet()
+        assert "paused:restored" in [await it.state(batch) for batch in batches]
 
 
 BALANCES = [
@@ -261,6 +282,33 @@ async def test_a_call_that_is_listed_after_it_was_sent_again_is_told_once(door: 
         assert await office.states(batch_id) == "AAA"
 
 
+async def test_a_call_that_came_late_is_told_although_another_doubt_has_read_past_it(door: Door) -> None:
+    ids = members(2)
+    nth = {**CALLS["gameball"], "nth": 1}
+    async with door.open(settling=True, BURSAR_SETTLE_AFTER="16") as office:
+        await seed(office, "gameball", ids)
+        for amount in (3, 4):  # from here on the list is looked at again in an hour only
+            await office.send(paying(ids, amount), "gameball")
+        door.calendar.speed = HURRY
+        faults: list[dict[str, Any]] = [{"kind": "apply-late", "after": 4.0}, {"kind": "reset-after-apply"}]
+        for number, fault in enumerate(faults):
+            await office.sandbox.faults({"match": nth, **fault})
+            await office.send(paying(ids, 10 + number), "gameball")
+            await office.sandbox.faults()
+            await office.app.services.dispatcher.until_quiet(settled=True)
+            # 2 calls, the late one, and what was sent again for it
+            await eventually(lambda: door.sandbox.applied("gameball"), lambda booked: len(booked) >= 8)
+        assert Counter(award.state.value for award in await office.awards()) == {"applied": 8}
+        assert len(await door.sandbox.applied("gameball")) == 10
+    door.calendar.speed = 1.0
+    async with door.open() as office:
+        batch_id = await office.send(paying(ids, 7), "gameball")
+        assert await office.state(batch_id) == "paused:unclear"
+        pause = (await office.batch(batch_id)).pause
+        assert pause is not None
+        assert "batch #3 now (attempt 3, awards: 2)" in pause.message
+
+
 class Behind(Listing):
     """Lists its calls only to whoever has not seen them."""
 
@@ -282,7 +330,7 @@ async def test_a_call_that_came_late_is_found_again_until_it_is_told(tmp_path: P
         assert doubted is not None
         gone = {item.award_id: Judged(Judgement.NOT_LANDED, "not there", {}) for item in claim.items}
         await it.ledger.evidence.record(doubted, Judgements(gone), most_looks=6, read_at=it.clock.now())
-        neighbour.tokens = {claim.token: None}
+        neighbour.tokens = {claim.token: Listed()}
         cut_off = Comparer(it.ledger, it.clock, 0)
         assert not await cut_off.strangers(neighbour, batch) and cut_off.came_late() is not None
         again = Comparer(it.ledger, it.clock, 0)
