@@ -55,7 +55,9 @@ def expectation(
     of = ProviderKind(kind)
     if of.traits.lists_payments:
         row = connection.execute("SELECT transaction_id FROM marks WHERE account = ?", (account,)).fetchone()
-        return None if row is None else json.dumps({"mark": row[0]})
+        listed = {} if row is None else {"mark": row[0]}
+        under_id = {} if found[0].item.transaction_id is None else {_once.ONCE: True}
+        return json.dumps(listed | under_id) if listed or under_id else None
     before = _balances.before(of, found, now)
     known: dict[str, object] = {}
     if told := [one.told_at or 0 for one, was in zip(found, before, strict=True) if was is not None]:

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Final
 
 from bot.domain.judging import Listed
-from bot.ledger import restorations
+from bot.ledger import _once, restorations
 
 SKEW_MS: Final = 600_000
 """By how much the clocks of the service and of this machine may differ."""
@@ -46,11 +46,11 @@ def strangers(connection: sqlite3.Connection, tokens: Mapping[str, Listed], now:
 def late(connection: sqlite3.Connection, tokens: Mapping[str, Listed]) -> list[Late]:
     """``Evidence.late``."""
     found = connection.execute(
-        "SELECT t.id, t.batch_id, t.token, json_array_length(t.awards), a.target FROM json_each(?) told"
+        "SELECT t.id, t.batch_id, t.token, json_array_length(t.awards), a.target FROM json_each(?) told"  # noqa: S608 # our words
         " CROSS JOIN attempts t ON t.token = told.value AND t.state = 'closed'"
         " CROSS JOIN json_each(t.awards) one CROSS JOIN awards a ON a.id = one.value"
         " WHERE (a.attempt_id <> t.id OR a.state = 'planned' OR a.state = 'cancelled')"
-        " AND NOT (a.lot % 2 = 1 AND json_array_length(t.awards) = 1) ORDER BY t.id",
+        f" AND t.expectation ->> '{_once.ONCE}' IS NULL ORDER BY t.id",
         (json.dumps(list(tokens)),),
     ).fetchall()
     calls = []

@@ -29,6 +29,10 @@ PROVED: Final = (
 """Whether a probe showed for the account of batch ``b`` that one id twice is refused."""
 
 
+ONCE: Final = "once"
+"""Name of what a call's expectation says where its award goes under its id. The lot does not tell: an award may have
+been set apart since the call."""
+
 MOST_REPEATS: Final = 6
 """Calls for one award, the first included, before other evidence has to tell."""
 

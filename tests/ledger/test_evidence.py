@@ -13,6 +13,7 @@ from bot.clock import milliseconds
 from bot.domain.calls import Claim, Outcome, OutcomeKind
 from bot.domain.judging import NO_ACCOUNT, Judged, Judgement, Judgements, Listed
 from bot.domain.model import Decision, Recipient, RecipientType
+from bot.domain.promises import TAKEN_ONCE
 from bot.ledger.evidence import Late, Settled
 from bot.ledger.ledger import Ledger
 from tests.ledger.making import (
@@ -25,6 +26,7 @@ from tests.ledger.making import (
     HandClock,
     all_of,
     batch_of,
+    build,
     claim,
     each_of,
     kinds,
@@ -489,3 +491,22 @@ async def test_a_doubt_does_not_move_past_what_has_to_be_told(ledger: Ledger) ->
         await ledger.evidence.record(doubted, found, most_looks=6, read_at=START)
         known = await ledger.evidence.mark(GAMEBALL.account)
         assert known is not None and known.transaction_id == mark
+
+
+async def test_the_only_award_of_a_call_is_late_although_it_went_on_under_its_id(ledger: Ledger) -> None:
+    await ledger.capabilities.store(GAMEBALL.account, GAMEBALL.kind, TAKEN_ONCE.name, TAKEN_ONCE.value, {"by": "test"})
+    lost = await claim(ledger, await batch_of(ledger, 1, destination=GAMEBALL))
+    await ledger.claims.record_outcome(lost, all_of(lost, OutcomeKind.UNKNOWN, "lost"))
+    doubted = await ledger.evidence.doubt(lost.attempt_id)
+    assert doubted is not None
+    gone = {item.award_id: Judged(Judgement.NOT_LANDED, "not there", {}) for item in lost.items}
+    await ledger.evidence.record(doubted, Judgements(gone), most_looks=6, read_at=START, once_up_to=5)
+    once = await claim(ledger, lost.batch_id)
+    assert once.items[0].transaction_id is not None
+    await ledger.claims.record_outcome(once, all_of(once, OutcomeKind.UNKNOWN, "lost, too"))
+    again = await ledger.claims.claim_again(once.attempt_id, build)
+    assert again is not None
+    await ledger.claims.record_outcome(again, all_of(again, OutcomeKind.APPLIED))
+    assert await ledger.evidence.late({one.token: Listed() for one in (lost, once, again)}) == [
+        Late(lost.attempt_id, lost.batch_id, 1)
+    ]
