@@ -19,6 +19,8 @@ from bot.errors import LedgerError, LedgerLocked
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 """Another one after every start of the machine (docs.kernel.org/admin-guide/sysctl/kernel.html, "random")."""
+_MAKING: Final = "making"
+"""The third line of the lock file from before a new ledger's file is there until there is a ledger in it."""
 
 
 class DriverLock:
@@ -28,9 +30,10 @@ class DriverLock:
     stays: removing it would let two processes hold "the" lock on two files of one name.
     """
 
-    def __init__(self, descriptor: int, remembered: str) -> None:
+    def __init__(self, descriptor: int, remembered: str, making: str) -> None:
         self._descriptor: int | None = descriptor
         self._remembered = remembered  # the second line of the file
+        self._making = making  # the third
         file = os.fstat(descriptor)
         self._file = f"{file.st_dev}:{file.st_ino}"
 
@@ -52,7 +55,7 @@ class DriverLock:
         except BlockingIOError:
             pid = ""
             with contextlib.suppress(OSError):  # a disk that reports errors: who it is stays untold
-                pid, _ = _lines(descriptor)
+                pid, _, _ = _lines(descriptor)
             os.close(descriptor)
             raise _locked(ledger, pid) from None
         except OSError as error:
@@ -61,8 +64,8 @@ class DriverLock:
                 f"the ledger {ledger} cannot be locked: {error.strerror}", hint="Keep the ledger on a local disk."
             ) from error
         try:
-            _, remembered = _lines(descriptor)
-            lock = cls(descriptor, remembered)
+            _, remembered, making = _lines(descriptor)
+            lock = cls(descriptor, remembered, making)
             lock._write(str(os.getpid()))
         except OSError as error:
             os.close(descriptor)
@@ -93,6 +96,18 @@ class DriverLock:
             with contextlib.suppress(OSError):  # a full disk
                 self._write(str(os.getpid()))
 
+    def begin_making(self) -> None:
+        """To be told before an empty ledger's file is made. Raises ``OSError`` where that cannot be noted."""
+        self._making = _MAKING
+        self._write(str(os.getpid()))
+
+    def end_making(self) -> None:
+        """There is a ledger: an empty file in its place is from now on one that was emptied."""
+        if self._making:
+            self._making = ""
+            with contextlib.suppress(OSError):  # a full disk
+                self._write(str(os.getpid()))
+
     def release(self) -> None:
         """Let go. Can be called again."""
         if self._descriptor is not None:
@@ -103,17 +118,31 @@ class DriverLock:
 
     def _write(self, pid: str) -> None:
         assert self._descriptor is not None
-        text = "".join(f"{line}\n" for line in (pid, self._remembered)) if self._remembered else f"{pid}\n"
-        data = text.encode("ascii") if text.strip() else b""
+        text = "\n".join((pid, self._remembered, self._making)).rstrip("\n")
+        data = f"{text}\n".encode("ascii") if text else b""
         # In this order: a process that is killed in between leaves what is remembered.
         os.pwrite(self._descriptor, data, 0)
         os.ftruncate(self._descriptor, len(data))
 
 
-def _lines(descriptor: int) -> tuple[str, str]:
-    """Who has the lock, and what is remembered."""
-    pid, _, rest = os.pread(descriptor, 300, 0).decode("ascii", "replace").partition("\n")
-    return pid.strip(), rest.partition("\n")[0] if rest.isascii() else ""
+def was_made(ledger: Path) -> bool:
+    """Whether the lock file of ``ledger`` tells that there was once a ledger; one that cannot be read may."""
+    try:
+        descriptor = os.open(lock_path(ledger), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        return error.errno != errno.ENOENT
+    try:
+        _, _, making = _lines(descriptor)
+    finally:
+        os.close(descriptor)
+    return not making
+
+
+def _lines(descriptor: int) -> tuple[str, str, str]:
+    """Who has the lock, what is remembered, and ``_MAKING`` or nothing."""
+    text = os.pread(descriptor, 300, 0).decode("ascii", "replace")
+    pid, remembered, making, *_ = [*text.split("\n"), "", "", ""]
+    return pid.strip(), remembered if remembered.isascii() else "", _MAKING if making == _MAKING else ""
 
 
 def _boot() -> str | None:

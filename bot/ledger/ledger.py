@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import glob
 import logging
 import os
 import secrets
@@ -17,7 +18,7 @@ from bot.errors import LedgerError
 from bot.ledger import events, migrations
 from bot.ledger._chance import Randomness, short_name
 from bot.ledger._connection import explained
-from bot.ledger._lock import DriverLock
+from bot.ledger._lock import DriverLock, lock_path, was_made
 from bot.ledger._marker import refuse_half_restored
 from bot.ledger.approvals import Approvals
 from bot.ledger.boards import Boards
@@ -125,6 +126,7 @@ class Ledger:
         except BaseException:
             lock.release()
             raise
+        await asyncio.to_thread(lock.end_making)
         return cls(database, clock, lock=lock, randomness=randomness)
 
     @classmethod
@@ -168,9 +170,12 @@ def _prepare(path: Path) -> tuple[Path, DriverLock]:
     if not path.parent.is_dir():
         raise LedgerError(f"there is no directory {path.parent} for the ledger", hint="Create it first.")
     _refuse_strangers(path)
+    _refuse_emptied(path)
     lock = DriverLock.take(path)
     try:
         refuse_half_restored(path)
+        if _is_empty(path) or not path.exists() or _journal(path).exists():  # which may take back all of it
+            lock.begin_making()
         # Who was paid what is nobody else's business: readable by the owner only, and SQLite's own files follow suit.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except LedgerError:
@@ -221,7 +226,7 @@ def _take_back_what_was_cut_off(path: Path) -> None:
     The first look at a ledger only reads, so without this the ledger could never be opened again. Any program that
     opens a database for writing does the same first; where there is no such journal, nothing is written.
     """
-    if not path.with_name(f"{path.name}-journal").exists():
+    if not _journal(path).exists():
         return
     with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
         try:
@@ -235,7 +240,12 @@ def _existing(path: Path) -> Path:
     if not is_there(path):
         raise no_ledger(path)
     _refuse_strangers(path)
+    _refuse_emptied(path)
     return path
+
+
+def _journal(path: Path) -> Path:
+    return path.with_name(f"{path.name}-journal")
 
 
 def is_there(path: Path) -> bool:
@@ -264,6 +274,27 @@ def _unmade(path: Path) -> LedgerError:
         f"the ledger {path} is empty: whatever began to make it did not finish",
         hint="If there were batches in it, restore a copy; else start Bursar (`run`, `bulk` or `resume`) once.",
     )
+
+
+def _refuse_emptied(path: Path) -> None:
+    """A file without a byte is a new ledger where nothing beside it tells of an older one. Taken for new where that was
+    emptied, it would let everything be paid again; and SQLite would remove the log that may still be there."""
+    if not _is_empty(path):
+        return
+    beside = [path.with_name(f"{path.name}-wal")]
+    beside += (one for kind in ("before", "replaced") for one in path.parent.glob(f"{glob.escape(path.name)}.{kind}-*"))
+    found = [one for one in beside if one.exists()]
+    if not found and was_made(path):
+        found = [lock_path(path)]
+    if found:
+        raise LedgerError(
+            f"the ledger {path} is empty, though {found[0].name} beside it tells that there was one",
+            hint="Take a copy back: `bursar restore FILE`. If nothing was ever recorded in it, remove the empty file.",
+        )
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_file() and not path.stat().st_size
 
 
 def _refuse_strangers(path: Path) -> None:

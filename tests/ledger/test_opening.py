@@ -364,6 +364,62 @@ async def test_reading_an_empty_file_asks_for_a_first_start(path: Path, clock: H
     assert "resume" in (refused.value.hint or "")
 
 
+@pytest.mark.parametrize("beside", [".lock", "-wal", ".before-0003", ".replaced-20261201T120000"])
+async def test_an_emptied_ledger_is_not_taken_for_a_new_one(beside: str, path: Path, clock: HandClock):
+    """Nobody would be known to have been paid. What lies beside it tells that there was one."""
+    ledger = await Ledger.open(path, clock)
+    await batch_of(ledger, 2)
+    copying.copy(path, path.with_name("copy.db"))
+    log = content(path.with_name("bursar.db-wal"))
+    await ledger.close()
+    if beside != ".lock":
+        lock_path(path).unlink()
+        put(path.with_name(f"bursar.db{beside}"), log)
+    put(path, b"")
+    before = names(path)
+    for opened in (Ledger.open, Ledger.read, Ledger.open):
+        with pytest.raises(LedgerError, match="is empty, though") as refused:
+            await opened(path, clock)
+        assert f"bursar.db{beside}" in str(refused.value)
+        assert "restore" in (refused.value.hint or "")
+    assert (names(path), content(path)) == (before, b"")
+    copying.restore(path.with_name("copy.db"), path, clock.ms)
+    back = await Ledger.open(path, clock)
+    assert await states(back, 1) == ["planned"] * 2
+    await back.close()
+
+
+async def test_an_empty_ledger_file_that_is_removed_makes_room_for_a_new_one(path: Path, clock: HandClock):
+    await (await Ledger.open(path, clock)).close()
+    put(path, b"")
+    with pytest.raises(LedgerError, match="is empty, though"):
+        await Ledger.open(path, clock)
+    await asyncio.to_thread(path.unlink)
+    await (await Ledger.open(path, clock)).close()
+
+
+@pytest.mark.parametrize("there", [False, True])
+async def test_a_making_that_failed_or_was_cut_off_can_be_begun_again(there: bool, path: Path, clock: HandClock):
+    """It leaves an empty file, too."""
+    if there:
+        put(path, b"")
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
+
+    failed = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", DRIVER, str(path)), preexec_fn=limit, stderr=asyncio.subprocess.PIPE
+    )
+    _, told = await failed.communicate()
+    assert (failed.returncode, b"bursar.db cannot be used: the disk" in told) == (1, True), told
+    assert (content(path), lock_path(path).exists()) == (b"", True)
+    with pytest.raises(LedgerError, match="did not finish"):
+        await Ledger.read(path, clock)
+    ledger = await Ledger.open(path, clock)
+    assert lock_path(path).read_text() == f"{os.getpid()}\n"
+    await ledger.close()
+
+
 async def test_a_ledger_whose_making_was_cut_off_is_not_called_altered(path: Path, clock: HandClock):
     with closing(sqlite3.connect(path, isolation_level=None)) as maker:
         migrations.apply(maker, migrations.packaged(), 1)
