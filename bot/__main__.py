@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-from types import FrameType
+
+from bot.console import early
 
 
 def main() -> int:
     """Ctrl+C before the command has begun: nothing was done, and the stack of an import tells nobody anything."""
-    signal.signal(signal.SIGTERM, _end)
+    early.watch(sys.argv[1:])
     try:
         from bot.console import entry
 
@@ -18,12 +17,6 @@ def main() -> int:
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
-
-
-def _end(number: int, _: FrameType | None) -> None:
-    """SIGTERM where no command waits for what is under way: at once, as without this, but with the status that a shell
-    would make of it. Whoever starts the program without one is promised the same."""
-    os._exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 from enum import IntEnum
-from typing import Final
 
 from bot.domain.model import Counts
 from bot.errors import BursarError, LedgerLocked, Refused
@@ -21,9 +19,6 @@ class Exit(IntEnum):
     REFUSED = 5
     PLANNED = 6
     INTERNAL = 70  # a defect of ours: documented nowhere, and nothing that a script should rely on
-
-
-STOPPED_BY: Final = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 def of_error(error: BursarError) -> int:

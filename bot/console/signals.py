@@ -7,15 +7,13 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from bot.console.exits import STOPPED_BY
+from bot.console import early
+from bot.console.early import STOPPED_BY, TOGETHER
 from bot.console.output import note
 
 T = TypeVar("T")
-
-TOGETHER: Final = 0.1
-"""Seconds in which signals are one request: ``timeout`` of coreutils, for one, sends its signal twice."""
 
 
 class StoppedEarlyError(Exception):
@@ -70,11 +68,13 @@ class Signals:
 
 @asynccontextmanager
 async def handled() -> AsyncIterator[Signals]:
-    """Handle both signals while inside."""
+    """Handle both signals while inside, and one that came before."""
     signals = Signals()
     loop = asyncio.get_running_loop()
     for number in STOPPED_BY:
         loop.add_signal_handler(number, signals.arrived, number)
+    if (kept := early.kept()) is not None:
+        signals.arrived(kept)
     try:
         yield signals
     finally:

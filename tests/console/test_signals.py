@@ -7,13 +7,17 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.clock import SystemClock
+from bot.console.early import TOGETHER
+from bot.ledger.ledger import Ledger
 from tests.console.conftest import Shell
-from tests.console.support import ROOT, Done, finished, line_that, members, payout, start
+from tests.console.support import ROOT, Done, environment, finished, line_that, members, payout, start
 from tests.support.nursery import AnyProcess
 from tests.support.patience import PATIENCE, until
 from tests.support.sandbox import Sandbox
@@ -127,6 +131,60 @@ async def test_a_signal_before_the_command_has_begun_has_the_same_status(shell: 
         assert await process.stderr.readline() == b"importing\n"
         process.terminate()
         assert await process.wait() == 143
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("command", ["bulk", "resume"])
+async def test_a_signal_before_the_command_has_begun_is_told_in_its_object(
+    shell: Shell, sandbox: Sandbox, command: str, number: signal.Signals, status: int
+):
+    await (await Ledger.open(shell.directory / "bursar.db", SystemClock())).close()
+    process, go_on = await importing(shell, command)
+    for one in (signal.SIGSTOP, number, number, signal.SIGCONT):  # as `timeout` sends it
+        process.send_signal(one)
+    go_on.touch()
+    done = await finished(process)
+    assert (done.status, done.json["exit_status"], done.json["batch"]) == (status, status, None), done.err
+    assert sum(done.json["counts"].values()) == 0
+    assert await sandbox.calls() == []
+
+
+async def test_a_second_signal_before_the_command_has_begun_leaves_at_once(shell: Shell):
+    process, _ = await importing(shell, "bulk")
+    process.send_signal(signal.SIGINT)
+    with suppress(ProcessLookupError):
+        async with asyncio.timeout(PATIENCE):
+            while process.returncode is None:
+                await asyncio.sleep(TOGETHER)
+                process.send_signal(signal.SIGTERM)
+    done = await finished(process)
+    assert (done.status, done.out) == (143, "")
+
+
+async def importing(shell: Shell, command: str) -> tuple[asyncio.subprocess.Process, Path]:
+    """A command with ``--json`` that does not get beyond an import before a file is there."""
+    directory = shell.directory / "slow"
+    directory.mkdir()
+    go_on = directory / "go-on"
+    (directory / "dotenv.py").write_text(
+        "import importlib, os, sys, time\n"
+        "print('importing', file=sys.stderr, flush=True)\n"
+        f"while not os.path.exists({str(go_on)!r}): time.sleep(0.01)\n"
+        f"sys.path.remove({str(directory)!r})\n"
+        "del sys.modules['dotenv']\n"
+        "sys.modules['dotenv'] = importlib.import_module('dotenv')\n"
+    )
+    file = payout(shell.directory / "p.csv", 2)
+    more = (str(file), "--programme", "drip-credentials", "--yes") if command == "bulk" else ()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", command, *more, "--json"),
+        cwd=shell.directory,
+        env=environment({**shell.variables, "PYTHONPATH": f"{directory}{os.pathsep}{ROOT}"}),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    await line_that(process, "importing")
+    return process, go_on
 
 
 async def test_a_signal_before_anything_is_recorded_sends_nothing(shell: Shell, sandbox: Sandbox):
