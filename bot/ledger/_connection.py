@@ -46,8 +46,9 @@ _MEANINGS: Final = {
     sqlite3.SQLITE_BUSY: ("another program keeps it locked", "Close whatever else has the file open."),
     sqlite3.SQLITE_READONLY: ("it may not be written", "Give Bursar the right to write the file and its directory."),
     sqlite3.SQLITE_CANTOPEN: (
-        "it, or the files beside it that SQLite needs, cannot be opened",
-        "Give Bursar the right to read and write the file and its directory.",
+        "it, or the files beside it that SQLite needs even to read it, cannot be opened",
+        "Give Bursar the right to read and write the file and its directory. Only to read it: copy the ledger, and its"
+        " -wal file where there is one, into another directory, and set BURSAR_DATABASE to the copy.",
     ),
     sqlite3.SQLITE_IOERR: ("the disk reports an error", "Check the disk; do not start Bursar on a damaged one."),
     sqlite3.SQLITE_CORRUPT: ("the file is damaged", "Put a backup in its place."),

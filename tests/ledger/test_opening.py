@@ -515,6 +515,15 @@ async def test_a_directory_that_may_not_be_written_is_told(
     await ledger.close()
 
 
+async def test_who_may_not_write_beside_a_ledger_is_told_how_to_read_it_all_the_same(path: Path, clock: HandClock):
+    """SQLite wants its log and its index of it there, which a folder that is mounted to be read has no place for."""
+    await (await Ledger.open(path, clock)).close()
+    path.with_name(f"{path.name}-wal").mkdir()  # whoever runs the tests, nobody can open that
+    with pytest.raises(LedgerError, match="even to read it") as refused:
+        await Ledger.read(path, clock)
+    assert "set BURSAR_DATABASE to the copy" in (refused.value.hint or "")
+
+
 def test_a_file_system_without_locks_is_told(path: Path, monkeypatch: pytest.MonkeyPatch):
     def unsupported(*_: object) -> None:
         raise OSError(95, "Operation not supported")
