@@ -24,13 +24,14 @@ def run(options: Namespace) -> int:
         found = asyncio.run(_copied(load_settings(options), Path(options.file)))
     except BursarError as error:
         return output.failed(options.json, error, FAILED, failure)
-    output.say(
+    output.report(
         f"{options.file} is a verified copy of the ledger {found.ledger_id}:"
         f" {output.plural(found.batches, 'batch', 'batches')}, {output.plural(found.awards, 'award')}.",
         json_mode=options.json,
     )
     if options.json:
-        output.emit({**verifying.as_json(found), "file": options.file, "error": None, "exit_status": 0})
+        with output.if_heard():
+            output.emit({**verifying.as_json(found), "file": options.file, "error": None, "exit_status": 0})
     return 0
 
 

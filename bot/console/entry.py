@@ -108,7 +108,7 @@ def _failed(command: Command, options: Namespace, error: BursarError, status: in
 
 
 def _lost(command: str, error: OutputLostError) -> int:
-    """The result cannot be told. Nothing was recorded: what is told of a recorded batch does not end like this."""
+    """The result cannot be told. Nothing was recorded or changed: what is told of that does not end like this."""
     output.silence(sys.stdout)
     output.note(str(error))
     return exits.Exit.BAD_ROWS if command in _YES_OR_NO else exits.Exit.WRONG

@@ -26,10 +26,11 @@ def run(options: Namespace) -> int:
         done = asyncio.run(_blanked(options, settings, person))
     except BursarError as error:
         return output.failed(options.json, error, FAILED, failure)
-    output.say(_told(person, options.name, done), json_mode=options.json)
+    output.report(_told(person, options.name, done), json_mode=options.json)
     if options.json:
         told = {"entries": done.entries, "batches": done.batches, "others": done.others}
-        output.emit({**told, "error": None, "exit_status": 0})
+        with output.if_heard():
+            output.emit({**told, "error": None, "exit_status": 0})
     return 0
 
 

@@ -78,6 +78,12 @@ def if_heard() -> Iterator[None]:
         note("Nobody reads the result." if isinstance(error, BrokenPipeError) else str(error))
 
 
+def report(text: str, *, json_mode: bool) -> None:
+    """Like ``say``, of what was done and stays done whether somebody hears of it or not."""
+    with if_heard():
+        say(text, json_mode=json_mode)
+
+
 def silence(stream: TextIO) -> None:
     """Nothing more is written, not even at the interpreter's end."""
     with suppress(OSError):

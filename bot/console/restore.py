@@ -52,7 +52,8 @@ def run(options: Namespace) -> int:
     except BursarError as error:
         return output.failed(options.json, error, first, lambda why, status: {**failure(why, status), **done})
     if options.json:
-        output.emit({**failure({}, 0), **done, "error": None})
+        with output.if_heard():
+            output.emit({**failure({}, 0), **done, "error": None})
     return 0
 
 
@@ -70,15 +71,15 @@ def failure(error: dict[str, Any], status: int) -> dict[str, Any]:
 
 def _tell(options: Namespace, done: Restored) -> dict[str, Any]:
     found = done.proved
-    output.say(
+    output.report(
         f"The copy was proved and is the ledger now: {output.plural(found.batches, 'batch', 'batches')},"
         f" {output.plural(found.awards, 'award')}.",
         json_mode=options.json,
     )
     if done.kept is not None:
-        output.say(f"The ledger that it replaces is kept as {done.kept}.", json_mode=options.json)
-    output.say(f"It was {done.restoration.message}.", json_mode=options.json)
-    output.say(
+        output.report(f"The ledger that it replaces is kept as {done.kept}.", json_mode=options.json)
+    output.report(f"It was {done.restoration.message}.", json_mode=options.json)
+    output.report(
         "Take in the result files of the staff channel that are newer (`bursar restore --take-in FILE …`), compare with"
         f" the services, then run `bursar restore --sign-off NAME`. {_PAUSED}",
         json_mode=options.json,
@@ -88,7 +89,7 @@ def _tell(options: Namespace, done: Restored) -> dict[str, Any]:
 
 def _tell_signed(options: Namespace, signed: bool) -> dict[str, Any]:
     said = f"Signed off: Bursar may send again. {_PAUSED}" if signed else "There was nothing to sign off."
-    output.say(said, json_mode=options.json)
+    output.report(said, json_mode=options.json)
     return {"signed_off": signed}
 
 
@@ -120,7 +121,7 @@ async def _taken_in(options: Namespace, settings: Settings) -> list[dict[str, An
         finally:
             await providers.close()
         waits = await ledger.restorations.in_force() is not None
-    output.say(f"Nothing was sent. {_NEXT}" if waits else "Nothing was sent.", json_mode=options.json)
+    output.report(f"Nothing was sent. {_NEXT}" if waits else "Nothing was sent.", json_mode=options.json)
     return told
 
 
@@ -166,12 +167,12 @@ def _tell_taken(options: Namespace, name: str, done: TakenIn) -> dict[str, Any]:
         f"{output.plural(done.not_sent, 'row')} that {'was' if done.not_sent == 1 else 'were'} not paid": done.not_sent,
     }
     said = ", ".join(words for words, counts in told.items() if counts) or "no award"
-    output.say(f"{name}: {said}.", json_mode=options.json)
+    output.report(f"{name}: {said}.", json_mode=options.json)
     if done.apart:
         message = (
             f"{output.plural(done.apart, 'award')} of it are not those that this ledger has under the same numbers."
         )
-        output.say(f"  {message}", json_mode=options.json)
+        output.report(f"  {message}", json_mode=options.json)
     return {
         "file": name,
         "batch": None if done.batch_id is None else str(done.batch_id),

@@ -83,7 +83,6 @@ async def test_a_preview_that_cannot_be_shown_sends_nothing(shell: Shell):
         ("verify", 1),
         ("verify --json", 1),
         ("doctor --json", 1),
-        ("backup b.db --json", 1),
     ],
 )
 async def test_others_say_so_and_end(command: str, status: int, shell: Shell):
@@ -92,6 +91,27 @@ async def test_others_say_so_and_end(command: str, status: int, shell: Shell):
     done = await unheard(shell, command, "> /dev/full")
     assert done.status == status
     assert done.err.endswith(LOST)
+
+
+@pytest.mark.parametrize("json_mode", ["", "--json"])
+async def test_what_was_done_to_the_ledger_has_the_status_of_what_was_done(json_mode: str, shell: Shell):
+    """A copy that was made but called a failure would be made again, and a restore that was done, done again."""
+    payout(shell.directory / "p.csv", 1)
+    assert (await shell("bulk", "p.csv", "--programme", "gameball", "--yes")).status == 0
+    exported = shell.directory / "export.csv"
+    await asyncio.to_thread(exported.write_text, (await shell("export", "--format", "csv")).out)
+    for command in (
+        "backup b.db",
+        "restore b.db",
+        "restore --take-in export.csv export.csv --programme gameball",
+        "restore --sign-off Ada",
+        "forget 100000000000000001 --yes",
+    ):
+        done = await unheard(shell, f"{command} {json_mode}", "> /dev/full")
+        assert done.status == 0, f"{command}: {done.err}"
+        assert done.err.endswith(LOST)
+    assert (await shell("verify")).status == 0
+    assert (await shell("resume", "--json")).json["restored"] is None
 
 
 @pytest.mark.parametrize(("command", "status"), [("", 2), ("bulk", 2), ("doctor", 1)])
