@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from bot.console import early
-
 
 def main() -> int:
     """Ctrl+C before the command has begun: nothing was done, and the stack of an import tells nobody anything."""
-    early.watch(sys.argv[1:])
     try:
+        from bot.console import early
+
+        early.watch(sys.argv[1:])
         from bot.console import entry
 
         return entry.main()
