@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from bot.console import output
 from bot.console.session import CLOCK, load_settings
+from bot.console.signals import unwinding
 from bot.errors import BursarError
 from bot.ledger import copying, verifying
 from bot.ledger.ledger import Ledger
@@ -21,7 +22,7 @@ FAILED: Final = "No copy was made"
 def run(options: Namespace) -> int:
     """The command."""
     try:
-        found = asyncio.run(_copied(load_settings(options), Path(options.file)))
+        found = _copied(load_settings(options), Path(options.file))
     except BursarError as error:
         return output.failed(options.json, error, FAILED, failure)
     output.report(
@@ -40,7 +41,13 @@ def failure(error: dict[str, Any], status: int) -> dict[str, Any]:
     return {**verifying.as_json(Verified()), "ok": False, "file": None, "error": error, "exit_status": int(status)}
 
 
-async def _copied(settings: Settings, target: Path) -> Verified:
-    # Only to refuse what is no ledger of this version, in the words that every command has for it.
+def _copied(settings: Settings, target: Path) -> Verified:
+    asyncio.run(_look(settings))
+    # In no thread: whoever stops the command would wait for its end, and have a copy that nobody tells of.
+    with unwinding():
+        return copying.copy(settings.database, target)
+
+
+async def _look(settings: Settings) -> None:
+    """Only to refuse what is no ledger of this version, in the words that every command has for it."""
     await (await Ledger.read(settings.database, CLOCK)).close()
-    return await asyncio.to_thread(copying.copy, settings.database, target)

@@ -12,6 +12,7 @@ from bot.console import output
 from bot.console.driving import driven
 from bot.console.parser import readable
 from bot.console.session import CLOCK, command_line_actor, load_settings, read_upload
+from bot.console.signals import unwinding
 from bot.domain.intake import pieces
 from bot.domain.model import Actor, Duplicates
 from bot.errors import BursarError, UsageError
@@ -43,7 +44,9 @@ def run(options: Namespace) -> int:
             )
         if options.file is not None:
             now = milliseconds(CLOCK.now())
-            done |= _tell(options, copying.restore(Path(options.file), settings.database, now))
+            with unwinding():
+                restored = copying.restore(Path(options.file), settings.database, now)
+            done |= _tell(options, restored)
         if options.take_in:
             done["taken_in"] = asyncio.run(_taken_in(options, settings))
         if options.sign_off is not None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 from typing import Any, TypeVar
 
 from bot.console import early
@@ -81,3 +83,18 @@ async def handled() -> AsyncIterator[Signals]:
         for number in STOPPED_BY:
             loop.remove_signal_handler(number)
         signals.answer()
+
+
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """SIGTERM unwinds what blocks inside, as SIGINT does: files that it has begun are removed."""
+
+    def unwind(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # the same request once more must not disturb that
+        sys.exit(STOPPED_BY[signal.Signals(number)])
+
+    before = signal.signal(signal.SIGTERM, unwind)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+from itertools import count
 from pathlib import Path
+
+import pytest
 
 from bot.ledger._marker import marker_path
 from bot.ledger.ledger import Ledger
 from tests.console.conftest import Shell
-from tests.console.support import payout
+from tests.console.support import finished, payout, start
 from tests.ledger.making import HandClock
+from tests.support.nursery import AnyProcess
 
 
 async def paid(shell: Shell, name: str, first: int) -> None:
@@ -88,3 +94,48 @@ async def test_a_ledger_that_is_missing_in_the_middle_of_a_restore_is_not_taken_
     found = {one["topic"]: one for one in (await shell("doctor", "--json")).json["findings"]}
     assert found["Ledger"]["health"] == "failed"
     assert found["Ledger"]["action"] == "Run the same `bursar restore FILE` again."
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("command", ["backup", "restore"])
+async def test_a_copy_that_is_stopped_leaves_nothing(shell: Shell, command: str, number: signal.Signals, status: int):
+    """A timer that ends slow backups must not fill the disk with halves, nor is a copy made that nobody tells of."""
+    file = payout(shell.directory / "p.csv", 2000)
+    assert (await shell("bulk", file, "--programme", "gameball", "--yes", "--json")).status == 0
+    assert (await shell("backup", "first.db")).status == 0
+    before = names(shell.directory)
+    for attempt in count():
+        copy = "first.db" if command == "restore" else f"copy{attempt}.db"
+        process = await start(command, copy, directory=shell.directory, variables=shell.variables)
+        if await begun(process, shell.directory):
+            break
+        await finished(process)
+        before = names(shell.directory)
+    process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
+    done = await finished(process)
+    assert (done.status, done.out) == (status, ""), done.err
+    assert names(shell.directory) == before
+
+
+MARKER = marker_path(Path("bursar.db")).name
+
+
+async def begun(process: AnyProcess, directory: Path) -> bool:
+    """Whether it was stopped in the middle of the copy, or was too quick for that."""
+    while process.returncode is None:
+        if has_part(directory):
+            process.send_signal(signal.SIGSTOP)
+            if has_part(directory) and MARKER not in names(directory):
+                return True
+            process.send_signal(signal.SIGCONT)
+        await asyncio.sleep(0)
+    return False
+
+
+def has_part(directory: Path) -> bool:
+    return any(name.endswith(".part") for name in names(directory))
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(one.name for one in directory.iterdir() if not one.name.endswith(("-wal", "-shm")))
