@@ -21,11 +21,15 @@ _NONE: Final = "DRIP_RING, DRIP_WITNESS and DRIP_TWINS name no place"
 
 async def set_up(settings: Settings) -> Sequence[Finding]:
     """Set up every lane of the settings. Raises ``BursarError``, ``LedgerLocked`` while a bot holds the ledger."""
+    programmes = _with_lanes(settings)
+    if not programmes:
+        action = "See docs/evidence.md, set one of them, then run this again."
+        return [Finding("Evidence", Health.FAILED, f"nothing to set up: {_NONE}", action)]
     ledger = await Ledger.open(settings.database, CLOCK)
     providers = make_providers(settings, CLOCK)
     findings: list[Finding] = []
     try:
-        for programme in _with_lanes(settings):
+        for programme in programmes:
             output.note(f"Setting up the evidence of {programme.name} …")
             prober = providers.prober(programme, {}, job_wait=settings.job_wait)
             laying = Laying(ledger, providers.make(programme), prober, CLOCK, settings.settle_after)
@@ -33,8 +37,7 @@ async def set_up(settings: Settings) -> Sequence[Finding]:
     finally:
         await providers.close()
         await ledger.close()
-    action = "See docs/evidence.md, set one of them, then run this again."
-    return findings or [Finding("Evidence", Health.FAILED, f"nothing to set up: {_NONE}", action)]
+    return findings
 
 
 async def findings(settings: Settings, providers: Providers) -> Sequence[Finding]:

@@ -242,3 +242,9 @@ async def test_the_bots_log_warns_of_it_too(tmp_path: Path):
     done = await bursar("run", directory=tmp_path, variables={"DISCORD_TOKEN": "x.y.z", **HASTY})
     assert done.status == 2  # no keys: it does not start
     assert "BURSAR_SETTLE_AFTER (10 s) is below BURSAR_HTTP_TIMEOUT (30 s)" in done.err
+
+
+async def test_where_no_place_for_evidence_is_named_no_ledger_is_made_for_it(shell: Shell):
+    done = await shell("doctor", "--evidence", "--json")
+    assert (done.status, done.json["findings"][0]["message"][:17]) == (1, "nothing to set up")
+    assert list(shell.directory.iterdir()) == []
