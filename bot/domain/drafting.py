@@ -154,7 +154,7 @@ class TakenBack:
     never_landed: int
     """Refused or cancelled."""
     may_take_less: bool = False
-    """The service may take less back than was paid, without saying so."""
+    """The service may take less back than was paid, and call it done."""
     told: int = 0
     """Perhaps taken back by a lost ledger (``ToldOpposite``)."""
     first_told: tuple[ToldOpposite, ...] = ()

@@ -15,8 +15,8 @@ SPENT = (
     " tried again"
 )
 TAKES_LESS = (
-    "of points that somebody spent already the service may take what is left and not say so: such an award is reported"
-    " as taken back; look at the balances before paying again"
+    "of points that somebody spent already the service may take only what is left: such an award counts as taken back,"
+    " and the result says how much it was, if that is known; look at it before paying again"
 )
 
 _BEFORE = "taken back before, or given up as a doubt"
@@ -32,7 +32,7 @@ async def stage_undo(ledger: Ledger, draft_id: int, batch: Batch) -> Sequence[No
     """Fill the draft; what a person should know about it. Raises ``Refused`` when nothing is left to take back."""
     found = await ledger.drafts.stage_undo(draft_id, batch.id)
     if not found.staged:
-        hint = _told(found, batch) if found.told else None
+        hint = _told(found, batch) if found.told else _how_much(batch) if found.unsure else None
         raise Refused(f"batch {batch.id} has nothing to take back: {_nothing(found)}; nothing was sent", hint=hint)
     takes = (await ledger.drafts.totals(draft_id)).deductions > 0
     return tuple(_notices(found, batch, takes=takes))
@@ -47,8 +47,7 @@ def _notices(found: TakenBack, batch: Batch, *, takes: bool) -> list[Notice]:
         notices.append(Notice("undo-told", f"left out, {_awards(found.told)}: {_told(found, batch)}"))
     if found.unsure:
         message = (
-            f"left out, {_awards(found.unsure)}: the service may have deducted less than was asked and does not say"
-            " so; give these points back by hand after a look at the balance"
+            f"left out, {_awards(found.unsure)}: the service may have taken less than was asked for. {_how_much(batch)}"
         )
         notices.append(Notice("undo-unsure", message))
     if found.written_off:
@@ -75,11 +74,19 @@ def _told(found: TakenBack, batch: Batch) -> str:
     )
 
 
+def _how_much(batch: Batch) -> str:
+    """What to do about deductions that an undo does not give back by itself."""
+    return (
+        f"The result file of batch {batch.id} says how much was really taken, if that is known: give it back with /award"
+        " after a look at the balance."
+    )
+
+
 def _nothing(found: TakenBack) -> str:
     reasons = [
         (found.before, _BEFORE),
         (found.told, "perhaps taken back by the lost ledger"),
-        (found.unsure, "deducted without the service saying how much it really took"),
+        (found.unsure, "deducted, perhaps less than asked for"),
         (found.written_off, _GIVEN_UP),
         (found.never_landed, "never landed"),
     ]

@@ -36,7 +36,7 @@ STATE_WORDS: Final = {
 """What a person calls the states of awards, in the order in which cards name them."""
 TAKEN: Final = "taken"
 """An applied deduction."""
-AS_MUCH_AS_THERE_WAS: Final = "no more than there was"
+ONLY_WHAT_THERE_WAS: Final = "where there was less, only that"
 """Of deductions, where the service may cut them down and call them done. Details tell what was taken, if they can."""
 
 
@@ -136,8 +136,9 @@ def sums(view: BatchView) -> str:
         paid = view.sums.get(AwardState.APPLIED, 0) + took
         said.append(f"**{display(paid, unit)} of {points(view.batch.total + to_take, unit)}** paid")
     if to_take:
-        less = f" · {AS_MUCH_AS_THERE_WAS}" if view.batch.destination.kind.traits.cuts_deductions else ""
-        said.append(f"**{display(took, unit)} of {points(to_take, unit)}** {TAKEN}{less}")
+        is_most = took != 0 and view.batch.destination.kind.traits.cuts_deductions
+        most, less = ("At most ", f" · {ONLY_WHAT_THERE_WAS}") if is_most else ("", "")
+        said.append(f"**{most}{display(took, unit)} of {points(to_take, unit)}** {TAKEN}{less}")
     return ", ".join(said)
 
 

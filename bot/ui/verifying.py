@@ -84,7 +84,7 @@ def _award_line(award: Award, view: BatchView, back: int | None, *, whole: bool)
     said = f"{who(award.recipient)} · {amount} · {batch_text.became(award)} · {when(award.changed_at)}"
     taken = award.state is AwardState.APPLIED and award.amount < 0
     if taken and view.batch.destination.kind.traits.cuts_deductions:
-        said += f" · {batch_text.AS_MUCH_AS_THERE_WAS}"
+        said += f" · {batch_text.ONLY_WHAT_THERE_WAS}"
     if back is not None:
         said += f" · taken back since{f' by batch {back}' if whole else ''}"
     return f"{said}: {escape(award.detail, 150)}" if whole and award.detail else said

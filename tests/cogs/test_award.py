@@ -445,11 +445,16 @@ async def test_a_deduction_that_took_less_than_it_says_is_not_said_to_have_taken
         assert (await world.paid("gameball"))[str(ada.id)] == -1000
         assert "Took 5,000 points" not in receipt.text
         assert "It landed in part: 1,000 of 5,000 were taken." in receipt.text
-        board = await board_says(world, 1, "**5,000 of 5,000 points** taken · no more than there was")
+        board = await board_says(world, 1, "**At most 5,000 of 5,000 points** taken · where there was less, only that")
         assert "It landed in part: 1,000 of 5,000 were taken." in board.text
         code = (await view(world, 1)).code
         own = world.answer(await ada.slash(world.general, "verify", code=code))
-        assert "-5,000 points · taken" in own.text and "no more than there was" in own.text
+        assert "-5,000 points · taken" in own.text and "where there was less, only that" in own.text
+        assert "At most 5,000 of 5,000 points" in (await batch(world, world.mod, "list")).text
+        undo = await batch(world, world.admin, "undo", batch="1")
+        assert "1 deducted, perhaps less than asked for" in undo.text
+        assert "result file of batch 1" in undo.text and "/award" in undo.text
+        assert "without the service saying" not in undo.text
 
 
 async def test_whom_discord_does_not_tell_since_it_hangs_up_can_be_awarded_and_is_warned_of(tmp_path: Path) -> None:

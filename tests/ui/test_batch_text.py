@@ -14,6 +14,7 @@ from bot.domain.model import (
     Counts,
     Pause,
     PauseKind,
+    ProviderKind,
     Recipient,
     RecipientType,
     Taken,
@@ -28,6 +29,7 @@ from bot.ui.award_card import award_receipt
 from bot.ui.cards import Tone
 from bot.ui.settings_card import said
 from tests.ui.views import (
+    DESTINATION,
     NOW_MS,
     batch,
     view,
@@ -206,6 +208,22 @@ def test_a_batch_that_takes_points_is_not_said_to_have_paid_them() -> None:
     shown = dataclasses.replace(view(counts, total=-150), sums={AwardState.APPLIED: -100}, taken=taken)
     assert batch_text.by_state(shown) == "2 taken · 1 refused"
     assert batch_text.sums(shown) == "**100 of 150 points** taken"
+
+
+@pytest.mark.parametrize(
+    ("took", "told"),
+    [
+        (5000, "**At most 5,000 of 5,000 points** taken · where there was less, only that"),
+        (0, "**0 of 5,000 points** taken"),
+    ],
+)
+def test_no_more_is_claimed_of_a_deduction_that_may_have_been_cut_than_is_known(took: int, told: str) -> None:
+    state = AwardState.APPLIED if took else AwardState.REJECTED
+    counts = Counts(applied=1) if took else Counts(rejected=1)
+    gameball = dataclasses.replace(DESTINATION, kind=ProviderKind.GAMEBALL)
+    cut = view(counts, total=-5000, destination=gameball)
+    shown = dataclasses.replace(cut, sums={state: -5000}, taken={state: Taken(1, 5000)})
+    assert batch_text.sums(shown) == told
 
 
 def test_what_is_given_is_told_apart_from_what_is_taken() -> None:
