@@ -77,8 +77,8 @@ def _told(found: TakenBack, batch: Batch) -> str:
 def _how_much(batch: Batch) -> str:
     """What to do about deductions that an undo does not give back by itself."""
     return (
-        f"The result file of batch {batch.id} says how much was really taken, if that is known: give it back with /award"
-        " after a look at the balance."
+        f"The result file of batch {batch.id} says how much was really taken, if that is known: give it back with"
+        " /award after a look at the balance."
     )
 
 

@@ -75,6 +75,8 @@ class _Due:
     parent_told: bool = False
     alert: bool = True
     """Whether an alert may stand in the channel that is to say when the pause is over."""
+    file_tries: int = 0
+    """Looks in a row at which the result file might not be attached."""
     final: tuple[object, ...] | None = None
     """What the finished board says, so that late news that change nothing cause no edit."""
 
@@ -237,12 +239,13 @@ class StaffBoard:
             return self._seconds_to_next(view)
         message = BoardMessage(self._services, client, view, rules)
         done = await message.update(restarted_at=due.restarted_at, shown=due.shown)
-        due.shown, due.final = done.components, final
+        due.shown, due.final = done.components, None if done.lacks_file else final
+        due.file_tries = due.file_tries + 1 if done.lacks_file else 0
         if done.refused is not None and not due.refused:
             _log.warning("the staff channel's message of batch %d is not taken by Discord: %s", batch_id, done.refused)
         due.refused = done.refused is not None
         due.alert = await message.alert(standing=due.alert)
-        return self._seconds_to_next(view)
+        return self._delay(due.file_tries) if done.lacks_file else self._seconds_to_next(view)
 
     async def _tell_parent(self, view: BatchView, due: _Due, *, over: bool) -> None:
         """The message of the batch that this one continues or takes back says so, and offers it no more."""
@@ -272,7 +275,7 @@ class StaffBoard:
     def _failed(self, batch_id: int, due: _Due, error: Exception) -> None:
         due.failures += 1
         due.told = due.failures < GIVE_UP_AFTER
-        delay = min(BACKOFF_MAX_SECONDS, self._backoff * 2 ** (due.failures - 1))
+        delay = self._delay(due.failures)
         due.at = due.earliest = self._clock.monotonic() + delay
         expected = isinstance(error, BursarError | discord.DiscordException | OSError)
         _log.warning(
@@ -282,6 +285,10 @@ class StaffBoard:
             error,
             exc_info=None if expected else error,
         )
+
+    def _delay(self, tries: int) -> float:
+        """Seconds until the next one."""
+        return float(min(BACKOFF_MAX_SECONDS, self._backoff * 2 ** min(tries - 1, GIVE_UP_AFTER)))
 
     def _connected(self) -> discord.Client | None:
         """The client; ``None`` while there is none, and while another machine keeps the same boards."""

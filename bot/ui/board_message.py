@@ -19,8 +19,17 @@ from bot.services.rules import ServerRules
 from bot.ui import batch_text
 from bot.ui.batch_cards import LISTED_AWARDS, BoardFacts, alert_card, alert_over_card, board_card
 from bot.ui.permissions import programme_title
-from bot.ui.results import ResultFile, result_file, untaken
-from bot.ui.staff import NO_MENTIONS, StaffChannelError, find_channel, fit, is_refused_for_good, nonce_of, post
+from bot.ui.results import ResultFile, result_file, unattached, untaken
+from bot.ui.staff import (
+    NO_MENTIONS,
+    StaffChannelError,
+    find_channel,
+    fit,
+    is_refused_for_good,
+    may_attach,
+    nonce_of,
+    post,
+)
 from bot.ui.start_rule import HAS_LEFT
 from bot.ui.text import escape
 
@@ -54,6 +63,8 @@ class Shown:
     components: list[dict[str, Any]]
     refused: discord.HTTPException | None = None
     """It does not: Discord does not take it, and would not the next time."""
+    lacks_file: bool = False
+    """The result file may not be attached for now."""
 
 
 class BoardMessage:
@@ -72,12 +83,15 @@ class BoardMessage:
         """Bring the message up to date: posted when it is new or was deleted, left alone when it says the same already.
 
         A batch that is over gets its totals and result file, and its board is closed; where Discord does not take the
-        file, the totals alone. Raises ``StaffChannelError`` and what discord.py raises that may pass.
+        file, the totals alone, and where it may not be attached for now, the board stays open for it. Raises
+        ``StaffChannelError`` and what discord.py raises that may pass.
         """
         board, fresh = await self._board()
         channel, board = await self._channel(board)
         over = batch_text.is_over(self._view)
-        result = await self._result(channel, attach) if over and self._has_file() else ResultFile(None, None)
+        wants_file = over and self._has_file()
+        lacks_file = wants_file and not may_attach(channel)
+        result = await self._result(channel, attach) if wants_file else ResultFile(None, None)
         facts = await self._facts(restarted_at, result)
         card = fit(board_card(self._view, facts, practice=self._services.practice), self._rules)
         card.stop()  # its buttons are found by their ids; nothing is to be remembered for this message
@@ -93,9 +107,9 @@ class BoardMessage:
                 if result.file is not None:
                     return await self.update(restarted_at=restarted_at, shown=None, attach=False)
                 return Shown(components, error)
-        if over:
+        if over and not lacks_file:
             await self._services.boards.close(self._batch.id)
-        return Shown(components)
+        return Shown(components, lacks_file=lacks_file)
 
     async def alert(self, *, standing: bool) -> bool:
         """Tell the staff about a pause that no person asked for: once for each pause, in a message of its own, which
@@ -138,7 +152,7 @@ class BoardMessage:
         card = alert_over_card(self._batch, reason, ended, code=self._view.code, practice=self._services.practice)
         card.stop()
         with suppress(StaffChannelError, discord.NotFound):
-            channel = find_channel(self._client, server, str(where["channel"]))
+            channel = find_channel(self._client, server, str(where["channel"]), files=False)
             message = channel.get_partial_message(int(str(where["message"])))
             await message.edit(view=fit(card, self._rules), allowed_mentions=NO_MENTIONS)
 
@@ -154,11 +168,13 @@ class BoardMessage:
         return await self._services.boards.open(self._batch.id, self._rules.staff_channel_id), True
 
     async def _channel(self, board: Board) -> tuple[discord.TextChannel, Board]:
-        """Where the board is, or the staff channel of now where that place is gone or was opened to everyone."""
+        """Where the board is, or the staff channel of now where that place is gone or was opened to everyone. A message
+        that stands there is kept up to date also where no file can be attached any more."""
         server = self._batch.actor.server_id
         assert server is not None  # batches of the command line have no board
         try:
-            return find_channel(self._client, server, board.channel_id), board
+            is_new = board.message_id is None
+            return find_channel(self._client, server, board.channel_id, files=is_new), board
         except StaffChannelError:
             now = self._rules.staff_channel_id
             if now is None or now == board.channel_id:
@@ -171,7 +187,7 @@ class BoardMessage:
         server, now = self._batch.actor.server_id, self._rules.staff_channel_id
         if server is not None and now is not None:
             with suppress(StaffChannelError):
-                return find_channel(self._client, server, now)
+                return find_channel(self._client, server, now, files=False)
         channel, _ = await self._channel((await self._board())[0])
         return channel
 
@@ -184,6 +200,8 @@ class BoardMessage:
     async def _result(self, channel: discord.TextChannel, attach: bool) -> ResultFile:
         if not attach:
             return untaken(self._batch.id)
+        if not may_attach(channel):
+            return unattached(channel.id)
         pieces = self._services.batches.result_file(self._batch.id, EVERYWHERE)
         return await result_file(pieces, self._batch.id, channel.guild.filesize_limit)
 

@@ -64,5 +64,14 @@ def untaken(batch_id: int) -> ResultFile:
     return ResultFile(None, f"Discord did not take the result file. {_elsewhere(batch_id)}")
 
 
+def unattached(channel_id: int) -> ResultFile:
+    """In the place of one that may not be attached for now."""
+    return ResultFile(
+        None,
+        f"⚠ The result file is not here: Bursar lacks *Attach Files* in <#{channel_id}>. Give it that there, and the"
+        " file follows within 10 minutes. Until then `/batch show` has it under *Result file*.",
+    )
+
+
 def _elsewhere(batch_id: int) -> str:
     return f"The operator gets it with `bursar export --batch {batch_id}`."

@@ -12,10 +12,11 @@ from bot.errors import BursarError
 from bot.services.rules import ServerRules
 from bot.ui.cards import unframed
 
+ATTACH_FILES: Final = "attach_files"
 NEEDED: Final = {
     "view_channel": "View Channel",
     "send_messages": "Send Messages",
-    "attach_files": "Attach Files",
+    ATTACH_FILES: "Attach Files",
     "read_message_history": "Read Message History",
 }
 """What the bot has to be allowed in the staff channel, by discord.py's name and by the client's."""
@@ -38,8 +39,9 @@ class StaffChannelError(BursarError):
     """Nothing can be posted in the staff channel; the message says why."""
 
 
-def why_unfit(channel: discord.TextChannel) -> str | None:
-    """Why a channel cannot be the staff channel, as one sentence; ``None`` when it can."""
+def why_unfit(channel: discord.TextChannel, *, files: bool = True) -> str | None:
+    """Why a channel cannot be the staff channel, as one sentence; ``None`` when it can. ``files``: they are to be
+    attached, too."""
     guild = channel.guild
     if channel.permissions_for(guild.default_role).view_channel:
         return (
@@ -47,21 +49,28 @@ def why_unfit(channel: discord.TextChannel) -> str | None:
             "Take *View Channel* from @everyone there."
         )
     granted = channel.permissions_for(guild.me)
-    missing = [title for name, title in NEEDED.items() if not getattr(granted, name)]
+    needed = [one for one in NEEDED if files or one != ATTACH_FILES]
+    missing = [NEEDED[name] for name in needed if not getattr(granted, name)]
     if missing:
         return f"Bursar lacks {', '.join(f'*{title}*' for title in missing)} in <#{channel.id}>; give it that there."
     return None
 
 
-def find_channel(client: discord.Client, server_id: str, channel_id: str) -> discord.TextChannel:
-    """The channel, if it can be used right now. Raises ``StaffChannelError``."""
+def may_attach(channel: discord.TextChannel) -> bool:
+    """Whether files can be attached there right now."""
+    return channel.permissions_for(channel.guild.me).attach_files
+
+
+def find_channel(client: discord.Client, server_id: str, channel_id: str, *, files: bool = True) -> discord.TextChannel:
+    """The channel, if it can be used right now; without ``files`` also where none can be attached. Raises
+    ``StaffChannelError``."""
     guild = client.get_guild(int(server_id))
     if guild is None or guild.unavailable:
         raise StaffChannelError("Discord does not show this server at the moment.")
     channel = guild.get_channel(int(channel_id))
     if not isinstance(channel, discord.TextChannel):
         raise StaffChannelError("The staff channel is gone.", hint="Choose another one in /settings.")
-    unfit = why_unfit(channel)
+    unfit = why_unfit(channel, files=files)
     if unfit is not None:
         raise StaffChannelError(unfit, hint="Or choose another channel in /settings.")
     return channel

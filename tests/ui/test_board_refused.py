@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 
+import discord
 import pytest
 
 from bot.ui.board import StaffBoard
-from tests.support.batches import batch, board_says, impatient_board, record, record_file, running, without_board
-from tests.support.discord import World, discord_world
+from tests.support.batches import (
+    alerts,
+    batch,
+    board_says,
+    boards,
+    impatient_board,
+    record,
+    record_file,
+    running,
+    without_board,
+)
+from tests.support.discord import DELAY, World, discord_world
 
 TOO_LARGE = {"status": 413, "code": 40005, "message": "Request entity too large"}
 INVALID = {"status": 400, "code": 50035, "message": "Invalid Form Body"}
+
+
+BAD_KEY = {"service": "drip", "path": "/transaction", "kind": "401"}
+
+
+async def allow_files(world: World, allowed: bool) -> None:
+    """Give the bot the permission *Attach Files* in the staff channel, or take it away."""
+    bot, backend = world.client.user, world.env.backend
+    assert bot is not None
+    (own,) = [one for one in backend.get_channel(world.staff.id).overwrites if one.target_id == bot.id]
+    files = discord.Permissions(attach_files=True).value
+    allow, deny = (own.allow | files, own.deny & ~files) if allowed else (own.allow & ~files, own.deny | files)
+    backend.set_overwrite(world.staff.id, dataclasses.replace(own, allow=allow, deny=deny))
+    await world.env.settle()
 
 
 def edits(world: World, path: str) -> int:
@@ -60,3 +86,39 @@ async def test_what_discord_refuses_for_good_is_said_once_and_tried_again_only_w
         world.env.backend.faults.clear()
         await batch(world, world.mod, "stop", batch=str(batch_id))
         await board_says(world, batch_id, "Stopped by mod")
+
+
+async def test_a_result_that_may_not_be_attached_keeps_no_text_back_and_follows(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody takes the permission while it runs: the card went on promising that a stop costs nothing."""
+    async with discord_world(tmp_path) as world, impatient_board(world):
+        batch_id = await record_file(world, [(member.id, 50) for member in world.members[:3]], delay=DELAY)
+        board = await board_says(world, batch_id, "Nothing sent yet")
+        await allow_files(world, False)
+        world.begin(batch_id)
+        done = await board_says(world, batch_id, "Done\n3 paid")
+        assert "**150 of 150 points** paid" in done.text
+        assert done.message.id == board.message.id
+        assert done.files == []
+        assert "Bursar lacks *Attach Files*" in done.text
+        assert "Until then `/batch show` has it under *Result file*." in done.text
+        path = f"/channels/{world.staff.id}/messages/{board.message.id}"
+        before = edits(world, path)
+        assert "could not be brought up to date" not in caplog.text
+        await allow_files(world, True)
+        await world.until(lambda: any(board.files for board in boards(world, batch_id)))
+        assert "Attach Files" not in boards(world, batch_id)[0].text
+        assert edits(world, path) == before + 1, "what has not changed is not sent again"
+        assert await world.app.services.boards.unfinished() == []
+
+
+async def test_a_pause_is_told_where_no_file_may_be_attached(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world, impatient_board(world):
+        batch_id = await record(world, [50], delay=DELAY)
+        await board_says(world, batch_id, "Nothing sent yet")
+        await allow_files(world, False)
+        await world.sandbox.faults(BAD_KEY)
+        world.begin(batch_id)
+        await world.until(lambda: bool(alerts(world)))
+        await board_says(world, batch_id, "Paused · somebody has to act")
