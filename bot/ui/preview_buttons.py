@@ -38,6 +38,7 @@ FLAGS: Final = ("", *(f"-{flags}" for flags in ("g", "s", "a", "d", "gs", "ga", 
 
 ASK_LABEL: Final = "Ask for approval"
 ASK_AGAIN_LABEL: Final = "Ask again"
+LOOK_AGAIN_LABEL: Final = "Look again"
 
 
 def custom_id(verb: str, preview: Preview) -> str:
@@ -119,14 +120,14 @@ def _send_buttons(preview: Preview) -> list[discord.ui.Item[Any]]:
 
 
 def approval_buttons(preview: Preview, label: str) -> list[discord.ui.Item[Any]] | None:
-    """While a request is open: wait, with a way to post it anew (the first may be gone), or send exactly what was
-    approved. ``None``: nothing is open."""
+    """While a request is open: see whether it was approved, as the card does not change by itself, or post it anew (the
+    first may be gone); or send exactly what was approved. ``None``: nothing is open."""
     approval = preview.approval
     if approval is None or preview.why_with(approval.flags) is None:
         return None
     if approval.state is ApprovalState.ASKED:
-        waiting = button("Waiting for approval…", custom_id("wait", preview), disabled=True)
-        return [waiting, button(ASK_AGAIN_LABEL, custom_id(_verb("ask", approval.flags), preview))]
+        look = button(LOOK_AGAIN_LABEL, custom_id("open", preview))
+        return [look, button(ASK_AGAIN_LABEL, custom_id(_verb("ask", approval.flags), preview))]
     if approval.state is not ApprovalState.APPROVED:
         return None
     rest = preview.good_rows - preview.campaign.left_out

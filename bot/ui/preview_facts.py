@@ -228,7 +228,8 @@ def approval_lines(preview: Preview, *, again: bool = False) -> list[str]:
     by = escape(approval.decided_by or "", 60)
     if approval.state is ApprovalState.ASKED:
         asked = f"Asked by {escape(approval.asked_by, 60)} {when(approval.asked_at, 'R')} in the staff channel."
-        lines.append(f"{asked} Once somebody approved it, open it from there to send it.")
+        where = "open it from there" if again else "*Look again* offers"
+        lines.append(f"{asked} Once somebody approved it, {where} to send it.")
     elif approval.state is ApprovalState.APPROVED:
         lines.append(f"✓ Approved by **{by}**, until {when(approval.expires_at)} and only as it is now.")
     elif approval.state is ApprovalState.REFUSED:

@@ -353,12 +353,28 @@ async def test_asking_again_for_what_was_approved_meanwhile_shows_that_and_asks_
     async with discord_world(tmp_path) as world:
         mia = await with_threshold(world)
         card = await ask(world)
-        assert "Once somebody approved it, open it from there to send it." in card.text
+        assert "Once somebody approved it, *Look again* offers to send it." in card.text
         await world.press(mia, request(world), "Approve")
         again = await world.press(world.mod, card, "Ask again")
         assert "✓ Approved by **mia**" in again.text
         assert requests(world) == []
         await world.press(world.mod, again, "Send 8 awards")
+        await world.quiet()
+        assert sum((await world.paid()).values()) == 400
+
+
+async def test_the_card_that_waits_looks_again_and_goes_on_in_its_place(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        mia = await with_threshold(world)
+        card = await ask(world)
+        assert card.buttons[:2] == ["Look again", "Ask again"]
+        waits = await world.press(world.mod, card, "Look again")
+        assert "Asked by mod" in waits.text and len(requests(world)) == 1, "nobody is asked once more"
+        await world.press(mia, request(world), "Approve")
+        now = await world.press(world.mod, card, "Look again")
+        assert now.message.id == card.message.id
+        assert "✓ Approved by **mia**" in now.text
+        await world.press(world.mod, now, "Send 8 awards")
         await world.quiet()
         assert sum((await world.paid()).values()) == 400
 
