@@ -304,6 +304,21 @@ def column_menus(preview: Preview) -> list[discord.ui.Select[Any]]:
     ]
 
 
+def unlisted_lines(preview: Preview) -> list[str]:
+    """What to do about columns that do not fit into the menus."""
+    lines = []
+    for amounts, name in ((False, "discord_id"), (True, "amount")):
+        more = len(open_choices(preview, amounts=amounts)) - COLUMN_MENUS * OPTIONS_MAX
+        if more > 0:
+            kinds = "" if amounts else " (or `wallet`, `email` …, after what it holds)"
+            fit = count(more, "more column does not", "more columns do not")
+            lines.append(
+                f"{fit} fit into the menus. If it is one of those, give it the name `{name}` in the file{kinds},"
+                " then send that with `/bulk`."
+            )
+    return lines
+
+
 def column_verb(page: int, *, amounts: bool) -> str:
     """What a menu of columns does, in its custom id. Each has one of its own."""
     return f"{'amount' if amounts else 'recipient'}-column{f'-{page}' if page else ''}"

@@ -19,6 +19,7 @@ from bot.ui.preview_buttons import (
     draft_rows,
     looking_up_buttons,
     takes_one_amount,
+    unlisted_lines,
 )
 from bot.ui.preview_facts import (
     approval_lines,
@@ -92,6 +93,7 @@ def preview_card(preview: Preview, frame: Frame, step: Step = Step.MAIN) -> disc
             lines.extend([RULE, *group])
         if facts is problem_lines and group and frame.problems_file is not None:
             lines.append(discord.ui.File(f"attachment://{frame.problems_file}"))
+    lines.extend(f"-# {line}" for line in unlisted_lines(preview))
     if preview.totals.problems and not preview.totals.rows:
         lines.extend([RULE, "**No row can be sent**: correct them in the file, then send it with `/bulk` again."])
     # What is promised is named before it is confirmed, however much there is to say of the file.
@@ -213,7 +215,8 @@ def _refused_card(preview: Preview, frame: Frame) -> discord.ui.LayoutView:
         tools.append(button("Give one amount…", custom_id("change", preview), style=discord.ButtonStyle.primary))
     rows.append([*tools, button("Cancel", custom_id("cancel", preview))])
     word = "Nothing sent · one question" if can_be_settled(preview) else "Nothing sent · this file cannot be used"
-    lines: list[Line] = [escape(refused.message, 600), *wish_lines(preview, frame.title), *found_lines(preview)]
+    lines: list[Line] = [escape(refused.message, 600), *(f"⚠ {line}" for line in unlisted_lines(preview))]
+    lines += [*wish_lines(preview, frame.title), *found_lines(preview)]
     return card(
         card_title(preview),
         tone=Tone.ATTENTION if can_be_settled(preview) else Tone.STOPPED,

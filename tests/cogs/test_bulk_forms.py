@@ -262,6 +262,24 @@ async def test_any_column_of_a_wide_file_can_be_chosen(tmp_path: Path) -> None:
         assert "**8 rows are bad" in wrong.text
 
 
+async def test_of_more_columns_than_the_menus_hold_the_card_says_what_to_do(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        lines = [[f"c{number}" for number in range(80)]]
+        for member in world.members:
+            lines.append([str(member.id), *["x"] * 78, "7"])
+        card = await world.bulk(world.mod, file=("export.csv", "\n".join(map(",".join, lines)).encode()))
+        more = "{} more columns do not fit into the menus. If it is one of those, give it the name `{}` in the file"
+        assert more.format(5, "discord_id") in card.text
+        card = await world.pick(world.mod, card, value_of(card, "c0")[1], value_of(card, "c0")[0])
+        assert "No column says how much." in card.text
+        assert more.format(4, "amount") in card.text
+        offered = [option["label"] for menu in card.menus for option in menu["options"]]
+        wrong = next(label for label in offered if label not in ("c79", "How much: c79"))
+        card = await world.pick(world.mod, card, value_of(card, wrong)[1], value_of(card, wrong)[0])
+        assert "**8 rows are bad" in card.text
+        assert more.format(5, "amount") in card.text, "a wrong choice is put right here"
+
+
 def value_of(card: Shown, label: str) -> tuple[int, str]:
     """In which of the card's menus an option is, and what choosing it says."""
     found = [(at, option) for at, menu in enumerate(card.menus) for option in menu["options"]]
