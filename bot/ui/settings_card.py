@@ -205,7 +205,9 @@ def _missing(rules: ServerRules, channel_problem: str | None, there: There, prog
     if not any(_found(held, there) for held in rules.roles.values()):
         gone = "Every role that could do something was deleted: only administrators may."
         problems.append(gone if any(rules.roles.values()) else "No role may do anything yet, only administrators.")
-    if rules.default_programme is not None and rules.default_programme not in programmes:
+    if rules.default_programme is None and len(programmes) > 1:
+        problems.append(f"No default programme: commands have to name one of the {len(programmes)}.")
+    elif rules.default_programme is not None and rules.default_programme not in programmes:
         name = escape(rules.default_programme, 60)
         problems.append(f"The default programme {name} is not set up any more: commands have to name one.")
     return problems

@@ -432,3 +432,22 @@ async def test_a_default_programme_that_is_no_longer_set_up_is_named_as_gone(tmp
         assert "gameball-spring" in told.text and "Nothing was sent." in told.text
         await choose(world, card, "programme", "gameball")
         assert "not set up any more" not in (await settings(world)).text
+
+
+async def test_no_default_among_several_programmes_is_counted_as_not_set_up(tmp_path: Path) -> None:
+    """The first command that names none is refused otherwise."""
+    async with discord_world(tmp_path) as world:
+        assert "Every change counts at once" in (await settings(world)).text
+        await world.setting("default_programme", None)
+        card = await settings(world)
+        assert "Not set up completely" in card.text
+        assert "⚠ No default programme: commands have to name one of the 3." in card.text
+        told = await world.award(world.mod, members=world.members[0].mention, amount="5")
+        assert "No programme is chosen" in told.text
+
+
+async def test_an_only_programme_is_the_default_by_itself(tmp_path: Path) -> None:
+    async with discord_world(tmp_path, DRIP_API_KEY="", DRIP_REALM_ID="", DRIP_CURRENCY_ID="") as world:
+        await world.setting("default_programme", None)
+        card = await settings(world)
+        assert "Every change counts at once" in card.text
