@@ -25,6 +25,7 @@ from bot.ui.looking import limits_for
 from bot.ui.parts import parts_of
 from bot.ui.permissions import (
     actor_of,
+    may,
     may_stop,
     programme_title,
     require,
@@ -170,9 +171,9 @@ async def show(interaction: Interaction, batch_id: int) -> None:
         by=batch_text.who_ended(view, events),
         promise=(await services.promises.of(view.batch.destination)).text,
     )
-    await answers.show(
-        interaction, batch_cards.show_card(view, facts, events, calls, practice=services.practice), files=[]
-    )
+    allowed = batch_cards.Allowed(may(interaction, rules, Capability.MANAGE), may_stop(interaction, rules, view))
+    shown = batch_cards.show_card(view, facts, events, calls, practice=services.practice, allowed=allowed)
+    await answers.show(interaction, shown, files=[])
 
 
 async def send_file(interaction: Interaction, batch_id: int) -> None:

@@ -45,8 +45,32 @@ def _button(
     return button(label, batch_button_id(action, batch_id), style=style)
 
 
-def steering_buttons(view: BatchView, *, board: bool) -> Buttons:
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What somebody may do about a batch."""
+
+    manage: bool = True
+    stop: bool = True
+
+
+EVERYTHING: Final = Allowed()
+"""Of a card that many see: a press is judged by who presses."""
+
+
+def steering_buttons(view: BatchView, *, board: bool, allowed: Allowed = EVERYTHING) -> Buttons:
     """What can be done about a batch right now. ``board``: in the staff channel, where *Details* leads further."""
+    batch = view.batch
+    row = _managing_buttons(view) if allowed.manage else []
+    if allowed.stop and not allowed.manage and batch_text.may_be_stopped(batch, view.counts):
+        row.append(_stop_button(batch.id))
+    if board:
+        row.append(_button("Details", "show", batch.id))
+    elif allowed.manage and _may_be_undone(view):
+        row.append(_button("Take back…", "undo", batch.id))
+    return row
+
+
+def _managing_buttons(view: BatchView) -> Buttons:
     batch, counts = view.batch, view.counts
     row: Buttons = []
     if batch.state is BatchState.PAUSED:
@@ -54,17 +78,17 @@ def steering_buttons(view: BatchView, *, board: bool) -> Buttons:
     if batch.state is BatchState.OPEN:
         row.append(_button("Pause", "pause", batch.id))
     if batch_text.may_be_stopped(batch, counts):
-        row.append(_button("Stop", "stop", batch.id, discord.ButtonStyle.danger))
+        row.append(_stop_button(batch.id))
     if counts.unknown:
         row.append(_button(f"Settle {counts.unknown:,} in doubt", "doubts", batch.id, discord.ButtonStyle.primary))
     if view.retryable and batch_text.is_over(view):
         rows = "row" if batch.source == "retry" and counts.cancelled else "refused row"
         row.append(_button(f"Send {count(view.retryable, rows)} again", "retry", batch.id))
-    if board:
-        row.append(_button("Details", "show", batch.id))
-    elif _may_be_undone(view):
-        row.append(_button("Take back…", "undo", batch.id))
     return row
+
+
+def _stop_button(batch_id: int) -> discord.ui.Button[Any]:
+    return _button("Stop", "stop", batch_id, discord.ButtonStyle.danger)
 
 
 def _may_be_undone(view: BatchView) -> bool:
@@ -174,8 +198,9 @@ def show_card(
     calls: Calls,
     *,
     practice: bool,
+    allowed: Allowed,
 ) -> discord.ui.LayoutView:
-    """Everything about one batch, privately."""
+    """Everything about one batch, privately. ``allowed``: to who asks."""
     batch = view.batch
     tone, word = batch_text.tone_and_word(view, by=facts.by)
     lines: list[Line] = [batch_text.bar(view.counts), batch_text.by_state(view), batch_text.sums(view)]
@@ -193,7 +218,7 @@ def show_card(
         lines.append(f"-# {len(history) - SHOWN_EVENTS:,} earlier entries are left out")
     lines += [f"- {line}" for line in history[-SHOWN_EVENTS:]]
     lines += _calls(calls)
-    first = [*steering_buttons(view, board=False)]
+    first = steering_buttons(view, board=False, allowed=allowed)
     second: Buttons = [
         _button("Refresh", "again", batch.id),
         _button("Result file", "file", batch.id),
