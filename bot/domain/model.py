@@ -278,9 +278,9 @@ class Counts:
         return self.planned + self.sending
 
     @property
-    def final(self) -> int:
-        """Awards that neither wait for a call nor are in doubt."""
-        return self.total - self.unfinished - self.unknown
+    def worked_off(self) -> int:
+        """Awards that neither wait for a call nor are in doubt, nor were cancelled before there was one."""
+        return self.total - self.unfinished - self.unknown - self.cancelled
 
     def as_json(self) -> dict[str, int]:
         """The ``counts`` object of the command line's JSON."""

@@ -228,6 +228,8 @@ def show_card(
 
 
 def _calls(calls: Calls) -> list[Line]:
+    if not calls.total:
+        return [RULE, "**No call** was made"]
     rest = calls.total - calls.clean
     lines: list[Line] = [RULE, f"**{count(calls.total, 'call')}** · {calls.clean:,} went through whole"]
     if rest > len(calls.others):

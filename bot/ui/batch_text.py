@@ -96,13 +96,10 @@ def receipt(view: BatchView) -> str:
 
 
 def bar(counts: Counts) -> str:
-    """How much is final, as a bar and in numbers: what is in doubt is not. Full only when it is all."""
-    total = max(1, counts.total)
-    cells = counts.final * BAR_CELLS // total
-    share = counts.final * 100 // total
-    return (
-        f"{'▰' * cells}{'▱' * (BAR_CELLS - cells)} **{share} %** · {counts.final:,} of {count(counts.total, 'award')}"
-    )
+    """How much is worked off, in numbers and as a bar that is full only when it is all: no doubts, nothing cancelled."""
+    total, ended = max(1, counts.total), counts.worked_off
+    cells, share = ended * BAR_CELLS // total, ended * 100 // total
+    return f"{'▰' * cells}{'▱' * (BAR_CELLS - cells)} **{share} %** · {ended:,} of {count(counts.total, 'award')}"
 
 
 def became(award: Award) -> str:

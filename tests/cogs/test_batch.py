@@ -132,6 +132,15 @@ async def test_one_batch_is_shown_with_its_history_its_calls_and_its_result(tmp_
         assert len(rows) == 3
 
 
+async def test_a_batch_that_was_stopped_before_its_first_call_does_not_look_done(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        batch_id = await record(world, [50, 20], delay=600)
+        await batch(world, world.mod, "stop", batch=str(batch_id))
+        shown = await batch(world, world.mod, "show", batch=str(batch_id))
+        assert "Stopped by mod\n" + "▱" * 16 + " **0 %** · 0 of 2 awards\n2 cancelled, never sent" in shown.text
+        assert "**No call** was made" in shown.text and "went through whole" not in shown.text
+
+
 async def test_autocompletion_names_batches_that_the_command_can_do_something_with(tmp_path: Path) -> None:
     async with discord_world(tmp_path) as world:
         done = await record(world, [50])

@@ -193,7 +193,10 @@ def test_the_bar_is_full_only_when_everything_is_final() -> None:
     assert batch_text.bar(Counts(applied=9_999, sending=1)).startswith("▰" * 15 + "▱ **99 %**")
     assert batch_text.bar(Counts(applied=9_999, unknown=1)).startswith("▰" * 15 + "▱ **99 %**")
     assert batch_text.bar(Counts(unknown=3)) == "▱" * 16 + " **0 %** · 0 of 3 awards"
-    assert batch_text.bar(Counts(applied=1, rejected=1, written_off=1, cancelled=1)).startswith("▰" * 16 + " **100 %**")
+    assert batch_text.bar(Counts(applied=1, rejected=1, written_off=1)).startswith("▰" * 16 + " **100 %**")
+    stopped = batch_text.bar(Counts(applied=1, rejected=1, written_off=1, cancelled=1))
+    assert stopped == "▰" * 12 + "▱" * 4 + " **75 %** · 3 of 4 awards"
+    assert batch_text.bar(Counts(cancelled=20)) == "▱" * 16 + " **0 %** · 0 of 20 awards"
     assert batch_text.bar(Counts(planned=1)) == "▱" * 16 + " **0 %** · 0 of 1 award"
 
 
