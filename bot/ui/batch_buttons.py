@@ -21,7 +21,7 @@ from bot.ui.cards import Tone, button, card
 from bot.ui.draft_names import ListedDraft
 from bot.ui.draft_showing import show_draft
 from bot.ui.errors import Guarded, changes_nothing
-from bot.ui.looking import limits_for
+from bot.ui.looking import limits_for, strangers_of
 from bot.ui.parts import parts_of
 from bot.ui.permissions import (
     actor_of,
@@ -165,11 +165,13 @@ async def show(interaction: Interaction, batch_id: int) -> None:
     services, actor = services_of(interaction), actor_of(interaction)
     events = await services.batches.history(batch_id, actor)
     calls = await services.batches.calls(batch_id, actor, batch_cards.SHOWN_ATTEMPTS)
+    first = await services.batches.first_awards(batch_id, actor, batch_cards.NAMED)
     facts = batch_cards.BoardFacts(
         programme=programme_title(rules, view.batch.programme),
-        first=await services.batches.first_awards(batch_id, actor, batch_cards.LISTED_AWARDS),
+        first=first,
         by=batch_text.who_ended(view, events),
         promise=(await services.promises.of(view.batch.destination)).text,
+        strangers=await strangers_of(interaction, [award.recipient for award in first]),
     )
     allowed = batch_cards.Allowed(may(interaction, rules, Capability.MANAGE), may_stop(interaction, rules, view))
     shown = batch_cards.show_card(view, facts, events, calls, practice=services.practice, allowed=allowed)
@@ -210,6 +212,7 @@ async def list_batches(interaction: Interaction, page: int = 0) -> None:
     here = [own[at] for at in batch_cards.drafts_of(number, len(own))]
     listed = [ListedDraft(draft, await services.submitting.members_of(draft)) for draft in here]
     members = [row.recipient.value for one in listed if one.members is not None for row in one.members.first]
+    told = [one.members.first for one in listed[: batch_cards.SHOWN_DRAFTS] if one.members is not None]
     view = batch_cards.list_card(
         *(found.views if found.number == number else (), listed),
         page=number,
@@ -218,6 +221,7 @@ async def list_batches(interaction: Interaction, page: int = 0) -> None:
         practice=services.practice,
         names=parts_of(interaction).people.named(interaction, members),
         own_only=seen.only_of is not None,
+        strangers=await strangers_of(interaction, [row.recipient for rows in told for row in rows]),
     )
     await answers.show(interaction, view)
 

@@ -19,6 +19,8 @@ from bot.ui.text import count, escape, plain, when
 
 LISTED_AWARDS: Final = 10
 """Up to so many awards are named one by one; a small ``/award`` needs no result file."""
+NAMED: Final = 5
+"""Recipients that a line names of more."""
 SHOWN_EVENTS: Final = 10
 SHOWN_ATTEMPTS: Final = 6
 PAGE_SIZE: Final = 8
@@ -114,6 +116,8 @@ class BoardFacts:
     """What there is to say about the result file (compressed, or too large)."""
     promise: str | None = None
     """What is known of the programme's service, and what it cannot promise."""
+    strangers: frozenset[str] = frozenset()
+    """Discord ids among the recipients that are known to be no members here."""
 
 
 def board_card(view: BatchView, facts: BoardFacts, *, practice: bool) -> discord.ui.LayoutView:
@@ -137,7 +141,7 @@ def board_card(view: BatchView, facts: BoardFacts, *, practice: bool) -> discord
     if batch.awards <= LISTED_AWARDS:
         lines += batch_text.award_lines(facts.first, batch)
     else:
-        lines.append(batch_text.recipients(facts.first[:5], batch.awards))
+        lines.append(batch_text.recipients(facts.first[:NAMED], batch.awards))
     lines += batch_text.children(view)
     lines.append(batch_text.receipt(view))
     if facts.file_name is not None:
@@ -207,7 +211,8 @@ def show_card(
     lines += [line for line in (batch_text.doing(view),) if line]
     if batch.pause is not None and facts.by is None:
         lines.append(f"⚠️ {escape(batch.pause.cause, 300)}")
-    lines += [RULE, *batch_text.origin(batch, facts.programme), batch_text.recipients(facts.first[:5], batch.awards)]
+    lines += [RULE, *batch_text.origin(batch, facts.programme)]
+    lines.append(batch_text.recipients(facts.first[:NAMED], batch.awards, facts.strangers))
     lines.append(batch_text.receipt(view))
     if facts.promise is not None:
         lines.append(f"-# {escape(facts.promise, PROMISE_SHOWN)}")
@@ -278,16 +283,17 @@ def list_card(
     practice: bool,
     names: Mapping[str, str] = NOBODY_NAMED,
     own_only: bool = False,
+    strangers: frozenset[str] = frozenset(),
 ) -> discord.ui.LayoutView:
     """A page of the server's batches, newest first, with the drafts that wait for somebody to confirm them, of which
     each page has its own, too. ``names`` of members by Discord id, as far as they are known. ``own_only``: for somebody
-    who may see nobody else's."""
+    who may see nobody else's. ``strangers``: Discord ids that are known to be no members here."""
     lines: list[Line] = []
     if drafts:
         lines.append(
             f"**{count(open_drafts, 'open draft')}** · nothing of {'it' if open_drafts == 1 else 'them'} was sent"
         )
-        lines += [draft_line(listed) for listed in drafts[:SHOWN_DRAFTS]]
+        lines += [draft_line(listed, strangers) for listed in drafts[:SHOWN_DRAFTS]]
         if len(drafts) > SHOWN_DRAFTS:
             lines.append(f"- … and {len(drafts) - SHOWN_DRAFTS:,} more in the menu")
         if drafts_of(page, open_drafts).stop < open_drafts:

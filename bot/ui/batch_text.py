@@ -16,7 +16,7 @@ from bot.ledger.queries import Attempt, Event
 from bot.services.batches import BatchView
 from bot.services.watching import Activity, Doing
 from bot.ui.cards import Tone
-from bot.ui.text import count, duration, escape, points, when, who
+from bot.ui.text import count, duration, escape, named_as, points, when
 
 BAR_CELLS: Final = 16
 SENT_AGAIN: Final = (
@@ -96,7 +96,7 @@ def receipt(view: BatchView) -> str:
 
 
 def bar(counts: Counts) -> str:
-    """How much is worked off, in numbers and as a bar that is full only when it is all: no doubts, nothing cancelled."""
+    """How much is worked off, in numbers and as a bar that is full only at the end: no doubts, nothing cancelled."""
     total, ended = max(1, counts.total), counts.worked_off
     cells, share = ended * BAR_CELLS // total, ended * 100 // total
     return f"{'▰' * cells}{'▱' * (BAR_CELLS - cells)} **{share} %** · {ended:,} of {count(counts.total, 'award')}"
@@ -300,9 +300,9 @@ def _named_batches(batch_ids: Sequence[int]) -> str:
     return ", ".join(f"batch {batch_id}" for batch_id in batch_ids)
 
 
-def recipients(first: Sequence[Award], total: int) -> str:
-    """``For @a, @b and 1,198 more``."""
-    names = ", ".join(who(award.recipient) for award in first)
+def recipients(first: Sequence[Award], total: int, strangers: frozenset[str] = frozenset()) -> str:
+    """``For @a, @b and 1,198 more``. ``strangers``: Discord ids that are no members here."""
+    names = ", ".join(_named(award, strangers) for award in first)
     more = total - len(first)
     return f"For {names} and {more:,} more" if more > 0 else f"For {names}"
 
@@ -320,11 +320,12 @@ def award_lines(awards: Sequence[Award], batch: Batch) -> list[str]:
     return [*lines, *(f"{words[state].capitalize()}: {escape(detail, 200)}" for state, detail in shared)]
 
 
-def _named(award: Award) -> str:
-    """Who was refused is often nobody here, of whom a mention says nothing: their id stands beside it."""
-    name = who(award.recipient)
-    is_mention = award.recipient.type is RecipientType.DISCORD_ID
-    return f"{name} (`{award.recipient.value}`)" if is_mention and award.state is AwardState.REJECTED else name
+def _named(award: Award, strangers: frozenset[str] = frozenset()) -> str:
+    """Who was refused is often nobody here, of whom a mention says nothing: their id stands beside it, unless it stands
+    in its place."""
+    name, value = named_as(award.recipient, strangers), award.recipient.value
+    is_mention = award.recipient.type is RecipientType.DISCORD_ID and value not in strangers
+    return f"{name} (`{value}`)" if is_mention and award.state is AwardState.REJECTED else name
 
 
 def why_unpaid(award: Award, batch: Batch) -> tuple[AwardState, str] | None:

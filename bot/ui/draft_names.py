@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.ledger.drafts import Draft
 from bot.services.submitting import MembersDrafted
-from bot.ui.text import escape, plain, points, when, who
+from bot.ui.text import escape, named_as, plain, points, when
 
 _OF_A_BATCH: Final = {"undo": "takes batch {} back", "retry": "rows of batch {} again"}
 
@@ -22,14 +22,14 @@ class ListedDraft:
     """Of a draft that ``/award`` made."""
 
 
-def draft_line(listed: ListedDraft) -> str:
-    """A draft in a card's list, its members as mentions."""
+def draft_line(listed: ListedDraft, strangers: frozenset[str] = frozenset()) -> str:
+    """A draft in a card's list, its members as mentions; the ``strangers`` by their ids: they are no members here."""
     draft, members = listed.draft, listed.members
     if members is None:
         named = escape(_named(draft), 60)
     else:
         reason = f" · {escape(draft.reason, 60)}" if draft.reason else ""
-        named = _for([who(row.recipient) for row in members.first], members, draft) + reason
+        named = _for([named_as(row.recipient, strangers) for row in members.first], members, draft) + reason
     return f"- Draft {draft.id} · {named} · by {escape(draft.actor.name, 40)} · gone {when(draft.expires_at, 'R')}"
 
 

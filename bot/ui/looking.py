@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import discord
 
 from bot.domain.drafting import StagedRow
-from bot.domain.model import Actor, Programme, RecipientType
+from bot.domain.model import Actor, Programme, Recipient, RecipientType
 from bot.errors import BursarError, DraftGone
 from bot.services.rules import Capability, Limits, ServerRules
 from bot.services.submitting import Draft, Preview
@@ -175,16 +175,29 @@ async def _strangers(interaction: Interaction, preview: Preview) -> frozenset[st
     unpaid = _discord_ids(preview.unresolved[:UNRESOLVED_SHOWN])
     looked_up = preview.programme.kind.traits.pays_members or preview.draft.file_sha256 is None
     named = frozenset() if looked_up else _discord_ids([*preview.sample, *preview.largest])
-    task = asyncio.create_task(parts_of(interaction).people.find(interaction, sorted(unpaid | named)))
+    found = await _memberships(interaction, unpaid | named)
+    if found is None:
+        return unpaid
+    return _elsewhere(found) | {one for one in unpaid if found[one] is Membership.UNCHECKED}
+
+
+async def strangers_of(interaction: Interaction, recipients: Iterable[Recipient]) -> frozenset[str]:
+    """Who of them, by Discord id, is no member of the server, as far as Discord says so in time."""
+    ids = (one.value for one in recipients if one.type is RecipientType.DISCORD_ID)
+    return _elsewhere(await _memberships(interaction, frozenset(ids)) or {})
+
+
+async def _memberships(interaction: Interaction, ids: frozenset[str]) -> Mapping[str, Membership] | None:
+    """By id; ``None`` where that takes too long."""
+    task = asyncio.create_task(parts_of(interaction).people.find(interaction, sorted(ids)))
     if not await wait_at_most(services_of(interaction).clock, task, NAMES_SECONDS):
         task.cancel()
-        return unpaid
-    found = {member: person.membership for member, person in task.result().items()}
-    return frozenset(
-        member
-        for member, here in found.items()
-        if here in (Membership.ELSEWHERE, Membership.NOBODY) or (here is Membership.UNCHECKED and member in unpaid)
-    )
+        return None
+    return {one: person.membership for one, person in task.result().items()}
+
+
+def _elsewhere(found: Mapping[str, Membership]) -> frozenset[str]:
+    return frozenset(one for one, here in found.items() if here in (Membership.ELSEWHERE, Membership.NOBODY))
 
 
 def _discord_ids(rows: Sequence[StagedRow]) -> frozenset[str]:

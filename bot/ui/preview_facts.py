@@ -13,7 +13,7 @@ from bot.services import records
 from bot.services.approving import ApprovalState
 from bot.services.previewing import ELSEWHERE, matched_words
 from bot.services.submitting import Preview
-from bot.ui.text import count, duration, escape, listing, local_times, plain, points, sentence, when, who
+from bot.ui.text import count, duration, escape, listing, local_times, named_as, plain, points, sentence, when
 
 UNRESOLVED_SHOWN: Final = 5
 SHOWN_WARNINGS: Final = 6
@@ -162,7 +162,7 @@ def parted_lines(preview: Preview) -> list[str]:
 
 
 def _named(row: StagedRow, strangers: frozenset[str]) -> str:
-    return f"`{row.recipient.value}`" if row.recipient.value in strangers else who(row.recipient)
+    return named_as(row.recipient, strangers)
 
 
 def problem_lines(preview: Preview) -> list[str]:

@@ -106,6 +106,12 @@ def who(recipient: Recipient) -> str:
     return f"{escape(recipient.source, 30)} {value}" if recipient.source else value
 
 
+def named_as(recipient: Recipient, strangers: frozenset[str]) -> str:
+    """The same, with the ids written out of ``strangers``: they are no members here, so a mention would say nothing."""
+    is_stranger = recipient.type is RecipientType.DISCORD_ID and recipient.value in strangers
+    return f"`{recipient.value}`" if is_stranger else who(recipient)
+
+
 def listing(items: Sequence[str], total: int, *, noun: str = "more") -> list[str]:
     """Bullet lines for the items that are shown, and how many are not."""
     lines = [f"- {item}" for item in items]
