@@ -24,7 +24,7 @@ async def alert_staff(client: discord.Client, services: Services, title: str, li
             rules = await services.servers.rules(server_id)
             if rules.staff_channel_id is None:
                 continue
-            channel = find_channel(client, server_id, rules.staff_channel_id)
+            channel = find_channel(client, server_id, rules.staff_channel_id, files=False)
             view = card(
                 title, tone=Tone.ATTENTION, practice=services.practice, lines=[escape(one, 500) for one in lines]
             )

@@ -47,7 +47,7 @@ def channel_for(interaction: Interaction, seen: Look) -> discord.TextChannel:
         raise staff.StaffChannelError(
             "This needs a second person, and there is no staff channel to ask in.", hint="Choose one with /settings."
         )
-    return staff.find_channel(interaction.client, server_of(interaction), seen.rules.staff_channel_id)
+    return staff.find_channel(interaction.client, server_of(interaction), seen.rules.staff_channel_id, files=False)
 
 
 async def post_request(interaction: Interaction, channel: discord.TextChannel, seen: Look, approval: Approval) -> None:

@@ -66,7 +66,7 @@ class HeadPoster:
         note = await self._services.daily_heads.due(server_id)
         if note is None:
             return
-        channel = find_channel(client, server_id, rules.staff_channel_id)
+        channel = find_channel(client, server_id, rules.staff_channel_id, files=False)
         message, head = await self._posted_before(client, channel, note)
         if message is None:
             view = head_card(note, practice=self._services.practice)

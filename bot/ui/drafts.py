@@ -139,7 +139,8 @@ async def _show_to_staff(interaction: Interaction, draft_id: int, shown: str) ->
     services = services_of(interaction)
     if seen.rules.staff_channel_id is None:
         raise staff.StaffChannelError("No staff channel is set.", hint="Choose one with /settings.")
-    channel = staff.find_channel(interaction.client, str(interaction.guild_id), seen.rules.staff_channel_id)
+    server = str(interaction.guild_id)
+    channel = staff.find_channel(interaction.client, server, seen.rules.staff_channel_id, files=False)
     note = staff_note(seen, practice=services.practice)
     message = await staff.post(channel, note, seen.rules, nonce=staff.nonce_of("draft", draft_id, interaction.id))
     view = card(

@@ -200,7 +200,7 @@ async def _post(interaction: Interaction, view: discord.ui.LayoutView, what: obj
     if rules.staff_channel_id is None:
         return None
     try:
-        channel = staff.find_channel(interaction.client, server, rules.staff_channel_id)
+        channel = staff.find_channel(interaction.client, server, rules.staff_channel_id, files=False)
         return await staff.post(channel, view, rules, nonce=staff.nonce_of("halt", server, what))
     except Exception as error:  # also what is not Discord's own, when the network is cut
         _log.warning("the staff channel could not be told of the emergency stop: %r", error)

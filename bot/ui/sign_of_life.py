@@ -155,7 +155,7 @@ class SignOfLife:
                 continue
             any_chosen = True
             try:
-                wanted[server_id] = find_channel(client, server_id, rules.staff_channel_id), rules
+                wanted[server_id] = find_channel(client, server_id, rules.staff_channel_id, files=False), rules
             except BursarError as error:
                 _log.warning("server %s: no sign of life can be given: %s", server_id, error)
         for server_id, place in list(self._places.items()):

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -441,3 +441,14 @@ def rows(world: World, amount: int = 50, count: int | None = None) -> list[tuple
 def csv_of(world: World, rows: Sequence[tuple[object, object]], header: str = "discord_id,amount") -> bytes:
     """A CSV of these rows."""
     return "\n".join([header, *(f"{who},{amount}" for who, amount in rows)]).encode()
+
+
+async def allow_files(world: World, allowed: bool) -> None:
+    """Give the bot the permission *Attach Files* in the staff channel, or take it away."""
+    bot, backend = world.client.user, world.env.backend
+    assert bot is not None
+    (own,) = [one for one in backend.get_channel(world.staff.id).overwrites if one.target_id == bot.id]
+    files = discord.Permissions(attach_files=True).value
+    allow, deny = (own.allow | files, own.deny & ~files) if allowed else (own.allow & ~files, own.deny | files)
+    backend.set_overwrite(world.staff.id, replace(own, allow=allow, deny=deny))
+    await world.env.settle()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from pathlib import Path
 
-import discord
 import pytest
 
 from bot.ui.board import StaffBoard
@@ -21,24 +19,13 @@ from tests.support.batches import (
     running,
     without_board,
 )
-from tests.support.discord import DELAY, World, discord_world
+from tests.support.discord import DELAY, World, allow_files, discord_world
 
 TOO_LARGE = {"status": 413, "code": 40005, "message": "Request entity too large"}
 INVALID = {"status": 400, "code": 50035, "message": "Invalid Form Body"}
 
 
 BAD_KEY = {"service": "drip", "path": "/transaction", "kind": "401"}
-
-
-async def allow_files(world: World, allowed: bool) -> None:
-    """Give the bot the permission *Attach Files* in the staff channel, or take it away."""
-    bot, backend = world.client.user, world.env.backend
-    assert bot is not None
-    (own,) = [one for one in backend.get_channel(world.staff.id).overwrites if one.target_id == bot.id]
-    files = discord.Permissions(attach_files=True).value
-    allow, deny = (own.allow | files, own.deny & ~files) if allowed else (own.allow & ~files, own.deny | files)
-    backend.set_overwrite(world.staff.id, dataclasses.replace(own, allow=allow, deny=deny))
-    await world.env.settle()
 
 
 def edits(world: World, path: str) -> int:

@@ -17,7 +17,7 @@ from bot.services.leading import UNREAD, Leading
 from bot.services.standing import Standing
 from bot.ui.sign_of_life import DRIFTED, SignOfLife
 from tests.support.batches import record, view
-from tests.support.discord import discord_world
+from tests.support.discord import allow_files, discord_world
 from tests.ui.machines import (
     another,
     copied,
@@ -279,6 +279,18 @@ async def test_what_discord_refuses_is_tried_again_and_a_deleted_sign_comes_back
         await channel.get_partial_message(card.message.id).delete()
         await settle(sign)
         assert titles(world) == ["Bursar is at work"]
+        assert may_send(world.app)
+
+
+async def test_it_needs_no_leave_to_attach_files_for_it_attaches_none(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as world:
+        await world.app.services.leading.begin()
+        sign = sign_of(world, world.app)
+        await settle(sign)
+        (before,) = signs(world)
+        await allow_files(world, False)
+        await settle(sign)
+        assert [one.message.id for one in signs(world)] == [before.message.id]
         assert may_send(world.app)
 
 
