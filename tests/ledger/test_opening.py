@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import stat
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from bot.ledger._lock import DriverLock, lock_path
 from bot.ledger.ledger import Ledger
 from bot.ledger.restorations import Why
 from tests.ledger.making import ADA, HandClock, batch_of, content, names, next_call, put, query, states
+from tests.support.patience import PATIENCE
 
 DRIVER = """
 import asyncio, sys
@@ -396,6 +398,25 @@ async def test_an_empty_ledger_file_that_is_removed_makes_room_for_a_new_one(pat
         await Ledger.open(path, clock)
     await asyncio.to_thread(path.unlink)
     await (await Ledger.open(path, clock)).close()
+
+
+async def test_a_ledger_that_another_process_is_just_making_is_not_called_emptied(
+    path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+):
+    """What lies beside it appears between two looks."""
+    put(path, b"")
+    loop, look, makers = asyncio.get_running_loop(), Path.glob, list[asyncio.subprocess.Process]()
+
+    def look_while_it_is_made(of: Path, pattern: str) -> Iterator[Path]:
+        if not makers:
+            makers.append(asyncio.run_coroutine_threadsafe(_driver(path), loop).result(PATIENCE))
+        return look(of, pattern)
+
+    monkeypatch.setattr(Path, "glob", look_while_it_is_made)
+    reader = await Ledger.read(path, clock)
+    assert not await reader.queries.is_practice()
+    await reader.close()
+    await makers[0].communicate(b"\n")
 
 
 @pytest.mark.parametrize("there", [False, True])
