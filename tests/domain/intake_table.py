@@ -206,6 +206,7 @@ HEADERS = [
     case("an empty column cannot be how much", f"discord_id,amount,points\n{A},,6\n", [d(2, A, 6)]),
     case("a column chosen that means nothing by its name", f"Player,Score\n{A},5\n{B},-7\n", PLAIN_ROWS,
          options=options(recipient_column="player", amount_column="SCORE")),
+    case("a chosen column without a name is no header", f"Payout\n  \n{A}\n", refused="no-header", options=options(recipient_column=" ")),
     case("a chosen column of e-mail addresses", f"Contact,amount\n{E_MAIL},5\n", [(2, "email", E_MAIL, 5)],
          options=options(recipient_column="Contact")),
     case("a chosen column of customers", "Client,amount\nC1,5\n", [(2, "customer-id", "C1", 5)],

@@ -70,7 +70,7 @@ def _header(
     content: Content, encoding: str, delimiter: str, declared: bool, options: ReadingOptions
 ) -> tuple[_Score, Layout] | None:
     """The first of the rows that look most like a header under this delimiter."""
-    chosen = {names.squeezed(one) for one in (options.recipient_column, options.amount_column) if one is not None}
+    chosen = {names.squeezed(one or "") for one in (options.recipient_column, options.amount_column)} - {""}
     amount_given = options.amount is not None
     best: tuple[_Score, Layout] | None = None
     table: int | None = None
