@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.app import App, opened
-from bot.console import exits, output
+from bot.console import early, exits, output
 from bot.console.preview import FROM_DOUBT, GOES_ON, held_back_lines, held_lane_lines
 from bot.console.progress import Progress, counts_line
 from bot.console.session import CLOCK, command_line_actor, load_settings, tell_dangers
@@ -39,7 +39,8 @@ def run(options: Namespace) -> int:
     if not is_there(settings.database):
         if options.paused or options.stop or options.release is not None:
             raise no_ledger(settings.database)
-        return _Report(options, [], [], None, None).told()
+        kept = early.kept()
+        return _Report(options, [], [], None if kept is None else early.STOPPED_BY[kept], None).told()
     return asyncio.run(_resume(options, settings))
 
 
@@ -97,10 +98,11 @@ class _Work:
                 hint="A batch that is stopped never goes on.",
             )
         reason = None if self.options.release is None else _reason(self.options.release)
-        await self._stop(ended)
-        if reason is not None:
-            await self._release(reason)
-        await self._go_on(named, alone=not ended and reason is None)
+        if self.signals.status is None:  # else it came while the command started: none of that is done
+            await self._stop(ended)
+            if reason is not None:
+                await self._release(reason)
+            await self._go_on(named, alone=not ended and reason is None)
         batch_ids = await _unfinished(self.app.ledger)
         progress = Progress(CLOCK.monotonic)
         if batch_ids and self.signals.status is None:

@@ -161,11 +161,34 @@ async def test_a_second_signal_before_the_command_has_begun_leaves_at_once(shell
     assert (done.status, done.out) == (143, "")
 
 
-async def importing(shell: Shell, command: str) -> tuple[asyncio.subprocess.Process, Path]:
+async def test_a_signal_before_resume_has_begun_leaves_batches_as_they_are(shell: Shell, sandbox: Sandbox):
+    await sandbox.faults({"match": {"method": "PATCH"}, "kind": "403"})
+    file = payout(shell.directory / "p.csv", 2)
+    assert (await shell("bulk", file, "--programme", "drip-credentials", "--yes")).status == 6
+    await sandbox.faults()
+    for asked in ("--stop", "--paused"):
+        process, go_on = await importing(shell, "resume", asked, "1")
+        process.send_signal(signal.SIGINT)
+        go_on.touch()
+        done = await finished(process)
+        assert (done.status, done.json["counts"]["planned"]) == (130, 2), done.err
+        assert [batch["state"] for batch in done.json["batches"]] == ["paused"]
+
+
+async def test_a_signal_before_resume_has_begun_is_its_status_without_a_ledger_too(shell: Shell):
+    process, go_on = await importing(shell, "resume")
+    process.send_signal(signal.SIGTERM)
+    go_on.touch()
+    done = await finished(process)
+    assert (done.status, done.json["exit_status"], done.json["batches"]) == (143, 143, [])
+
+
+async def importing(shell: Shell, command: str, *options: str) -> tuple[asyncio.subprocess.Process, Path]:
     """A command with ``--json`` that does not get beyond an import before a file is there."""
     directory = shell.directory / "slow"
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     go_on = directory / "go-on"
+    go_on.unlink(missing_ok=True)
     (directory / "dotenv.py").write_text(
         "import importlib, os, sys, time\n"
         "print('importing', file=sys.stderr, flush=True)\n"
@@ -175,7 +198,7 @@ async def importing(shell: Shell, command: str) -> tuple[asyncio.subprocess.Proc
         "sys.modules['dotenv'] = importlib.import_module('dotenv')\n"
     )
     file = payout(shell.directory / "p.csv", 2)
-    more = (str(file), "--programme", "drip-credentials", "--yes") if command == "bulk" else ()
+    more = (str(file), "--programme", "drip-credentials", "--yes") if command == "bulk" else options
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", command, *more, "--json"),
         cwd=shell.directory,
