@@ -16,10 +16,9 @@ _UTC = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}) UTC\b")
 _MARKDOWN = re.compile(r"[\\`*_~|<\[]|^[>#-]")
 """discord.py's own leaves as it is what stands between a masked link and the last bracket."""
 _FOREIGN = re.compile(r"\]\(|\|\||```|~~")
-_CONTROL = re.compile(
-    r"[\x00-\x1f\x7f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]+"
-    r"|(?<![^\x00-\x7f\s\u200c\u200d])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\x7f\s\u200c\u200d])"
-)
+_HIDDEN = r"\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+_JOINED = rf"[^\x00-\x7f\s\u200c\u200d{_HIDDEN}]"
+_CONTROL = re.compile(rf"[\x00-\x1f\x7f{_HIDDEN}]+|(?<!{_JOINED})[\u200c\u200d]+|[\u200c\u200d]+(?!{_JOINED})")
 """A joiner between two letters that are not ASCII is part of a word, or of an emoji; anywhere else it hides."""
 
 
