@@ -45,9 +45,9 @@ PAID: Final = (
 
 
 LATE: Final = (
-    "Gameball lists a call of batch #{batch} now (attempt {attempt}, awards: {awards}) that it did not list when it was"
-    " looked for, so it counted as not landed: if its awards were sent again, they are paid twice. Compare that batch"
-    " with Gameball, and take back there what is too much; then resume this one"
+    "Gameball lists a call of batch #{batch} now (attempt {attempt}, awards: {awards}) that counted as not landed: if"
+    " its awards were sent again, they are paid twice. Compare that batch with Gameball, and take back there what is"
+    " too much; then resume this one"
 )
 
 
@@ -98,8 +98,8 @@ class Comparer:
         return False
 
     def came_late(self) -> Pause | None:
-        """Why a person has to look: the list that was compared last has calls of this ledger that counted as not landed
-        because they were not in it. Nothing is decided by it. Until it is ``told`` every look finds it again."""
+        """Why a person has to look: the list that was compared last has calls of this ledger that counted as not
+        landed. Nothing is decided by it. Until it is ``told`` every look finds it again."""
         late = self._late
         if not late:
             return None
@@ -107,7 +107,8 @@ class Comparer:
             log.error("attempt %d of batch %d is listed, and counted as not landed", one.attempt_id, one.batch_id)
         first = late[0]
         message = LATE.format(batch=first.batch_id, attempt=first.attempt_id, awards=first.awards)
-        return Pause(PauseKind.UNCLEAR, message if len(late) == 1 else f"{message} (so are {len(late) - 1} more calls)")
+        more = f" (more calls like it: {len(late) - 1})" if len(late) > 1 else ""
+        return Pause(PauseKind.UNCLEAR, f"{message}{more}")
 
     async def told(self) -> None:
         """Nothing of what was compared last is left to be told, so the next look begins behind it. Not before: a crash

@@ -13,7 +13,7 @@ import pytest
 from bot.domain.calls import Item, OutcomeKind
 from bot.domain.drafting import StagedRow
 from bot.domain.judging import Judged, Judgement, Judgements, Listed
-from bot.domain.model import Recipient
+from bot.domain.model import Decision, Recipient
 from bot.ledger.restorations import Why
 from bot.providers.base import Foresight
 from bot.services.comparing import Comparer
@@ -340,6 +340,27 @@ async def test_a_call_that_came_late_is_found_again_until_it_is_told(tmp_path: P
         later = Comparer(it.ledger, it.clock, 0)
         assert not await later.strangers(neighbour, batch) and later.came_late() is None
         assert not later.is_due(batch)
+
+
+async def test_of_what_a_person_said_did_not_land_nobody_claims_that_it_was_looked_for(tmp_path: Path) -> None:
+    async with rig(tmp_path / "a.db", lambda **where: Behind(programme_of("jobs"), **where)) as it:
+        await marked(it)
+        neighbour = it.neighbour
+        assert isinstance(neighbour, Behind)
+        batch_id = await it.record([1, 2])
+        batch = await it.ledger.queries.batch(batch_id, None)
+        claim = await next_call(it.ledger, batch_id, 2, neighbour.build)
+        assert claim is not None
+        await it.ledger.claims.record_outcome(claim, all_of(claim, OutcomeKind.UNKNOWN, "lost"))
+        ids = [item.award_id for item in claim.items]
+        await it.batches.resolve(batch_id, ids, Decision.SEND_AGAIN, STAFF, reason="not there")
+        neighbour.tokens = {claim.token: Listed()}
+        comparer = Comparer(it.ledger, it.clock, 0)
+        assert not await comparer.strangers(neighbour, batch)
+        pause = comparer.came_late()
+        assert pause is not None
+        assert "counted as not landed" in pause.message
+        assert "looked for" not in pause.message
 
 
 async def resumed_unchecked(door: Door) -> dict[str, int]:
