@@ -193,6 +193,8 @@ class _Work:
                 found.apart += 1
                 self._sort_fresh(one, found)
         if found.fresh and self._is_history():
+            others = [one for one in found.fresh if not self._has(one)]
+            found.problems += (f"row {one.line} was taken in before, as another recipient or amount" for one in others)
             found.unchanged += len(found.fresh)
             found.fresh = []
         return found
@@ -206,6 +208,17 @@ class _Work:
             (self.new.file_sha256, TAKEN_IN, to.kind.value, to.account, to.currency),
         )
         return known.fetchone() is not None
+
+    def _has(self, one: Told) -> bool:
+        """Whether there is such an award. A file that was read another way when it was taken in has others."""
+        to = self.new.destination
+        found = self.connection.execute(
+            "SELECT 1 FROM json_each(?) named CROSS JOIN awards a ON a.key = named.value"
+            " CROSS JOIN batches b ON b.id = a.batch_id WHERE a.amount IN (SELECT value FROM json_each(?))"
+            " AND b.kind = ? AND b.account = ? AND b.currency IS ? LIMIT 1",
+            (json.dumps([*one.keys]), json.dumps([*one.amounts]), to.kind.value, to.account, to.currency),
+        )
+        return found.fetchone() is not None
 
     def _told_before(self, since: int) -> dict[int, int]:
         """Awards that earlier files told of: by their id there, the id here."""

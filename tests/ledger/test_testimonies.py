@@ -236,6 +236,13 @@ async def test_a_file_written_by_hand_is_taken_in_once_though_it_numbers_no_awar
     assert (await take_in(restored, told(2, 11, S.APPLIED, None), salt=b"corrected")).paid == 1, "another file"
 
 
+async def test_a_file_that_was_taken_in_read_another_way_is_not_called_known(restored: Ledger):
+    assert (await take_in(restored, told(2, 11, S.APPLIED, None, 10))).paid == 1
+    with pytest.raises(Refused, match="row 2 was taken in before, as another recipient or amount"):
+        await take_in(restored, told(2, 11, S.APPLIED, None, 25), told(3, 12, S.APPLIED, None, 10))
+    assert (await states(restored)).count("applied") == 2
+
+
 async def test_a_file_that_a_copy_has_as_history_is_not_taken_in_again_after_a_second_loss(
     restored: Ledger, path: Path, clock: HandClock, tmp_path: Path
 ):
