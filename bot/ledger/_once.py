@@ -44,8 +44,7 @@ MAY_REPEAT: Final = (
 )
 """Whether award ``a`` in doubt, of batch ``b`` and attempt ``t``, may simply be sent again. A refusal of the last call
 tells nothing of the one before, and would come again; of one that was named by its answer it would be told that its id
-is taken. Another ledger may have seen it refused, and have paid it by
-an award with an id of its own."""
+is taken. Another ledger may have seen it refused, and have paid it by an award with an id of its own."""
 
 
 def is_once(kind: str, lot: int) -> bool:

@@ -7,6 +7,7 @@ their numbers, from behind ``startAfter``; that is not promised, so it is checke
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -125,14 +126,19 @@ class Calls:
     """The calls of Bursar, of this ledger or another one, that a walk comes by."""
 
     def __init__(self) -> None:
-        self.listed: dict[str, Listed] = {}
-        """By token."""
+        self._times: dict[str, int | None] = {}
+        self._customers: defaultdict[str, set[str]] = defaultdict(set)
+
+    @property
+    def listed(self) -> dict[str, Listed]:
+        """Those noted so far, by token."""
+        return {token: Listed(at, frozenset(self._customers[token])) for token, at in self._times.items()}
 
     def note(self, row: Row) -> None:
         """One more transaction."""
         for token in _TAG.findall(as_text(row.get("reason")) or ""):
-            before = self.listed.get(token, Listed())
-            self.listed[token] = Listed(_time(row), before.customers | {name_of(row)})
+            self._times[token] = _time(row)
+            self._customers[token].add(name_of(row))
 
 
 def name_of(row: Row) -> str:

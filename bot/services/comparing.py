@@ -42,8 +42,6 @@ PAID: Final = (
     " moved by exactly what they are to get since they were last told, so nothing more is sent. Look at one of them at"
     " the service: if something else moved it (another bot gave everybody as much), resume"
 )
-
-
 LATE: Final = (
     "Gameball lists a call of batch #{batch} now (attempt {attempt}, awards: {awards}) that counted as not landed: if"
     " its awards were sent again, they are paid twice. Compare that batch with Gameball, and take back there what is"

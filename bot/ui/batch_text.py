@@ -172,17 +172,15 @@ def doing(view: BatchView) -> str | None:
         return f"The service is still working on earlier jobs; the next call waits for them · {calls}"
     if said := _about_doubts(activity):
         return said
-    if held := _held(view):  # and not because the dispatcher has yet to look at a new batch
-        return f"{_NO_CALL}: {held}"
+    if waits_for_doubt(view):  # and not because the dispatcher has yet to look at a new batch
+        return f"No call is under way: {_held(view)}"
     return " · ".join(part for part in (calls, left) if part) if view.calls_left else None
 
 
 def waits_for_doubt(view: BatchView) -> bool:
     """Whether nothing of an open batch goes out before a doubt is settled."""
-    return view.batch.state is BatchState.OPEN and (doing(view) or "").startswith(_NO_CALL)
-
-
-_NO_CALL: Final = "No call is under way"
+    is_idle = view.activity.doing in (Doing.NOTHING, Doing.SENDING)  # whatever else it does is told instead
+    return view.batch.state is BatchState.OPEN and is_idle and _held(view) is not None
 
 
 def held_up(view: BatchView) -> str | None:

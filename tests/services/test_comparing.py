@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from bot.domain.calls import Item, OutcomeKind
+from bot.domain.calls import Claim, Item, OutcomeKind
 from bot.domain.drafting import StagedRow
 from bot.domain.judging import Judged, Judgement, Judgements, Listed
-from bot.domain.model import Decision, Recipient
+from bot.domain.model import Batch, Decision, Recipient
 from bot.ledger.restorations import Why
 from bot.providers.base import Foresight
 from bot.services.comparing import Comparer
@@ -316,16 +316,21 @@ class Behind(Listing):
         return Foresight({}, 9, tokens=dict(self.tokens) if (mark or 0) < 9 else {})
 
 
+async def lost_call(it: Rig) -> tuple[Behind, Batch, Claim]:
+    """Two awards in doubt."""
+    await marked(it)
+    neighbour = it.neighbour
+    assert isinstance(neighbour, Behind)
+    batch_id = await it.record([1, 2])
+    claim = await next_call(it.ledger, batch_id, 2, neighbour.build)
+    assert claim is not None
+    await it.ledger.claims.record_outcome(claim, all_of(claim, OutcomeKind.UNKNOWN, "lost"))
+    return neighbour, await it.ledger.queries.batch(batch_id, None), claim
+
+
 async def test_a_call_that_came_late_is_found_again_until_it_is_told(tmp_path: Path) -> None:
     async with rig(tmp_path / "a.db", lambda **where: Behind(programme_of("jobs"), **where)) as it:
-        await marked(it)
-        neighbour = it.neighbour
-        assert isinstance(neighbour, Behind)
-        batch_id = await it.record([1, 2])
-        batch = await it.ledger.queries.batch(batch_id, None)
-        claim = await next_call(it.ledger, batch_id, 2, neighbour.build)
-        assert claim is not None
-        await it.ledger.claims.record_outcome(claim, all_of(claim, OutcomeKind.UNKNOWN, "lost"))
+        neighbour, batch, claim = await lost_call(it)
         doubted = await it.ledger.evidence.doubt(claim.attempt_id)
         assert doubted is not None
         gone = {item.award_id: Judged(Judgement.NOT_LANDED, "not there", {}) for item in claim.items}
@@ -344,16 +349,9 @@ async def test_a_call_that_came_late_is_found_again_until_it_is_told(tmp_path: P
 
 async def test_of_what_a_person_said_did_not_land_nobody_claims_that_it_was_looked_for(tmp_path: Path) -> None:
     async with rig(tmp_path / "a.db", lambda **where: Behind(programme_of("jobs"), **where)) as it:
-        await marked(it)
-        neighbour = it.neighbour
-        assert isinstance(neighbour, Behind)
-        batch_id = await it.record([1, 2])
-        batch = await it.ledger.queries.batch(batch_id, None)
-        claim = await next_call(it.ledger, batch_id, 2, neighbour.build)
-        assert claim is not None
-        await it.ledger.claims.record_outcome(claim, all_of(claim, OutcomeKind.UNKNOWN, "lost"))
+        neighbour, batch, claim = await lost_call(it)
         ids = [item.award_id for item in claim.items]
-        await it.batches.resolve(batch_id, ids, Decision.SEND_AGAIN, STAFF, reason="not there")
+        await it.batches.resolve(batch.id, ids, Decision.SEND_AGAIN, STAFF, reason="not there")
         neighbour.tokens = {claim.token: Listed()}
         comparer = Comparer(it.ledger, it.clock, 0)
         assert not await comparer.strangers(neighbour, batch)
